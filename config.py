@@ -1,0 +1,354 @@
+"""Turns the environment into the Flask configuration, and refuses to start on a dangerous one.
+
+Here: reading, defaults, checks. Not here: wiring (`app.factory`) and anything that imports Flask, so that the
+supervisor can read the configuration in milliseconds. `python config.py keys` prints the keys in use.
+"""
+
+import base64
+import hashlib
+import hmac
+import os
+import secrets
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+ENVIRONMENTS = ("embedded", "production", "test")
+SECRET_BYTES = 32
+MEGABYTE = 1024 * 1024
+SERVER_LIMITS = {
+    "MAX_CONTENT_LENGTH": 32 * MEGABYTE,
+    "MAX_FORM_MEMORY_SIZE": 4 * MEGABYTE,
+    "MAX_FORM_PARTS": 2_000,
+    "UPLOAD_MAX_BYTES": 25 * MEGABYTE,
+    "API_MAX_PAGE_SIZE": 200,
+}
+# Values that examples, tutorials and our own documents show: whoever copies one has no secret.
+KNOWN_SECRETS = (
+    "secret",
+    "changeme",
+    "change-me",
+    "change_me",
+    "password",
+    "default",
+    "example",
+    "insecure",
+    "test-key",
+    "your-",
+)
+LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+TRUE_WORDS = {"1", "true", "yes", "on"}
+FALSE_WORDS = {"0", "false", "no", "off", ""}
+
+
+class ConfigError(RuntimeError):
+    """The environment can't be started with; the message says which variable to set and to what."""
+
+
+def load(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Returns the Flask configuration for an environment.
+
+    In the embedded environment missing keys are made in DATA_DIR/keys (directory 0700, files 0600); production and
+    test write nothing. Raises ConfigError on anything unknown, malformed or dangerous.
+    """
+    env = {name: value.strip() for name, value in environ.items() if value.strip()}
+    app_env = env.get("APP_ENV", "embedded")
+    if app_env not in ENVIRONMENTS:
+        raise ConfigError(f"APP_ENV is {app_env!r}. Set it to one of: {', '.join(ENVIRONMENTS)}.")
+    data_dir = Path(env.get("DATA_DIR", "data")).expanduser().absolute()
+    if app_env == "production":
+        _refuse_dangerous_production(env)
+    keys = _keys(env, app_env, data_dir)
+    settings = {"APP_ENV": app_env, "DATA_DIR": str(data_dir), "TESTING": app_env == "test", "DEBUG": False, **keys}
+    settings |= _addresses(env, app_env) | _services(env, app_env, data_dir) | SERVER_LIMITS
+    if "MAX_CONTENT_LENGTH" in env:
+        settings["MAX_CONTENT_LENGTH"] = whole_number(env, "MAX_CONTENT_LENGTH", 0, MEGABYTE, 1024 * MEGABYTE)
+    settings["SIGN_UP"] = switch(env, "SIGN_UP", True)
+    settings["LOG_LEVEL"] = env.get("LOG_LEVEL", "info").lower()
+    settings |= cookie_settings(app_env == "production") | console_settings(app_env == "production")
+    settings["FAB_SAFE_REDIRECT_HOSTS"] = settings["TRUSTED_HOSTS"]
+    return settings | security_settings(settings)
+
+
+# Checks of single values
+
+
+def switch(env: Mapping[str, str], name: str, default: bool) -> bool:
+    """Reads on/off, yes/no, true/false, 1/0."""
+    if name not in env:
+        return default
+    word = env[name].strip().lower()
+    if word in TRUE_WORDS | FALSE_WORDS:
+        return word in TRUE_WORDS
+    raise ConfigError(f"{name} is {env[name]!r}. Set it to on or off.")
+
+
+def whole_number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    """Reads a whole number between low and high, both included."""
+    text = env.get(name, str(default))
+    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        raise ConfigError(f"{name} is {text!r}. Set it to a whole number from {low} to {high}.")
+    return int(text)
+
+
+def database_url(url: str) -> str:
+    """Names the driver we ship: postgres:// and postgresql:// become postgresql+psycopg://. SQLite stays as it is."""
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme in ("postgres", "postgresql", "postgresql+psycopg"):
+        return f"postgresql+psycopg://{rest}"
+    if separator and scheme == "sqlite":
+        return url
+    raise ConfigError(
+        f"DATABASE_URL begins with {scheme!r}. Set it to postgresql://user:password@host/name or sqlite:////path/file."
+    )
+
+
+def check_secret(name: str, value: str) -> str:
+    """Returns a secret that is long and varied enough; raises ConfigError with the command that makes one."""
+    advice = f"Set {name} to the output of: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+    if len(value.encode()) < SECRET_BYTES:
+        raise ConfigError(f"{name} is missing or shorter than {SECRET_BYTES} bytes. {advice}")
+    lowered = value.lower()
+    if len(set(value)) < 10 or any(known in lowered for known in KNOWN_SECRETS):
+        raise ConfigError(f"{name} is an example value or easy to guess. {advice}")
+    return value
+
+
+def _refuse_dangerous_production(env: Mapping[str, str]) -> None:
+    check_secret("SECRET_KEY", env.get("SECRET_KEY", ""))
+    if switch(env, "FLASK_DEBUG", False) or switch(env, "DEBUG", False):
+        raise ConfigError(
+            "Debug mode is on in production and would show code and secrets. Unset FLASK_DEBUG and DEBUG."
+        )
+    url = env.get("DATABASE_URL", "")
+    if not url:
+        raise ConfigError("DATABASE_URL is missing. Set it to postgresql://user:password@host/name.")
+    if url.startswith("sqlite") and not switch(env, "ALLOW_SQLITE", False):
+        raise ConfigError(
+            "DATABASE_URL names SQLite in production, which serves one machine only and has no row security. "
+            "Set it to PostgreSQL, or set ALLOW_SQLITE=on if one machine is what you want."
+        )
+    if env.get("PUBLIC_URL", "https://").startswith("http://"):
+        raise ConfigError("PUBLIC_URL begins with http://. Sign-in cookies need https: set it to https://your-host.")
+
+
+# Keys
+
+
+def _keys(env: Mapping[str, str], app_env: str, data_dir: Path) -> dict[str, Any]:
+    """SECRET_KEY signs sessions and links, PEPPER (never changed) keys one-way hashes, AUDIT_KEY signs audit heads,
+    DATA_KEYS maps key ids to the keys of encrypted columns, the current one first."""
+    if app_env == "embedded":
+        stored = {name: env.get(name) or stored_key(data_dir, name) for name in ("SECRET_KEY", "PEPPER", "AUDIT_KEY")}
+        stored["DATA_KEYS"] = env.get("DATA_KEYS") or stored_key(data_dir, "DATA_KEYS")
+    else:
+        root = env.get("SECRET_KEY", "tests-only " * 4)
+        stored = {"SECRET_KEY": root}
+        for name in ("PEPPER", "AUDIT_KEY"):
+            stored[name] = env.get(name) or _encode(_derive(root.encode(), name))
+        stored["DATA_KEYS"] = env.get("DATA_KEYS") or "1:" + _encode(_derive(root.encode(), "DATA_KEYS"))
+    return {
+        "SECRET_KEY": stored["SECRET_KEY"],
+        "PEPPER": _key_bytes("PEPPER", stored["PEPPER"]),
+        "AUDIT_KEY": _key_bytes("AUDIT_KEY", stored["AUDIT_KEY"]),
+        "DATA_KEYS": data_keys(stored["DATA_KEYS"]),
+    }
+
+
+def data_keys(text: str) -> dict[str, bytes]:
+    """Reads "2:BASE64,1:BASE64" into {"2": 32 bytes, "1": 32 bytes}; the first encrypts, all decrypt."""
+    keys: dict[str, bytes] = {}
+    for part in text.split(","):
+        key_id, _, encoded = part.strip().partition(":")
+        if not key_id.isdigit() or key_id in keys:
+            raise ConfigError("DATA_KEYS is malformed. Set it to NUMBER:KEY pairs, newest first, as in 2:KEY,1:KEY.")
+        keys[key_id] = _key_bytes("DATA_KEYS", encoded)
+    return keys
+
+
+def stored_key(data_dir: Path, name: str) -> str:
+    """Returns the key in DATA_DIR/keys/<name>, made on first use. Two processes that race get the same key."""
+    folder = data_dir / "keys"
+    path = folder / name.lower()
+    if not path.exists():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = _encode(secrets.token_bytes(SECRET_BYTES))
+        write_key(path, f"1:{fresh}" if name == "DATA_KEYS" else fresh, replace=False)
+    return path.read_text().strip()
+
+
+def write_key(path: Path, value: str, replace: bool = True) -> None:
+    """Writes a key file whole or not at all, readable by its owner alone. With replace=False an existing file stays."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(value + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            os.replace(temporary, path)
+        else:
+            _link_if_absent(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _link_if_absent(temporary: str, path: Path) -> None:
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return
+
+
+def _key_bytes(name: str, encoded: str) -> bytes:
+    try:
+        key = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+    except ValueError as error:
+        raise ConfigError(f"{name} is not base64. {_key_advice(name)}") from error
+    if len(key) != SECRET_BYTES:
+        raise ConfigError(f"{name} holds {len(key)} bytes and needs {SECRET_BYTES}. {_key_advice(name)}")
+    return key
+
+
+def _key_advice(name: str) -> str:
+    return f"Set {name} to the output of: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+
+
+def _encode(key: bytes) -> str:
+    return base64.urlsafe_b64encode(key).decode().rstrip("=")
+
+
+def _derive(secret: bytes, purpose: str) -> bytes:
+    """HKDF-SHA-256 (RFC 5869) of one block with the purpose as info and an empty salt."""
+    extracted = hmac.digest(b"\0" * 32, secret, "sha256")
+    return hmac.digest(extracted, purpose.encode() + b"\x01", hashlib.sha256)
+
+
+# Groups of settings
+
+
+def _addresses(env: Mapping[str, str], app_env: str) -> dict[str, Any]:
+    port = whole_number(env, "PORT", 8000, 1, 65535)
+    public_url = env.get("PUBLIC_URL", "").rstrip("/")
+    hosts = [host.strip() for host in env.get("TRUSTED_HOSTS", "").split(",") if host.strip()]
+    if public_url and not urlsplit(public_url).hostname:
+        raise ConfigError(
+            f"PUBLIC_URL is {public_url!r}. Set it to the address people open, as in https://crm.example.com."
+        )
+    if "*" in hosts:
+        raise ConfigError("TRUSTED_HOSTS contains *, which trusts every host. List the host names people open.")
+    if not hosts:
+        hosts = [str(urlsplit(public_url).hostname)] if public_url else list(LOCAL_HOSTS)
+    if not public_url:
+        own = hosts[0].lstrip(".")
+        public_url = f"https://{own}" if app_env == "production" else f"http://{own}:{port}"
+    return {
+        "PORT": port,
+        "HOST": env.get("HOST", "127.0.0.1"),
+        "PUBLIC_URL": public_url,
+        "TRUSTED_HOSTS": hosts,
+        "PROXY_HOPS": whole_number(env, "PROXY_HOPS", 0, 0, 5),
+        "PREFERRED_URL_SCHEME": urlsplit(public_url).scheme,
+    }
+
+
+def _services(env: Mapping[str, str], app_env: str, data_dir: Path) -> dict[str, Any]:
+    database = database_url(env.get("DATABASE_URL", f"sqlite:///{data_dir / 'crm.sqlite3'}"))
+    redis = env.get("REDIS_URL")
+    if redis is None and app_env == "embedded" and redis_socket(data_dir).exists():
+        redis = f"unix://{redis_socket(data_dir)}"
+    if redis and not redis.startswith(("redis://", "rediss://", "unix://")):
+        raise ConfigError("REDIS_URL must begin with redis://, rediss:// or unix://. Set it to redis://host:6379/0.")
+    return {
+        "SQLALCHEMY_DATABASE_URI": database,
+        # Row security holds only if the application doesn't own its tables: migrations may use another role.
+        "MIGRATION_DATABASE_URI": database_url(env.get("MIGRATION_DATABASE_URL", database)),
+        "SQLALCHEMY_ENGINE_OPTIONS": {} if database.startswith("sqlite") else {"pool_pre_ping": True, "pool_size": 5},
+        "SQLALCHEMY_TRACK_MODIFICATIONS": False,
+        "REDIS_URL": redis,
+        "STORAGE_URL": env.get("STORAGE_URL", f"file://{data_dir / 'files'}"),
+        "SMTP_URL": env.get("SMTP_URL", f"sink://{data_dir / 'outbox'}"),
+        "MAIL_FROM": env.get("MAIL_FROM", "crm@localhost"),
+        "RATELIMIT_STORAGE_URI": _rate_limit_storage(redis),
+        "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
+        "RATELIMIT_HEADERS_ENABLED": True,
+    }
+
+
+def redis_socket(data_dir: Path) -> Path:
+    """Where the embedded Valkey listens. Socket paths are cut at about 100 bytes, so that deep folders get a short one."""
+    path = data_dir / "run" / "valkey.sock"
+    if len(str(path).encode()) <= 96:
+        return path
+    digest = hashlib.sha256(str(data_dir).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"crm-{os.getuid()}-{digest}" / "valkey.sock"
+
+
+def _rate_limit_storage(redis: str | None) -> str:
+    if redis is None:
+        return "memory://"
+    return redis.replace("unix://", "redis+unix://", 1) if redis.startswith("unix://") else redis
+
+
+def cookie_settings(production: bool) -> dict[str, Any]:
+    """Cookies a script can't read; in production also bound to https and to this host (`__Host-`, RFC 6265bis)."""
+    prefix = "__Host-" if production else ""
+    return {
+        "SESSION_COOKIE_NAME": f"{prefix}session",
+        "SESSION_COOKIE_SECURE": production,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_PATH": "/",
+        "REMEMBER_COOKIE_NAME": f"{prefix}remember",
+        "REMEMBER_COOKIE_SECURE": production,
+        "REMEMBER_COOKIE_HTTPONLY": True,
+        "REMEMBER_COOKIE_SAMESITE": "Lax",
+        "WTF_CSRF_TIME_LIMIT": None,
+        "WTF_CSRF_SSL_STRICT": True,
+    }
+
+
+def console_settings(production: bool) -> dict[str, Any]:
+    """Flask-AppBuilder's switches. Its security API stays off: it fails under marshmallow 4 and would bypass ours."""
+    return {
+        "APP_NAME": "Real Estate CRM Pro",
+        "FAB_ADD_SECURITY_API": False,
+        "FAB_ADD_SECURITY_VIEWS": False,
+        "FAB_ADD_OPENAPI_VIEWS": False,
+        "FAB_API_SHOW_STACKTRACE": False,
+        "FAB_API_MAX_PAGE_SIZE": SERVER_LIMITS["API_MAX_PAGE_SIZE"],
+        "FAB_UPDATE_PERMS": not production,
+        "AUTH_USER_REGISTRATION": False,
+    }
+
+
+def security_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Flask-Security's settings; the TOTP keys follow the rotation of DATA_KEYS."""
+    return {
+        "SECURITY_PASSWORD_SALT": _encode(_derive(settings["PEPPER"], "password-salt")),
+        "SECURITY_TOTP_SECRETS": {
+            key_id: _encode(_derive(key, "totp")) for key_id, key in settings["DATA_KEYS"].items()
+        },
+        "SECURITY_TOTP_ISSUER": "Real Estate CRM Pro",
+        "SECURITY_CACHE_CONTROL": {"private": None, "no-store": None},
+        "SECURITY_URL_PREFIX": "/auth",
+    }
+
+
+def keys_in_use(settings: Mapping[str, Any]) -> str:
+    """The keys as lines for an environment file, to move an installation or to pin keys before SECRET_KEY changes."""
+    ring = ",".join(f"{key_id}:{_encode(key)}" for key_id, key in settings["DATA_KEYS"].items())
+    pinned = [f"{name}={_encode(settings[name])}" for name in ("PEPPER", "AUDIT_KEY")]
+    return "\n".join([f"SECRET_KEY={settings['SECRET_KEY']}", *pinned, f"DATA_KEYS={ring}"])
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["keys"]:
+        sys.exit("Usage: python config.py keys")
+    try:
+        sys.stdout.write(keys_in_use(load(os.environ)) + "\n")
+    except ConfigError as error:
+        sys.exit(str(error))
