@@ -1,0 +1,16 @@
+"""What exists. Importing the package maps every table and arms the wall between workspaces."""
+
+from models import (  # noqa: F401
+    access,
+    audit,
+    contact,
+    deal,
+    job,
+    message,
+    privacy,
+    stored_file,
+    tenancy,
+    user,
+    work,
+    workspace,
+)

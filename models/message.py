@@ -1,0 +1,84 @@
+"""What is written to people: templates, messages, and the list of who must not be written to."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped
+
+from models import fields as f
+from models.base import Base, Owned, Record, alive
+from models.policy import Category, Erase, Policy, Purpose, SubjectKind, years
+
+KINDS = (("marketing", "Marketing"), ("transactional", "Transactional"))
+STATES = (("draft", "Draft"), ("queued", "Queued"), ("sending", "Sending"), ("sent", "Sent"), ("unknown", "Unknown"),
+          ("suppressed", "Not sent: suppressed"), ("failed", "Failed"), ("cancelled", "Cancelled"))  # fmt: skip
+CAUSES = (("user", "A person wrote it"), ("system", "The product"), ("form", "A public form"))
+REASONS = (("unsubscribe", "Unsubscribed"), ("complaint", "Complained"), ("bounce", "Address bounced"), ("manual", "Added by hand"),
+           ("legal", "Legal request"), ("minor", "Under age"))  # fmt: skip
+SCOPES = (("marketing", "Marketing"), ("all", "Everything but account mail"))
+
+
+class Template(Record, Base):
+    """A text to start an e-mail from; `{{ contact.goes_by }}` and its like are filled in."""
+
+    __tablename__ = "template"
+    policy = Policy(Category.CAMPAIGN, Purpose.SEND_REQUESTED)
+
+    name: Mapped[str] = f.text(120, required=True, label="Name")
+    subject: Mapped[str] = f.text(200, required=True, label="Subject")
+    body: Mapped[str] = f.long_text(required=True, label="Text")
+    kind: Mapped[str] = f.choice(KINDS, default="marketing", label="Kind")
+
+    @classmethod
+    def indexes(cls) -> tuple[Any, ...]:
+        return (sa.Index("uq_template_name", "workspace_id", "name", unique=True, **alive()),)
+
+
+class Message(Owned, Base):
+    """One e-mail to one person. Unique by what asked for it and the occasion, so that a retry is never a second send (P12)."""
+
+    __tablename__ = "message"
+    policy = Policy(Category.ACTIVITY, Purpose.SEND_REQUESTED, subject="contact_id", kind=SubjectKind.RECIPIENT, keep=years(7), erase=Erase.DELETE)
+    title_field = "subject"
+
+    contact_id: Mapped[int | None] = f.ref("contact", label="Contact")
+    recipient: Mapped[str] = f.email(required=True, label="To", personal=True)
+    subject: Mapped[str] = f.text(200, required=True, label="Subject", personal=True)
+    body: Mapped[str] = f.long_text(required=True, label="Text", personal=True)
+    kind: Mapped[str] = f.choice(KINDS, default="transactional", label="Kind")
+    state: Mapped[str] = f.choice(STATES, default="draft", label="State", readonly=True)
+    drafted_by: Mapped[str | None] = f.text(80, label="Drafted by", readonly=True)
+    cause: Mapped[str] = f.choice(CAUSES, default="user", label="Asked for by", readonly=True)
+    cause_id: Mapped[str] = f.text(80, required=True, default="", label="Cause", readonly=True)
+    occasion: Mapped[str] = f.text(80, required=True, default="", label="Occasion", readonly=True)
+    message_id: Mapped[str | None] = f.text(200, label="Message-ID", readonly=True)
+    sent_at: Mapped[dt.datetime | None] = f.moment(label="Sent", readonly=True)
+    answer: Mapped[str | None] = f.text(500, label="Server's answer", readonly=True)
+
+    @classmethod
+    def indexes(cls) -> tuple[Any, ...]:
+        return (
+            sa.UniqueConstraint("workspace_id", "cause", "cause_id", "occasion", "recipient", name="uq_message_cause"),
+            sa.Index("ix_message_contact", "workspace_id", "contact_id", sa.text("id DESC"), **alive()),
+            sa.Index("ix_message_alive", "workspace_id", sa.text("id DESC"), **alive()),
+        )
+
+
+class Suppression(Record, Base):
+    """An address that must not be written to, why, and for which kind of mail (P62). Checked at the wire on every path."""
+
+    __tablename__ = "suppression"
+    policy = Policy(Category.CONTACT, Purpose.SEND_REQUESTED, subject="address", kind=SubjectKind.RECIPIENT, hold="legal", erase=Erase.SHRED)
+    title_field = "address"
+
+    address: Mapped[str] = f.email(required=True, label="E-mail", personal=True)
+    reason: Mapped[str] = f.choice(REASONS, default="manual", label="Reason")
+    scope: Mapped[str] = f.choice(SCOPES, default="marketing", label="Blocks")
+    remark: Mapped[str | None] = f.text(300, label="Remark")
+
+    @classmethod
+    def indexes(cls) -> tuple[Any, ...]:
+        return (sa.Index("uq_suppression", "workspace_id", "address", "scope", unique=True, **alive()),)

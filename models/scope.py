@@ -1,0 +1,109 @@
+"""Who acts, and inside which workspace: the two facts every read and write depends on.
+
+Belongs here: `Actor`, the current workspace, and the one way to work outside a workspace. Does not belong here: what an
+actor may do (`app.permissions`) and how queries are walled (`models.tenancy`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+
+class ActorKind(StrEnum):
+    USER = "user"
+    API_KEY = "api_key"
+    JOB = "job"
+    PUBLIC = "public"
+    SYSTEM = "system"
+
+
+class Reach(StrEnum):
+    """How far a right goes: records one owns, records of one's team, or the whole workspace."""
+
+    OWN = "own"
+    TEAM = "team"
+    WORKSPACE = "workspace"
+
+
+Rights = Mapping[str, Mapping[str, Reach]]
+NO_RIGHTS: Rights = MappingProxyType({})
+
+
+class NoWorkspace(RuntimeError):
+    """Work that needs a workspace was started outside one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """One who acts. `rights` maps entity -> action -> reach and is complete: what is absent is refused."""
+
+    kind: ActorKind
+    label: str
+    user_id: int | None = None
+    membership_id: int | None = None
+    team_id: int | None = None
+    role: str = ""
+    rights: Rights = field(default_factory=lambda: NO_RIGHTS, repr=False)
+    everything: bool = False
+    key_id: int | None = None
+    ip: str | None = None
+    request_id: str | None = None
+    user_agent: str | None = None
+    on_behalf_of: str | None = None
+    zone: str = "UTC"
+
+
+def system(label: str, **facts: Any) -> Actor:
+    """The product itself, as in a nightly rule; every right, and always named in the audit log."""
+    return Actor(kind=ActorKind.SYSTEM, label=label, everything=True, **facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Unscoped:
+    """A stated reason to see across workspaces; only for sign-in, provisioning and operator work."""
+
+    reason: str
+
+
+_scope: ContextVar[int | Unscoped | None] = ContextVar("workspace_scope", default=None)
+
+
+def current() -> int | Unscoped | None:
+    """The workspace id in force, an `Unscoped` with its reason, or None: then no row is visible."""
+    return _scope.get()
+
+
+def workspace_id() -> int:
+    """The workspace id in force; raises `NoWorkspace` where there is none."""
+    found = _scope.get()
+    if not isinstance(found, int):
+        raise NoWorkspace("This work belongs to a workspace, and none was chosen.")
+    return found
+
+
+@contextmanager
+def inside(workspace: int) -> Iterator[None]:
+    """Everything in the block sees and writes this workspace only."""
+    token = _scope.set(workspace)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+@contextmanager
+def across_workspaces(reason: str) -> Iterator[None]:
+    """The block may see every workspace. Use a separate session, so that nothing loaded here stays behind."""
+    if not reason.strip():
+        raise ValueError("Say why this must see across workspaces.")
+    token = _scope.set(Unscoped(reason))
+    try:
+        yield
+    finally:
+        _scope.reset(token)
