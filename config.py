@@ -5,9 +5,11 @@ supervisor can read the configuration in milliseconds. `python config.py keys` p
 """
 
 import base64
+import fcntl
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import sys
 import tempfile
@@ -26,19 +28,12 @@ SERVER_LIMITS = {
     "UPLOAD_MAX_BYTES": 25 * MEGABYTE,
     "API_MAX_PAGE_SIZE": 200,
 }
-# Values that examples, tutorials and our own documents show: whoever copies one has no secret.
-KNOWN_SECRETS = (
-    "secret",
-    "changeme",
-    "change-me",
-    "change_me",
-    "password",
-    "default",
-    "example",
-    "insecure",
-    "test-key",
-    "your-",
+# Words of examples, tutorials and placeholders: they add nothing that can't be guessed.
+GUESSABLE = re.compile(
+    r"secret|password|change[-_ ]?me|default|example|insecure|your[-_ ]?|test|dev|key|0123456789|1234567890|abcdef"
 )
+# Keeps the test environment free of files; production refuses to start without its own.
+TEST_SECRET = "tests-only " * 4
 LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"0", "false", "no", "off", ""}
@@ -111,8 +106,8 @@ def check_secret(name: str, value: str) -> str:
     advice = f"Set {name} to the output of: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
     if len(value.encode()) < SECRET_BYTES:
         raise ConfigError(f"{name} is missing or shorter than {SECRET_BYTES} bytes. {advice}")
-    lowered = value.lower()
-    if len(set(value)) < 10 or any(known in lowered for known in KNOWN_SECRETS):
+    unguessable = GUESSABLE.sub("", value.lower())
+    if len(set(unguessable)) < 10 or len(unguessable) < SECRET_BYTES // 2:
         raise ConfigError(f"{name} is an example value or easy to guess. {advice}")
     return value
 
@@ -139,92 +134,77 @@ def _refuse_dangerous_production(env: Mapping[str, str]) -> None:
 
 
 def _keys(env: Mapping[str, str], app_env: str, data_dir: Path) -> dict[str, Any]:
-    """SECRET_KEY signs sessions and links, PEPPER (never changed) keys one-way hashes, AUDIT_KEY signs audit heads,
-    DATA_KEYS maps key ids to the keys of encrypted columns, the current one first."""
-    if app_env == "embedded":
-        stored = {name: env.get(name) or stored_key(data_dir, name) for name in ("SECRET_KEY", "PEPPER", "AUDIT_KEY")}
-        stored["DATA_KEYS"] = env.get("DATA_KEYS") or stored_key(data_dir, "DATA_KEYS")
-    else:
-        root = env.get("SECRET_KEY", "tests-only " * 4)
-        stored = {"SECRET_KEY": root}
-        for name in ("PEPPER", "AUDIT_KEY"):
-            stored[name] = env.get(name) or _encode(_derive(root.encode(), name))
-        stored["DATA_KEYS"] = env.get("DATA_KEYS") or "1:" + _encode(_derive(root.encode(), "DATA_KEYS"))
+    """SECRET_KEY signs sessions, PEPPER (never changed) stands behind passwords and second factors.
+
+    The keyring of stored data is a folder (KEYS_DIR, ROOT_KEY is None) in the embedded environment; elsewhere it is
+    ROOT_KEY and ENCRYPTION_KEYS (base64, newest first) or, where these are unset, derived from SECRET_KEY, so that
+    several machines agree without sharing a disk.
+    """
+    embedded = app_env == "embedded"
+    keys_dir = Path(env["KEYS_DIR"]).absolute() if "KEYS_DIR" in env else data_dir / "keys"
+    secret = env.get("SECRET_KEY") or (stored_key(keys_dir, "SECRET_KEY") if embedded else TEST_SECRET)
+    derive = (lambda name: stored_key(keys_dir, name)) if embedded else (lambda name: _derive(secret, name))
+    root, ring = env.get("ROOT_KEY"), [key.strip() for key in env.get("ENCRYPTION_KEYS", "").split(",") if key.strip()]
+    if bool(root) != bool(ring):
+        raise ConfigError("Only one of ROOT_KEY and ENCRYPTION_KEYS is set. Set both, or neither.")
+    if root is None and not embedded and "KEYS_DIR" not in env:
+        root, ring = _derive(secret, "root key"), [_derive(secret, "sealing key")]
+    for name, key in [("ROOT_KEY", root), *(("ENCRYPTION_KEYS", key) for key in ring)]:
+        if key is not None:
+            _check_key(name, key)
+    pepper = env.get("PEPPER") or derive("PEPPER")
+    _check_key("PEPPER", pepper)
     return {
-        "SECRET_KEY": stored["SECRET_KEY"],
-        "PEPPER": _key_bytes("PEPPER", stored["PEPPER"]),
-        "AUDIT_KEY": _key_bytes("AUDIT_KEY", stored["AUDIT_KEY"]),
-        "DATA_KEYS": data_keys(stored["DATA_KEYS"]),
+        "SECRET_KEY": secret,
+        "PEPPER": pepper,
+        "KEYS_DIR": str(keys_dir),
+        "ROOT_KEY": root,
+        "ENCRYPTION_KEYS": ring,
     }
 
 
-def data_keys(text: str) -> dict[str, bytes]:
-    """Reads "2:BASE64,1:BASE64" into {"2": 32 bytes, "1": 32 bytes}; the first encrypts, all decrypt."""
-    keys: dict[str, bytes] = {}
-    for part in text.split(","):
-        key_id, _, encoded = part.strip().partition(":")
-        if not key_id.isdigit() or key_id in keys:
-            raise ConfigError("DATA_KEYS is malformed. Set it to NUMBER:KEY pairs, newest first, as in 2:KEY,1:KEY.")
-        keys[key_id] = _key_bytes("DATA_KEYS", encoded)
-    return keys
-
-
-def stored_key(data_dir: Path, name: str) -> str:
-    """Returns the key in DATA_DIR/keys/<name>, made on first use. Two processes that race get the same key."""
-    folder = data_dir / "keys"
+def stored_key(folder: Path, name: str) -> str:
+    """Returns the key in the file <folder>/<name>, made on first use. Processes that race get the same key."""
     path = folder / name.lower()
-    if not path.exists():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = _encode(secrets.token_bytes(SECRET_BYTES))
-        write_key(path, f"1:{fresh}" if name == "DATA_KEYS" else fresh, replace=False)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            _write_key(path, _encode(secrets.token_bytes(SECRET_BYTES)))
+    finally:
+        os.close(lock)
     return path.read_text().strip()
 
 
-def write_key(path: Path, value: str, replace: bool = True) -> None:
-    """Writes a key file whole or not at all, readable by its owner alone. With replace=False an existing file stays."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+def _write_key(path: Path, value: str) -> None:
+    """The name appears only with the whole content, so that a crash never leaves half a key."""
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    with os.fdopen(handle, "w") as file:
+        file.write(value + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
+
+
+def _check_key(name: str, encoded: str) -> None:
+    advice = f"Set {name} to the output of: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
     try:
-        with os.fdopen(handle, "w") as file:
-            file.write(value + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        if replace:
-            os.replace(temporary, path)
-        else:
-            _link_if_absent(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
-def _link_if_absent(temporary: str, path: Path) -> None:
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return
-
-
-def _key_bytes(name: str, encoded: str) -> bytes:
-    try:
-        key = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
     except ValueError as error:
-        raise ConfigError(f"{name} is not base64. {_key_advice(name)}") from error
+        raise ConfigError(f"{name} is not base64. {advice}") from error
     if len(key) != SECRET_BYTES:
-        raise ConfigError(f"{name} holds {len(key)} bytes and needs {SECRET_BYTES}. {_key_advice(name)}")
-    return key
-
-
-def _key_advice(name: str) -> str:
-    return f"Set {name} to the output of: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        raise ConfigError(f"{name} holds {len(key)} bytes and needs {SECRET_BYTES}. {advice}")
 
 
 def _encode(key: bytes) -> str:
     return base64.urlsafe_b64encode(key).decode().rstrip("=")
 
 
-def _derive(secret: bytes, purpose: str) -> bytes:
-    """HKDF-SHA-256 (RFC 5869) of one block with the purpose as info and an empty salt."""
-    extracted = hmac.digest(b"\0" * 32, secret, "sha256")
-    return hmac.digest(extracted, purpose.encode() + b"\x01", hashlib.sha256)
+def _derive(secret: str, purpose: str) -> str:
+    """One block of HKDF-SHA-256 (RFC 5869) with the purpose as info and no salt, as base64."""
+    extracted = hmac.digest(b"\0" * 32, secret.encode(), "sha256")
+    return _encode(hmac.digest(extracted, purpose.encode() + b"\x01", "sha256"))
 
 
 # Groups of settings
@@ -279,7 +259,8 @@ def _services(env: Mapping[str, str], app_env: str, data_dir: Path) -> dict[str,
 
 
 def redis_socket(data_dir: Path) -> Path:
-    """Where the embedded Valkey listens. Socket paths are cut at about 100 bytes, so that deep folders get a short one."""
+    """Where the embedded Valkey listens: in DATA_DIR, or under the system's temporary folder where that path would be
+    longer than a socket's may be (104 bytes on macOS)."""
     path = data_dir / "run" / "valkey.sock"
     if len(str(path).encode()) <= 96:
         return path
@@ -326,23 +307,23 @@ def console_settings(production: bool) -> dict[str, Any]:
 
 
 def security_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Flask-Security's settings; the TOTP keys follow the rotation of DATA_KEYS."""
+    """Flask-Security's settings; `settings` are those that `load` has gathered."""
     return {
-        "SECURITY_PASSWORD_SALT": _encode(_derive(settings["PEPPER"], "password-salt")),
-        "SECURITY_TOTP_SECRETS": {
-            key_id: _encode(_derive(key, "totp")) for key_id, key in settings["DATA_KEYS"].items()
-        },
+        "SECURITY_PASSWORD_SALT": _derive(settings["PEPPER"], "password salt"),
+        "SECURITY_TOTP_SECRETS": {"1": _derive(settings["PEPPER"], "totp")},
         "SECURITY_TOTP_ISSUER": "Real Estate CRM Pro",
+        # Flask-Security 5.9's own default becomes a malformed header under Werkzeug 3.1.
         "SECURITY_CACHE_CONTROL": {"private": None, "no-store": None},
         "SECURITY_URL_PREFIX": "/auth",
     }
 
 
 def keys_in_use(settings: Mapping[str, Any]) -> str:
-    """The keys as lines for an environment file, to move an installation or to pin keys before SECRET_KEY changes."""
-    ring = ",".join(f"{key_id}:{_encode(key)}" for key_id, key in settings["DATA_KEYS"].items())
-    pinned = [f"{name}={_encode(settings[name])}" for name in ("PEPPER", "AUDIT_KEY")]
-    return "\n".join([f"SECRET_KEY={settings['SECRET_KEY']}", *pinned, f"DATA_KEYS={ring}"])
+    """The keys as lines of an environment file: to move an installation, or to pin keys before SECRET_KEY changes."""
+    lines = [f"{name}={settings[name]}" for name in ("SECRET_KEY", "PEPPER", "ROOT_KEY") if settings[name]]
+    if settings["ENCRYPTION_KEYS"]:
+        lines.append("ENCRYPTION_KEYS=" + ",".join(settings["ENCRYPTION_KEYS"]))
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

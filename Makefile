@@ -1,0 +1,65 @@
+# Needs Python 3.11+ and make. Everything else goes into $(VENV).
+VENV ?= .venv
+JOBS ?= 2
+BENCH ?=
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PY := $(VENV)/bin/python
+hash = $(shell cat $(1) | cksum | tr ' ' '-')
+RUN_STAMP := $(VENV)/.run-$(call hash,requirements.txt)
+DEV_STAMP := $(VENV)/.dev-$(call hash,requirements-dev.txt)
+PIP := $(PY) -m pip --disable-pip-version-check --no-input install --quiet --require-hashes --prefer-binary
+
+.PHONY: run install install-dev test check format bench soak pins clean
+
+run: $(RUN_STAMP)
+	@exec $(PY) run.py
+
+install: $(RUN_STAMP)
+
+install-dev: $(DEV_STAMP)
+
+test: $(DEV_STAMP)
+	$(PY) -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+check: $(DEV_STAMP)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+format: $(DEV_STAMP)
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+bench: $(DEV_STAMP)
+	$(PY) -m benchmarks $(BENCH)
+
+soak: $(DEV_STAMP)
+	$(PY) -m benchmarks.soak
+
+# Rewrites the pinned files from requirements*.in; needs uv.
+pins:
+	uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--python-version 3.11 --universal requirements.in -o requirements.txt
+	uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--python-version 3.11 --universal -c requirements.txt requirements-dev.in -o requirements-dev.txt
+
+clean:
+	rm -rf $(VENV)
+
+# The stamp carries the pins' checksum: a changed file installs again, an unchanged one costs nothing.
+$(RUN_STAMP): | $(PY)
+	@echo "Installing the pinned requirements into $(VENV) (once, about a minute)"
+	@$(PIP) -r requirements.txt
+	@rm -f $(VENV)/.run-* && touch $@
+
+$(DEV_STAMP): | $(PY)
+	@echo "Installing the pinned requirements for development into $(VENV)"
+	@$(PIP) -r requirements-dev.txt
+	@rm -f $(VENV)/.dev-* && touch $@ $(RUN_STAMP)
+
+$(PY):
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is missing. Install it, or name it: make run PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); \
+		echo "Python has no venv module. On Debian and Ubuntu: apt-get install python3-venv. Then run make again."; exit 1; }
