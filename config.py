@@ -13,13 +13,15 @@ import re
 import secrets
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 ENVIRONMENTS = ("embedded", "production", "test")
 SECRET_BYTES = 32
+KEY_NAMES = ("SECRET_KEY", "PEPPER", "AUDIT_KEY", "DATA_KEYS")
 MEGABYTE = 1024 * 1024
 SERVER_LIMITS = {
     "MAX_CONTENT_LENGTH": 32 * MEGABYTE,
@@ -134,47 +136,71 @@ def _refuse_dangerous_production(env: Mapping[str, str]) -> None:
 
 
 def _keys(env: Mapping[str, str], app_env: str, data_dir: Path) -> dict[str, Any]:
-    """SECRET_KEY signs sessions, PEPPER (never changed) stands behind passwords and second factors.
+    """SECRET_KEY signs sessions, PEPPER (never changed) keys one-way hashes, AUDIT_KEY signs audit heads, DATA_KEYS maps
+    numbers to the keys of encrypted columns, the current one first. `models.crypto` says more.
 
-    The keyring of stored data is a folder (KEYS_DIR, ROOT_KEY is None) in the embedded environment; elsewhere it is
-    ROOT_KEY and ENCRYPTION_KEYS (base64, newest first) or, where these are unset, derived from SECRET_KEY, so that
+    Unset ones are files of KEYS_DIR in the embedded environment; elsewhere they are derived from SECRET_KEY, so that
     several machines agree without sharing a disk.
     """
-    embedded = app_env == "embedded"
     keys_dir = Path(env["KEYS_DIR"]).absolute() if "KEYS_DIR" in env else data_dir / "keys"
-    secret = env.get("SECRET_KEY") or (stored_key(keys_dir, "SECRET_KEY") if embedded else TEST_SECRET)
-    derive = (lambda name: stored_key(keys_dir, name)) if embedded else (lambda name: _derive(secret, name))
-    root, ring = env.get("ROOT_KEY"), [key.strip() for key in env.get("ENCRYPTION_KEYS", "").split(",") if key.strip()]
-    if bool(root) != bool(ring):
-        raise ConfigError("Only one of ROOT_KEY and ENCRYPTION_KEYS is set. Set both, or neither.")
-    if root is None and not embedded and "KEYS_DIR" not in env:
-        root, ring = _derive(secret, "root key"), [_derive(secret, "sealing key")]
-    for name, key in [("ROOT_KEY", root), *(("ENCRYPTION_KEYS", key) for key in ring)]:
-        if key is not None:
-            _check_key(name, key)
-    pepper = env.get("PEPPER") or derive("PEPPER")
-    _check_key("PEPPER", pepper)
+    if app_env == "embedded":
+        found = {name: env.get(name) or stored_key(keys_dir, name) for name in KEY_NAMES}
+    else:
+        secret = env.get("SECRET_KEY", TEST_SECRET)
+        found = {name: env.get(name) or _first(name) + _derive(secret, name) for name in KEY_NAMES} | {
+            "SECRET_KEY": secret
+        }
     return {
-        "SECRET_KEY": secret,
-        "PEPPER": pepper,
+        "SECRET_KEY": found["SECRET_KEY"],
+        "PEPPER": _key_bytes("PEPPER", found["PEPPER"]),
+        "AUDIT_KEY": _key_bytes("AUDIT_KEY", found["AUDIT_KEY"]),
+        "DATA_KEYS": data_keys(found["DATA_KEYS"]),
         "KEYS_DIR": str(keys_dir),
-        "ROOT_KEY": root,
-        "ENCRYPTION_KEYS": ring,
     }
+
+
+def data_keys(text: str) -> dict[str, bytes]:
+    """Reads "2:BASE64,1:BASE64" into {"2": 32 bytes, "1": 32 bytes}; the first encrypts, all decrypt."""
+    keys: dict[str, bytes] = {}
+    for part in text.split(","):
+        number, _, encoded = part.strip().partition(":")
+        if not number.isascii() or not number.isdigit() or number in keys:
+            raise ConfigError("DATA_KEYS is malformed. Set it to NUMBER:KEY pairs, newest first, as in 2:KEY,1:KEY.")
+        keys[number] = _key_bytes("DATA_KEYS", encoded)
+    return keys
+
+
+def with_new_data_key(keys: Mapping[str, bytes]) -> str:
+    """The text of DATA_KEYS with a fresh key in front, for the environment or for `write_data_keys`."""
+    number = max(map(int, keys), default=0) + 1
+    return ",".join([f"{number}:{_encode(secrets.token_bytes(SECRET_BYTES))}", *_data_key_parts(keys)])
+
+
+def write_data_keys(keys_dir: str, text: str) -> None:
+    """Replaces the file of DATA_KEYS; raises ConfigError on a malformed text."""
+    data_keys(text)
+    with _locked(Path(keys_dir)):
+        _write_key(Path(keys_dir) / "data_keys", text)
 
 
 def stored_key(folder: Path, name: str) -> str:
     """Returns the key in the file <folder>/<name>, made on first use. Processes that race get the same key."""
     path = folder / name.lower()
+    with _locked(folder):
+        if not path.exists():
+            _write_key(path, _first(name) + _encode(secrets.token_bytes(SECRET_BYTES)))
+    return path.read_text().strip()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not path.exists():
-            _write_key(path, _encode(secrets.token_bytes(SECRET_BYTES)))
+        yield
     finally:
         os.close(lock)
-    return path.read_text().strip()
 
 
 def _write_key(path: Path, value: str) -> None:
@@ -187,7 +213,15 @@ def _write_key(path: Path, value: str) -> None:
     os.replace(part, path)
 
 
-def _check_key(name: str, encoded: str) -> None:
+def _first(name: str) -> str:
+    return "1:" if name == "DATA_KEYS" else ""
+
+
+def _data_key_parts(keys: Mapping[str, bytes]) -> list[str]:
+    return [f"{number}:{_encode(key)}" for number, key in keys.items()]
+
+
+def _key_bytes(name: str, encoded: str) -> bytes:
     advice = f"Set {name} to the output of: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
     try:
         key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
@@ -195,6 +229,7 @@ def _check_key(name: str, encoded: str) -> None:
         raise ConfigError(f"{name} is not base64. {advice}") from error
     if len(key) != SECRET_BYTES:
         raise ConfigError(f"{name} holds {len(key)} bytes and needs {SECRET_BYTES}. {advice}")
+    return key
 
 
 def _encode(key: bytes) -> str:
@@ -308,9 +343,10 @@ def console_settings(production: bool) -> dict[str, Any]:
 
 def security_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Flask-Security's settings; `settings` are those that `load` has gathered."""
+    pepper = _encode(settings["PEPPER"])
     return {
-        "SECURITY_PASSWORD_SALT": _derive(settings["PEPPER"], "password salt"),
-        "SECURITY_TOTP_SECRETS": {"1": _derive(settings["PEPPER"], "totp")},
+        "SECURITY_PASSWORD_SALT": _derive(pepper, "password salt"),
+        "SECURITY_TOTP_SECRETS": {"1": _derive(pepper, "totp")},
         "SECURITY_TOTP_ISSUER": "Real Estate CRM Pro",
         # Flask-Security 5.9's own default becomes a malformed header under Werkzeug 3.1.
         "SECURITY_CACHE_CONTROL": {"private": None, "no-store": None},
@@ -320,10 +356,9 @@ def security_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def keys_in_use(settings: Mapping[str, Any]) -> str:
     """The keys as lines of an environment file: to move an installation, or to pin keys before SECRET_KEY changes."""
-    lines = [f"{name}={settings[name]}" for name in ("SECRET_KEY", "PEPPER", "ROOT_KEY") if settings[name]]
-    if settings["ENCRYPTION_KEYS"]:
-        lines.append("ENCRYPTION_KEYS=" + ",".join(settings["ENCRYPTION_KEYS"]))
-    return "\n".join(lines)
+    pinned = [f"{name}={_encode(settings[name])}" for name in ("PEPPER", "AUDIT_KEY")]
+    ring = ",".join(_data_key_parts(settings["DATA_KEYS"]))
+    return "\n".join([f"SECRET_KEY={settings['SECRET_KEY']}", *pinned, f"DATA_KEYS={ring}"])
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 
 
 def new_request_id(offered: str | None = None) -> str:
-    """Binds an id to this context's lines and returns it: the one a proxy offered if short and plain, else a new one."""
+    """Binds an id to this context's lines and returns it: a proxy's if short and plain, else a new one."""
     plain = offered is not None and re.fullmatch(r"[A-Za-z0-9-]{8,64}", offered)
     request_id = offered if offered and plain else uuid.uuid4().hex
     structlog.contextvars.clear_contextvars()
