@@ -114,10 +114,14 @@ class Record(WorkspaceScoped):
     created_at: Mapped[dt.datetime] = mapped_column(UTC, default=now, info=_bookkeeping(Kind.MOMENT, "Created"))
     updated_at: Mapped[dt.datetime] = mapped_column(UTC, default=now, info=_bookkeeping(Kind.MOMENT, "Updated"))
     created_by: Mapped[str] = mapped_column(sa.String(200), default="", info=_bookkeeping(Kind.TEXT, "Created by"))
-    version: Mapped[int] = mapped_column(sa.Integer, default=1, info=_bookkeeping(Kind.NUMBER, "Version"))
+    version: Mapped[int] = mapped_column(sa.Integer, info=_bookkeeping(Kind.NUMBER, "Version"))
     source: Mapped[str] = mapped_column(sa.String(40), default="", info=_bookkeeping(Kind.TEXT, "Source"))
     source_ref: Mapped[str | None] = mapped_column(sa.String(200), info=_bookkeeping(Kind.TEXT, "Source reference"))
     deleted_at: Mapped[dt.datetime | None] = mapped_column(UTC, info=_bookkeeping(Kind.MOMENT, "Deleted"))
+
+    @declared_attr.directive
+    def __mapper_args__(cls) -> dict[str, Any]:
+        return {"version_id_col": cls.version}
 
     @declared_attr.directive
     def __table_args__(cls) -> tuple[Any, ...]:

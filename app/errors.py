@@ -1,0 +1,99 @@
+"""What can go wrong, in words for the person it happens to. Translated to HTTP in one place (`app.web.problems`).
+
+Each message says what happened, what was kept and what to do next. `status` is the HTTP status (RFC 9110) it maps to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+class DomainError(Exception):
+    """Base of all expected errors."""
+
+    status = 400
+    title = "This could not be done"
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or self.title)
+        self.message = message or self.title
+
+
+class NotFound(DomainError):
+    """Absent, deleted, foreign and out of reach all look the same."""
+
+    status = 404
+    title = "Not found"
+
+    def __init__(self, message: str = "There is no such record, or it is not yours to see.") -> None:
+        super().__init__(message)
+
+
+class Forbidden(DomainError):
+    """The right that is missing is named, so that it can be asked for."""
+
+    status = 403
+    title = "You may not do this"
+
+    def __init__(self, action: str, entity: str, message: str = "") -> None:
+        self.action, self.entity = action, entity
+        super().__init__(message or f"Your role does not include “{action}” on {entity.replace('_', ' ')}. An admin of your workspace can grant it.")
+
+
+class Invalid(DomainError):
+    """Input that breaks rules: one sentence per field, and `""` for the form as a whole."""
+
+    status = 422
+    title = "Some fields need a change"
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        self.fields = dict(fields)
+        super().__init__("; ".join(self.fields.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """One field that two people changed at the same time."""
+
+    name: str
+    label: str
+    mine: Any
+    theirs: Any
+
+
+class Conflict(DomainError):
+    """Somebody else saved meanwhile. `version` is the newest one; `clashes` the fields that both changed."""
+
+    status = 409
+    title = "This record was changed meanwhile"
+
+    def __init__(self, message: str, *, version: int = 0, clashes: tuple[Clash, ...] = (), who: str = "", when: Any = None) -> None:
+        self.version, self.clashes, self.who, self.when = version, clashes, who, when
+        super().__init__(message)
+
+
+class Gone(DomainError):
+    """A link that has expired or was switched off; the same words for every cause."""
+
+    status = 410
+    title = "This link no longer works"
+
+
+class TooMany(DomainError):
+    """A limit was reached; `retry_after` is in seconds."""
+
+    status = 429
+    title = "That was a lot of tries"
+
+    def __init__(self, message: str, retry_after: int = 600) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class NeedsFreshSignIn(DomainError):
+    """A sensitive act needs the password or passkey again; what was typed is kept."""
+
+    status = 401
+    title = "Please confirm that it is you"

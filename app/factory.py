@@ -1,0 +1,61 @@
+"""Builds the application; reads top to bottom in the order in which things must start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask
+from flask_migrate import Migrate
+from flask_wtf import CSRFProtect
+from sqlalchemy import event
+
+import config as settings
+import models  # noqa: F401  maps every table
+from app import logging
+from app.cli import commands
+from models import crypto, registry
+from models.base import db
+from public_site import site
+from views import console, headers, health, identity, problems, shell
+
+csrf = CSRFProtect()
+
+
+def create_app(config: Mapping[str, Any] | None = None) -> Flask:
+    """The WSGI application. `config` overrides what the environment says (tests)."""
+    app = Flask("app", static_folder="static", static_url_path="/static", template_folder="../views/templates")
+    app.config.update(settings.load(os.environ))
+    app.config.update(config or {})
+    logging.configure(app.config["LOG_LEVEL"])
+    crypto.use(crypto.Keyring.from_text(app.config["ROOT_KEY"], app.config["ENCRYPTION_KEYS"]))
+    db.init_app(app)
+    Migrate(app, db, directory=os.path.join(os.path.dirname(app.root_path), "migrations"))
+    headers.init(app)
+    shell.init(app)
+    csrf.init_app(app)
+    with app.app_context():
+        _tune(db.engine)
+        appbuilder = identity.init(app)
+        console.register(app, appbuilder, csrf)
+    site.init(app)
+    health.init(app)
+    problems.init(app)
+    commands.init(app)
+    registry.check()
+    return app
+
+
+def _tune(engine: sa.Engine) -> None:
+    """SQLite: foreign keys are checked, readers and the writer do not block each other, writers wait instead of failing."""
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=15000", "cache_size=-32000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()

@@ -1,0 +1,162 @@
+"""Who may do what: one check for pages, REST, export, bulk, pickers, search and jobs.
+
+A right is (entity, action) -> reach. Rights are stored as Flask-AppBuilder permissions of a workspace's roles and cached per
+role with the workspace's `keys_version`, so that a change acts on the next request. Does not belong here: HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.errors import Forbidden
+from models import registry
+from models.base import Owned, session
+from models.scope import Actor, Reach, Rights
+from models.user import Permission, PermissionView, ViewMenu, assoc_permissionview_role
+from models.workspace import Membership
+
+ACTIONS = ("read", "write", "delete", "export")
+# Abilities that are no entity: area -> its actions.
+AREAS: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "workspace": ("read", "write"),
+    "role": ("read", "write"),
+    "job": ("read", "write"),
+    "import": ("write",),
+    "api_key": ("read", "write"),
+    "ai": ("write",),
+    "audit": ("read", "export"),
+})  # fmt: skip
+_ORDER = {Reach.OWN: 1, Reach.TEAM: 2, Reach.WORKSPACE: 3}
+_SETUP = frozenset({"team", "membership", "pipeline", "stage", "template", "tag", "suppression"})
+_cache: dict[tuple[int, int], Rights] = {}
+
+
+def subjects() -> dict[str, tuple[str, ...]]:
+    """Everything a right can be given on, with its actions: entities that rule themselves, then areas."""
+    own = {name: ACTIONS for name, model in registry.entities().items() if not model.policy.parent}
+    return {**own, **AREAS}
+
+
+def reach(actor: Actor, action: str, entity: str) -> Reach | None:
+    """How far `actor` may do `action` on `entity`, or None."""
+    if actor.everything:
+        return Reach.WORKSPACE
+    return actor.rights.get(entity, {}).get(action)
+
+
+def require(actor: Actor, action: str, entity: str) -> Reach:
+    """The reach, or `Forbidden`."""
+    found = reach(actor, action, entity)
+    if found is None:
+        raise Forbidden(action, entity)
+    return found
+
+
+def restrict(statement: Any, model: type[Any], actor: Actor, action: str = "read") -> Any:
+    """`statement` narrowed to the records of `model` that `actor` may do `action` on; raises `Forbidden` without the right."""
+    condition = criterion(model, actor, action)
+    return statement if condition is None else statement.where(condition)
+
+
+def criterion(model: type[Any], actor: Actor, action: str = "read") -> Any | None:
+    """The condition that `restrict` adds; None for the whole workspace."""
+    found = require(actor, action, registry.permission_entity(model))
+    if found is Reach.WORKSPACE:
+        return None
+    if model.policy.parent:
+        parent = registry.entity(model.policy.parent)
+        link = getattr(model, registry.parent_link(model))
+        inner = criterion(parent, actor, action)
+        return None if inner is None else link.in_(sa.select(parent.id).where(inner))
+    if not issubclass(model, Owned):
+        return None
+    own = model.owner_id == actor.membership_id
+    if found is Reach.TEAM and actor.team_id is not None:
+        return sa.or_(own, model.team_id == actor.team_id)
+    return own
+
+
+def narrow(rights: Rights, scopes: Iterable[str]) -> Rights:
+    """The part of `rights` that an API key's scopes ("contact:read", "*:read") leave."""
+    wanted = {tuple(scope.split(":", 1)) for scope in scopes}
+    return {
+        entity: kept
+        for entity, actions in rights.items()
+        if (kept := {a: r for a, r in actions.items() if (entity, a) in wanted or ("*", a) in wanted})
+    }
+
+
+def rights_of_role(role_id: int, keys_version: int) -> Rights:
+    """The rights of a role, from cache or one statement."""
+    key = (role_id, keys_version)
+    if key not in _cache:
+        if len(_cache) > 5000:
+            _cache.clear()
+        _cache[key] = _read_rights(role_id)
+    return _cache[key]
+
+
+def _read_rights(role_id: int) -> Rights:
+    rows = session.execute(
+        sa.select(ViewMenu.name, Permission.name)
+        .join(PermissionView, PermissionView.view_menu_id == ViewMenu.id)
+        .join(Permission, Permission.id == PermissionView.permission_id)
+        .join(assoc_permissionview_role, assoc_permissionview_role.c.permission_view_id == PermissionView.id)
+        .where(assoc_permissionview_role.c.role_id == role_id)
+    )
+    found: dict[str, dict[str, Reach]] = {}
+    for entity, permission in rows:
+        action, _, how_far = permission.partition(".")
+        if how_far in Reach.__members__.values():
+            wider = max(found.get(entity, {}).get(action, Reach.OWN), Reach(how_far), key=_ORDER.__getitem__)
+            found.setdefault(entity, {})[action] = wider
+    return MappingProxyType({entity: MappingProxyType(actions) for entity, actions in found.items()})
+
+
+def builtin_roles() -> dict[str, tuple[str, Rights]]:
+    """The roles every workspace starts with: key -> (label, rights)."""
+    every, setup = subjects(), _SETUP
+    work = [name for name in every if name not in setup and name not in AREAS]
+
+    def grant(names: Iterable[str], how_far: Reach, *actions: str) -> dict[str, dict[str, Reach]]:
+        return {n: {a: how_far for a in (actions or every[n]) if a in every[n]} for n in names}
+
+    all_, team, own = Reach.WORKSPACE, Reach.TEAM, Reach.OWN
+    look = grant(setup, all_, "read")
+    tags = grant(["tag"], all_, "read", "write")
+    office = grant(["import", "ai", "api_key"], all_)
+    agent_work = {n: {"read": own, "write": own, "delete": own} for n in work}
+    helper_work = {n: {"read": team, "write": team, "delete": own} for n in work}
+    return {
+        "owner": ("Owner", grant(every, all_)),
+        "admin": ("Admin", grant(every, all_)),
+        "broker": ("Broker", {**grant(work, all_), **look, **grant(["tag", "template", "pipeline", "stage", "suppression"], all_), **office,
+                              **grant(["job"], all_), **grant(["workspace", "audit", "role"], all_, "read")}),  # fmt: skip
+        "agent": ("Agent", {**agent_work, **look, **tags, **grant(["ai"], all_)}),
+        "assistant": ("Assistant", {**helper_work, **look, **tags, **grant(["ai", "import"], all_)}),
+        "compliance": ("Compliance", {**grant(work, all_, "read", "export"), **look, **grant(["suppression"], all_), **grant(["audit"], all_),
+                                      **grant(["workspace", "role", "job", "api_key"], all_, "read")}),  # fmt: skip
+        "read_only": ("Read only", {**grant(work, all_, "read"), **look}),
+    }
+
+
+def actor_can_reach(actor: Actor, action: str, record: Any) -> bool:
+    """Whether a loaded record is within reach, asked of the database with the same condition as lists use."""
+    model = type(record)
+    if reach(actor, action, registry.permission_entity(model)) is None:
+        return False
+    condition = criterion(model, actor, action)
+    if condition is None:
+        return True
+    return bool(session.scalar(sa.select(sa.literal(1)).select_from(model).where(model.id == record.id, condition)))
+
+
+def members_team(membership_id: int | None) -> int | None:
+    """The team that new records of this member belong to."""
+    if membership_id is None:
+        return None
+    return session.scalar(sa.select(Membership.team_id).where(Membership.id == membership_id))

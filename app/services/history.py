@@ -1,0 +1,186 @@
+"""Writes both stores of history for an operation: `change` (full values, erasable) and `audit` (immutable, sealed values).
+
+Rows come from what the session really wrote, so that no code path can forget them. Does not belong here: reading history
+(`app.services.timeline`), sealing the chain (`app.services.chain`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy import event, orm
+
+from app.services import subject_keys
+from models import registry, tenancy
+from models.audit import Audit, Change
+from models.base import Record, ScopedSession, session
+from models.fields import now
+from models.scope import Actor
+from models.workspace import Workspace
+
+if TYPE_CHECKING:
+    from app.services.operation import Operation
+
+# The workspace's own profile is no `Record` (it is the wall itself), yet its changes are history like any other.
+Tracked = (Record, Workspace)
+_QUIET = frozenset({"updated_at", "version", "last_activity", "name_key"})
+_WHY = tenancy.reason("history of the operation itself, stamped with its own workspace")
+
+
+@dataclass(slots=True)
+class Edit:
+    """What happened to one record, before ids are known."""
+
+    record: Any
+    verb: str
+    old: dict[str, Any]
+    new: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Event:
+    """An audit row to be written."""
+
+    action: str
+    entity: str | None
+    record_id: int | None
+    subject_id: int | None
+    facts: dict[str, Any]
+    personal: dict[str, Any]
+    workspace_id: int | None
+
+
+@dataclass(slots=True)
+class Tracker:
+    """Collects an operation's edits and events, and writes them at its end."""
+
+    edits: list[Edit] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+    def collect(self, live: orm.Session) -> None:
+        """Note what a flush is about to write."""
+        seen = {id(edit.record): edit for edit in self.edits}
+        for record in live.new:
+            if isinstance(record, Tracked):
+                self.edits.append(Edit(record, "create", {}, {}))
+        for record in live.dirty:
+            if isinstance(record, Tracked) and live.is_modified(record):
+                self._note(record, seen.get(id(record)))
+
+    def _note(self, record: Any, known: Edit | None) -> None:
+        old, new = _diff(record)
+        if known is None:
+            verb = "update"
+            if "deleted_at" in new:
+                verb = "delete" if new["deleted_at"] else "restore"
+            if set(new) - _QUIET:
+                self.edits.append(Edit(record, verb, old, new))
+        elif known.verb != "create":
+            known.old.update({k: v for k, v in old.items() if k not in known.old})
+            known.new.update(new)
+
+    def write(self, op: Operation) -> None:
+        """Insert the change and audit rows of this operation."""
+        changes = [change_row(op, e) for e in self.edits]
+        events = [*(_event_of(op, e) for e in self.edits), *self.events]
+        keys = subject_keys.for_subjects({(e.workspace_id, e.subject_id) for e in events if e.workspace_id and e.subject_id and e.personal})
+        audits = [audit_row(op.actor, e, keys, at=op.at, reason=op.reason) for e in events]
+        insert_rows(changes, audits)
+
+
+def insert_rows(changes: list[dict[str, Any]], audits: list[dict[str, Any]]) -> None:
+    """Insert prepared rows of both stores; bulk verbs call this in chunks."""
+    if changes:
+        session.execute(sa.insert(Change.__table__), changes, execution_options=_WHY)
+    if audits:
+        session.execute(sa.insert(Audit.__table__), audits, execution_options=_WHY)
+
+
+def change_row(op: Operation, edit: Edit) -> dict[str, Any]:
+    record = edit.record
+    return {
+        "workspace_id": workspace_of(record), "at": op.at, "operation": op.name, "verb": edit.verb, "entity": record.__tablename__,
+        "record_id": record.id, "subject_id": subject_of(record), "actor": op.actor.label, "membership_id": op.actor.membership_id,
+        "old": edit.old, "new": edit.new, "reason": op.reason, "request_id": op.actor.request_id, "undoes": op.undoes,
+    }  # fmt: skip
+
+
+def audit_row(actor: Actor, what: Event, keys: dict[Any, Any], *, at: dt.datetime, reason: str | None) -> dict[str, Any]:
+    """A row ready to insert, with its digest. Personal values are sealed under the subject's key, or left out where there is none."""
+    key = keys.get((what.workspace_id, what.subject_id))
+    aad = f"audit:{what.workspace_id}:{what.subject_id}".encode()
+    row: dict[str, Any] = {
+        "workspace_id": what.workspace_id, "at": at, "action": what.action, "entity": what.entity, "record_id": what.record_id,
+        "subject_id": what.subject_id, "actor_kind": actor.kind.value, "actor_id": actor.membership_id or actor.user_id, "actor": actor.label,
+        "on_behalf_of": actor.on_behalf_of, "facts": what.facts, "sealed": key.seal(orjson.dumps(what.personal), aad=aad) if key and what.personal else None,
+        "ip": actor.ip, "user_agent": (actor.user_agent or "")[:300] or None, "request_id": actor.request_id, "reason": reason,
+    }  # fmt: skip
+    row["digest"] = digest(row)
+    return row
+
+
+def digest(row: dict[str, Any]) -> bytes:
+    """SHA-256 over the canonical JSON (sorted keys, UTC times to the microsecond, bytes in hex) of an audit row without id and digest."""
+    plain = {k: v.hex() if isinstance(v, bytes) else v for k, v in row.items() if k not in {"id", "digest"}}
+    return hashlib.sha256(orjson.dumps(plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)).digest()
+
+
+def subject_of(record: Any) -> int | None:
+    """The id of the person (contact) a record is about."""
+    policy = type(record).policy
+    if policy.subject == "self":
+        return int(record.id)
+    value = getattr(record, policy.subject, None) if policy.subject else None
+    return value if isinstance(value, int) and registry.fields(type(record))[policy.subject].target == "contact" else None
+
+
+def workspace_of(record: Any) -> int:
+    return int(record.id if isinstance(record, Workspace) else record.workspace_id)
+
+
+def plain(value: Any) -> Any:
+    """A field value as JSON keeps it."""
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).isoformat()
+    return value.isoformat() if isinstance(value, dt.date) else value
+
+
+def _diff(record: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    old, new = {}, {}
+    state = sa.inspect(record)
+    for name in registry.fields(type(record)):
+        past = state.attrs[name].history
+        if past.has_changes():
+            before = plain(past.deleted[0]) if past.deleted else None
+            after = plain(past.added[0]) if past.added else None
+            if before != after:
+                old[name], new[name] = before, after
+    return old, new
+
+
+def _event_of(op: Operation, edit: Edit) -> Event:
+    record = edit.record
+    known = registry.fields(type(record))
+    values = {n: [edit.old.get(n), v] for n, v in edit.new.items() if n not in _QUIET}
+    if edit.verb == "create":
+        values = {n: [None, plain(getattr(record, n))] for n in registry.writable(type(record)) if getattr(record, n) not in (None, "", False)}
+    personal = {n: v for n, v in values.items() if known[n].personal}
+    facts = {"fields": sorted(values), **{n: v for n, v in values.items() if n not in personal and not known[n].secret}}
+    return Event(f"{record.__tablename__}.{edit.verb}", record.__tablename__, record.id, subject_of(record), facts, personal, workspace_of(record))
+
+
+@event.listens_for(ScopedSession, "before_flush")
+def _collect(live: orm.Session, _context: Any, _instances: Any) -> None:
+    opened: Operation | None = live.info.get("operation")
+    for record in live.dirty:
+        if isinstance(record, Record) and live.is_modified(record):
+            record.updated_at = now()
+    if opened is not None:
+        opened.tracker.collect(live)
+    elif any(isinstance(r, Tracked) for r in (*live.new, *live.dirty, *live.deleted)):
+        raise RuntimeError("A record was written outside an operation; open one, so that it is audited.")

@@ -1,0 +1,142 @@
+"""One business verb = one operation: one transaction with its changes, its audit rows and the jobs it promises.
+
+Only this module commits. A commit that a library makes on its own (Flask-AppBuilder, Flask-Security, Flask-Admin) comes
+here too: inside an operation it becomes a flush, outside it is a small operation of its own, so that nothing is written
+without its audit row.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.services import history
+from models import scope
+from models.base import ScopedSession, session
+from models.fields import now
+from models.job import Job
+from models.policy import Purpose
+from models.scope import Actor, Unscoped
+
+_after_commit: list[Callable[[frozenset[str]], None]] = []
+
+
+def on_promise(ring: Callable[[frozenset[str]], None]) -> None:
+    """Have `ring` called with the names of the queues for which a committed operation promised work. One bell at a time."""
+    _after_commit[:] = [ring]
+
+
+class Operation:
+    """An open operation. `actor` did it, `name` says what, as in "contact.update"."""
+
+    def __init__(self, name: str, actor: Actor, reason: str | None, undoes: int | None = None) -> None:
+        self.name, self.actor, self.reason, self.undoes = name, actor, reason, undoes
+        self.at = now()
+        self.tracker = history.Tracker()
+        self.queues: set[str] = set()
+
+    def audit(self, action: str, *, entity: str | None = None, record_id: int | None = None, subject_id: int | None = None,
+              facts: dict[str, Any] | None = None, personal: dict[str, Any] | None = None, workspace_id: int | None = None) -> None:  # fmt: skip
+        """Add an audit row that no record change stands for: a sign-in, an export, a view. `facts` must hold no personal value."""
+        self.tracker.events.append(
+            history.Event(action, entity, record_id, subject_id, facts or {}, personal or {}, workspace_id or _workspace())
+        )
+
+    def promise(self, name: str, args: dict[str, Any], *, purpose: Purpose, label: str = "", run_at: dt.datetime | None = None,
+                dedupe: str | None = None, queue: str = "default", max_attempts: int = 8) -> Job:  # fmt: skip
+        """Promise a job: it exists if and only if this operation commits. A `dedupe` already promised gives back that job."""
+        if dedupe is not None:
+            known = session.scalar(sa.select(Job).where(Job.dedupe == dedupe))
+            if known is not None:
+                return known
+        job = Job(
+            name=name, args=args, purpose=purpose.value, label=label, run_at=run_at or self.at, dedupe=dedupe, queue=queue,
+            max_attempts=max_attempts, actor=_portrait(self.actor), workspace_id=_workspace(),
+        )  # fmt: skip
+        session.add(job)
+        self.queues.add(queue)
+        return job
+
+
+def current() -> Operation | None:
+    """The open operation of this session, if any."""
+    return session().info.get("operation")
+
+
+@contextmanager
+def operation(name: str, *, actor: Actor, reason: str | None = None, undoes: int | None = None) -> Iterator[Operation]:
+    """Open an operation, or join the one already open. Leaving the outermost block commits; an exception rolls back everything."""
+    outer = current()
+    if outer is not None:
+        yield outer
+        return
+    opened = Operation(name, actor, reason, undoes)
+    info = session().info
+    info["operation"] = opened
+    try:
+        yield opened
+        _close(opened)
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        info.pop("operation", None)
+    _ring(opened)
+
+
+def _close(opened: Operation) -> None:
+    session.flush()
+    opened.tracker.write(opened)
+    session.flush()
+    live = session()
+    live.info["committing"] = True
+    try:
+        live.commit()
+    finally:
+        live.info.pop("committing", None)
+
+
+def _ring(opened: Operation) -> None:
+    for ring in _after_commit:
+        if opened.queues:
+            ring(frozenset(opened.queues))
+
+
+def _gate(live: ScopedSession) -> bool:
+    """True when the commit asked for was dealt with here. See `ScopedSession.commit`."""
+    if live.info.get("committing"):
+        return False
+    if "operation" in live.info:
+        live.flush()
+        return True
+    opened = Operation("identity.save", scope.system("Sign-in"), None)
+    live.info["operation"] = opened
+    try:
+        live.flush()
+        _close(opened)
+    except BaseException:
+        live.rollback()
+        raise
+    finally:
+        live.info.pop("operation", None)
+    _ring(opened)
+    return True
+
+
+def _workspace() -> int | None:
+    found = scope.current()
+    return None if isinstance(found, Unscoped) else found
+
+
+def _portrait(actor: Actor) -> dict[str, Any]:
+    return {
+        "kind": actor.kind.value, "label": actor.label, "user_id": actor.user_id, "membership_id": actor.membership_id,
+        "key_id": actor.key_id, "request_id": actor.request_id, "everything": actor.everything,
+    }  # fmt: skip
+
+
+ScopedSession.commit_gate = _gate

@@ -1,0 +1,245 @@
+"""Create, change, delete and restore any record: the one write path behind forms, REST, bulk actions, import and jobs.
+
+An entity adds what is special about it with `rule(Model)`. Does not belong here: reading lists (`app.services.queries`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
+
+from app import permissions
+from app.errors import Clash, Conflict, Forbidden, Invalid, NotFound
+from app.services import history
+from app.services.operation import Operation, operation
+from models import registry, tenancy
+from models.audit import Change
+from models.base import Owned, Record, session
+from models.fields import Kind, now
+from models.scope import Actor
+
+Rule = Callable[[Any, Operation], None]
+_rules: dict[type[Any], list[Rule]] = {}
+
+
+def rule(model: type[Any]) -> Callable[[Rule], Rule]:
+    """Have a function called before a record of `model` is written; it may complete the record or raise `Invalid`."""
+
+    def keep(function: Rule) -> Rule:
+        _rules.setdefault(model, []).append(function)
+        return function
+
+    return keep
+
+
+def load(model: type[Any], key: int, *, actor: Actor, action: str = "read") -> Any:
+    """The record, if it is in this workspace and within the actor's reach for `action`; else `NotFound`.
+
+    Out of reach for reading is "not found"; readable but not writable is `Forbidden`, as the person sees it anyway.
+    """
+    entity = registry.permission_entity(model)
+    permissions.require(actor, "read", entity)
+    found = session.scalars(permissions.restrict(sa.select(model).where(model.id == key), model, actor)).one_or_none()
+    if found is None:
+        raise NotFound()
+    if action != "read" and not permissions.actor_can_reach(actor, action, found):
+        raise Forbidden(action, entity)
+    return found
+
+
+def create(model: type[Any], values: Mapping[str, Any], *, actor: Actor, source: str = "form", source_ref: str | None = None) -> Any:
+    """Add a record. `values` are clean field values (see `app.services.values`); raises `Invalid`, `Forbidden`."""
+    entity = registry.permission_entity(model)
+    permissions.require(actor, "write", entity)
+    _only_known(model, values)
+    with operation(f"{model.__tablename__}.create", actor=actor) as op:
+        record = model(**{k: v for k, v in values.items() if v is not None})
+        record.source, record.source_ref, record.created_by = source, source_ref, actor.label
+        if isinstance(record, Owned):
+            _take_ownership(record, actor)
+        _prepare(record, values, actor, op)
+        session.add(record)
+        _flush(record)
+        _stay_in_reach(record, actor)
+    return record
+
+
+def update(model: type[Any], key: int, values: Mapping[str, Any], *, actor: Actor, version: int | None = None, reason: str | None = None) -> Any:
+    """Change fields of a record. With `version`, changes others made since merge by field; the same field twice is a `Conflict`."""
+    _only_known(model, values)
+    with operation(f"{model.__tablename__}.update", actor=actor, reason=reason) as op:
+        record = load(model, key, actor=actor, action="write")
+        if version is not None and version != record.version:
+            values = merged(record, values, version)
+        for name, value in values.items():
+            if getattr(record, name) != value:
+                setattr(record, name, value)
+        if isinstance(record, Owned) and "owner_id" in values and "team_id" not in values:
+            record.team_id = permissions.members_team(record.owner_id) or record.team_id
+        _prepare(record, values, actor, op)
+        _flush(record)
+        _stay_in_reach(record, actor)
+    return record
+
+
+def delete(model: type[Any], key: int, *, actor: Actor, reason: str | None = None) -> Any:
+    """Move a record to the bin, from where `restore` brings it back; the nightly rule empties the bin after 30 days."""
+    with operation(f"{model.__tablename__}.delete", actor=actor, reason=reason):
+        record = load(model, key, actor=actor, action="delete")
+        record.deleted_at = now()
+        session.flush()
+    return record
+
+
+def restore(model: type[Any], key: int, *, actor: Actor) -> Any:
+    """Bring a record back from the bin; needs the right to delete."""
+    with operation(f"{model.__tablename__}.restore", actor=actor) as op:
+        statement = permissions.restrict(sa.select(model).where(model.id == key), model, actor, "delete")
+        record = session.scalars(statement, execution_options=tenancy.with_deleted()).one_or_none()
+        if record is None:
+            raise NotFound()
+        record.deleted_at = None
+        _prepare(record, {}, actor, op)
+        _flush(record)
+    return record
+
+
+def merged(record: Any, values: Mapping[str, Any], version: int) -> dict[str, Any]:
+    """`values` without what nobody here touched, if no field was changed by both; else raises `Conflict` with the clashes.
+
+    A form sends every field. What changed since `version` is read from history, and a field whose form value equals the
+    value at that time was not touched by this person.
+    """
+    since = _changes_since(record, version)
+    base: dict[str, Any] = {}
+    for change in since:
+        for name, old in change.old.items():
+            base.setdefault(name, old)
+    known = registry.fields(type(record))
+    mine = {n: v for n, v in values.items() if n not in base or history.plain(v) != base[n]}
+    clashes = tuple(
+        Clash(n, known[n].label, v, getattr(record, n))
+        for n, v in mine.items()
+        if n in base and history.plain(v) != history.plain(getattr(record, n))
+    )
+    if clashes:
+        last = since[-1]
+        raise Conflict(
+            f"{last.actor} saved this record while you were editing. Nothing you typed is lost: choose what to keep.",
+            version=record.version, clashes=clashes, who=last.actor, when=last.at,
+        )  # fmt: skip
+    return mine
+
+
+def _changes_since(record: Any, version: int) -> list[Change]:
+    newest = session.scalars(
+        sa.select(Change)
+        .where(Change.entity == record.__tablename__, Change.record_id == record.id, Change.verb != "create")
+        .order_by(Change.id.desc())
+        .limit(max(record.version - version, 0))
+    ).all()
+    return list(reversed(newest))
+
+
+def _only_known(model: type[Any], values: Iterable[str]) -> None:
+    allowed = registry.writable(model)
+    wrong = [name for name in values if name not in allowed]
+    if wrong:
+        raise Invalid({name: f"“{name}” is not a field that can be set here." for name in wrong})
+
+
+def _take_ownership(record: Owned, actor: Actor) -> None:
+    if record.owner_id is None:
+        record.owner_id = actor.membership_id
+    if record.team_id is None:
+        record.team_id = actor.team_id if record.owner_id == actor.membership_id else permissions.members_team(record.owner_id)
+
+
+def _prepare(record: Any, values: Mapping[str, Any], actor: Actor, op: Operation) -> None:
+    problems = _missing(record)
+    problems.update(_bad_references(record, values, actor))
+    problems.update(_duplicates(record))
+    if problems:
+        raise Invalid(problems)
+    for function in _rules.get(type(record), ()):
+        function(record, op)
+
+
+def _missing(record: Any) -> dict[str, str]:
+    table = sa.inspect(type(record)).columns
+    return {
+        name: f"{field.label} is needed."
+        for name, field in registry.writable(type(record)).items()
+        if not table[name].nullable and table[name].default is None and getattr(record, name) in (None, "")
+    } | {
+        name: f"{field.label} is needed."
+        for name, field in registry.writable(type(record)).items()
+        if not table[name].nullable and sa.inspect(record).persistent and getattr(record, name) in (None, "")
+    }
+
+
+def _bad_references(record: Any, values: Mapping[str, Any], actor: Actor) -> dict[str, str]:
+    problems = {}
+    for name, field in registry.writable(type(record)).items():
+        value = values.get(name)
+        if field.kind is not Kind.RELATION or value is None or not field.target:
+            continue
+        target = registry.entity(field.target)
+        if permissions.reach(actor, "read", registry.permission_entity(target)) is None or _out_of_reach(target, value, actor):
+            problems[name] = f"{field.label}: there is no such {field.target.replace('_', ' ')}. Choose one from the list."
+    return problems
+
+
+def _out_of_reach(target: type[Any], key: int, actor: Actor) -> bool:
+    found = session.scalar(permissions.restrict(sa.select(target.id).where(target.id == key), target, actor))
+    return found is None
+
+
+def _duplicates(record: Any) -> dict[str, str]:
+    model = type(record)
+    problems = {}
+    with session.no_autoflush:
+        for names in unique_sets(model):
+            values = [getattr(record, n) for n in names]
+            if any(v is None for v in values):
+                continue
+            statement = sa.select(model.id).where(*(getattr(model, n) == v for n, v in zip(names, values, strict=True)))
+            if record.id is not None:
+                statement = statement.where(model.id != record.id)
+            if session.scalar(statement.limit(1)) is not None:
+                label = registry.fields(model)[names[-1]].label
+                problems[names[-1]] = f"{label}: another {model.__tablename__.replace('_', ' ')} already has this."
+    return problems
+
+
+def unique_sets(model: type[Record]) -> list[tuple[str, ...]]:
+    """The field sets that must be unique in a workspace, from the table's indexes."""
+    sets = []
+    for index in model.__table__.indexes:  # type: ignore[attr-defined]
+        names = tuple(c.name for c in index.columns if c.name != "workspace_id")
+        if index.unique and names and all(n in registry.fields(model) for n in names):
+            sets.append(names)
+    return sets
+
+
+def _flush(record: Any) -> None:
+    try:
+        session.flush()
+    except StaleDataError:
+        raise Conflict("Somebody else saved this record at the same moment. Nothing you typed is lost: save once more.") from None
+    except IntegrityError as error:
+        if "UNIQUE" in str(error.orig).upper():
+            raise Invalid({"": "Another record with the same unique value was saved at the same moment."}) from None
+        if "FOREIGN KEY" in str(error.orig).upper():
+            raise Invalid({"": "A record that this one refers to no longer exists."}) from None
+        raise
+
+
+def _stay_in_reach(record: Any, actor: Actor) -> None:
+    """What one writes must stay within one's own reach, or an agent could plant records under a colleague's name."""
+    if not permissions.actor_can_reach(actor, "write", record):
+        raise Invalid({"owner_id": "With your role you can only keep records within your own reach."})

@@ -1,0 +1,199 @@
+"""Turns what people type and what programs send into field values, and back into text; one rule per kind of field.
+
+`from_text` is for forms, filters and import (money "1,250,000.50", dates as typed), `from_json` for REST (money in cents,
+RFC 3339 times). Both raise `ValueError` with a sentence that gives an example. Pure: no database, no request.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from models import normal
+from models.fields import Field, Kind
+
+_MAX_INTEGER = 2**63 - 1
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_URL = re.compile(r"https?://[^\s/$.?#].[^\s]*", re.IGNORECASE)
+
+
+class Locale:
+    """What text means in this workspace: zone, phone region, currency."""
+
+    def __init__(self, zone: str = "UTC", region: str = "US", currency: str = "USD") -> None:
+        self.zone, self.region, self.currency = ZoneInfo(zone), region, currency
+
+
+def from_text(field: Field, text: str, locale: Locale) -> Any:
+    """The value of what was typed; an empty text is None (False for yes/no)."""
+    text = text.replace("\r\n", "\n")
+    if field.kind is not Kind.LONG_TEXT:
+        text = text.strip()
+    if field.kind is Kind.BOOLEAN:
+        return _boolean(text)
+    if not text.strip():
+        return None
+    return _TEXT[field.kind](field, text, locale)
+
+
+def from_json(field: Field, value: Any, locale: Locale) -> Any:
+    """The value of a JSON member; a wrong JSON type is an error, never a guess."""
+    if value is None:
+        return None
+    if field.kind in (Kind.MONEY, Kind.NUMBER, Kind.RELATION):
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValueError("This must be a whole number.")
+        return _in_range(value)
+    if field.kind is Kind.BOOLEAN:
+        if not isinstance(value, bool):
+            raise ValueError("This must be true or false.")
+        return value
+    if field.kind is Kind.JSON:
+        return value
+    if not isinstance(value, str):
+        raise ValueError("This must be a text.")
+    if field.kind in (Kind.TEXT, Kind.LONG_TEXT) and not value.strip():
+        return None
+    return _TEXT[field.kind](field, value.strip() if field.kind is not Kind.LONG_TEXT else value, locale)
+
+
+def to_text(field: Field, value: Any, locale: Locale) -> str:
+    """A value as people read and type it; None is an empty text."""
+    if value is None:
+        return ""
+    if field.kind is Kind.MONEY:
+        return normal.show_money(value, locale.currency)
+    if field.kind is Kind.PHONE:
+        return normal.show_phone(value, locale.region)
+    if field.kind is Kind.MOMENT:
+        return f"{value.astimezone(locale.zone):%Y-%m-%d %H:%M}"
+    if field.kind is Kind.DATE:
+        return str(value.isoformat())
+    if field.kind is Kind.CHOICE:
+        return field.words(value)
+    if field.kind is Kind.BOOLEAN:
+        return "Yes" if value else "No"
+    return str(value)
+
+
+def to_input(field: Field, value: Any, locale: Locale) -> str:
+    """A value as an HTML input takes it back; `from_text` of it gives the same value."""
+    if value is None:
+        return ""
+    if field.kind is Kind.MONEY:
+        return f"{value // 100}.{value % 100:02d}" if value % 100 else str(value // 100)
+    if field.kind is Kind.MOMENT:
+        return f"{value.astimezone(locale.zone):%Y-%m-%dT%H:%M}"
+    if field.kind is Kind.BOOLEAN:
+        return "1" if value else ""
+    if field.kind is Kind.CHOICE:
+        return str(value)
+    return to_text(field, value, locale)
+
+
+def to_json(field: Field, value: Any) -> Any:
+    """A value as REST gives it: RFC 3339 times in UTC, money in cents."""
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    return value.isoformat() if isinstance(value, dt.date) else value
+
+
+def _text(field: Field, text: str, _locale: Locale) -> str:
+    if _CONTROL.search(text):
+        raise ValueError("This holds characters that cannot be shown. Type it again rather than pasting it.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("This holds a broken character. Type it again rather than pasting it.") from None
+    if field.max_length and len(text) > field.max_length:
+        raise ValueError(f"This has {len(text):,} characters; at most {field.max_length:,} fit.")
+    return text
+
+
+def _line(field: Field, text: str, locale: Locale) -> str:
+    return _text(field, " ".join(text.split()), locale)
+
+
+def _email(field: Field, text: str, locale: Locale) -> str:
+    return normal.email(_text(field, text, locale))
+
+
+def _phone(field: Field, text: str, locale: Locale) -> str:
+    return normal.phone(_text(field, text, locale), locale.region)
+
+
+def _url(field: Field, text: str, locale: Locale) -> str:
+    text = _text(field, text, locale)
+    candidate = text if "://" in text else f"https://{text}"
+    if not _URL.fullmatch(candidate) or "." not in candidate:
+        raise ValueError("This is no web address. Example: https://example.com")
+    return candidate
+
+
+def _money(_field: Field, text: str, locale: Locale) -> int:
+    return _in_range(normal.money(text, locale.currency))
+
+
+def _number(_field: Field, text: str, _locale: Locale) -> int:
+    digits = text.replace(",", "").replace(" ", "")
+    if not re.fullmatch(r"[+-]?\d{1,18}", digits):
+        raise ValueError("This must be a whole number. Example: 12")
+    return _in_range(int(digits), 2**31 - 1)
+
+
+def _relation(_field: Field, text: str, _locale: Locale) -> int:
+    if not re.fullmatch(r"\d{1,18}", text):
+        raise ValueError("Choose one from the list.")
+    return int(text)
+
+
+def _date(_field: Field, text: str, _locale: Locale) -> dt.date:
+    for shape in ("%Y-%m-%d", "%m/%d/%Y", "%d.%m.%Y", "%d %b %Y", "%d %B %Y", "%Y%m%d"):
+        try:
+            return dt.datetime.strptime(text, shape).date()
+        except ValueError:
+            continue
+    raise ValueError("This date is not clear. Example: 2026-05-14")
+
+
+def _moment(_field: Field, text: str, locale: Locale) -> dt.datetime:
+    try:
+        found = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("This time is not clear. Example: 2026-05-14 16:30") from None
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=locale.zone)
+    try:
+        return found.astimezone(dt.UTC)
+    except OverflowError:
+        raise ValueError("This time is too far away.") from None
+
+
+def _boolean(text: str) -> bool:
+    if text.casefold() in {"", "0", "no", "false", "off", "n"}:
+        return False
+    if text.casefold() in {"1", "yes", "true", "on", "y"}:
+        return True
+    raise ValueError("This must be yes or no.")
+
+
+def _choice(field: Field, text: str, _locale: Locale) -> str:
+    for key, label in field.choices:
+        if text.casefold() in (key.casefold(), label.casefold()):
+            return key
+    raise ValueError("Choose one of: " + ", ".join(label for _, label in field.choices) + ".")
+
+
+def _in_range(value: int, most: int = _MAX_INTEGER) -> int:
+    if abs(value) > most:
+        raise ValueError("This number is too large.")
+    return value
+
+
+_TEXT: dict[Kind, Callable[[Field, str, Locale], Any]] = {
+    Kind.TEXT: _line, Kind.LONG_TEXT: _text, Kind.EMAIL: _email, Kind.PHONE: _phone, Kind.URL: _url, Kind.MONEY: _money,
+    Kind.NUMBER: _number, Kind.DATE: _date, Kind.MOMENT: _moment, Kind.CHOICE: _choice, Kind.RELATION: _relation, Kind.JSON: _text,
+}  # fmt: skip
