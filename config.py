@@ -136,8 +136,8 @@ def _refuse_dangerous_production(env: Mapping[str, str]) -> None:
 
 
 def _keys(env: Mapping[str, str], app_env: str, data_dir: Path) -> dict[str, Any]:
-    """SECRET_KEY signs sessions, PEPPER (never changed) keys one-way hashes, AUDIT_KEY signs audit heads, DATA_KEYS maps
-    numbers to the keys of encrypted columns, the current one first. `models.crypto` says more.
+    """SECRET_KEY signs sessions, PEPPER (never changed) keys one-way hashes, AUDIT_KEY signs audit heads, DATA_KEYS has
+    the numbered keys of encrypted columns, the current one first. `models.crypto` says more.
 
     Unset ones are files of KEYS_DIR in the embedded environment; elsewhere they are derived from SECRET_KEY, so that
     several machines agree without sharing a disk.
@@ -263,6 +263,7 @@ def _addresses(env: Mapping[str, str], app_env: str) -> dict[str, Any]:
     return {
         "PORT": port,
         "HOST": env.get("HOST", "127.0.0.1"),
+        "WEB_WORKERS": whole_number(env, "WEB_WORKERS", 2, 1, 64),
         "PUBLIC_URL": public_url,
         "TRUSTED_HOSTS": hosts,
         "PROXY_HOPS": whole_number(env, "PROXY_HOPS", 0, 0, 5),
