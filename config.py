@@ -64,6 +64,7 @@ def load(environ: Mapping[str, str]) -> dict[str, Any]:
     if "MAX_CONTENT_LENGTH" in env:
         settings["MAX_CONTENT_LENGTH"] = whole_number(env, "MAX_CONTENT_LENGTH", 0, MEGABYTE, 1024 * MEGABYTE)
     settings["SIGN_UP"] = switch(env, "SIGN_UP", True)
+    settings["METRICS_TOKEN"] = env.get("METRICS_TOKEN", "")
     settings["LOG_LEVEL"] = env.get("LOG_LEVEL", "info").lower()
     settings |= cookie_settings(app_env == "production") | console_settings(app_env == "production")
     settings["FAB_SAFE_REDIRECT_HOSTS"] = settings["TRUSTED_HOSTS"]

@@ -45,7 +45,7 @@ KNOWN_TOKEN = re.compile(
 )
 LONG_RANDOM = re.compile(r"\b(?=[A-Za-z_-]*\d)(?=[\d_-]*[A-Za-z])[A-Za-z0-9_-]{40,}\b")
 OTP_IN_WORDS = re.compile(
-    r"(?i)\b((?:one[- ]time |sign[- ]in |security |verification )?(?:code|passcode|pin|otp)\b"
+    r"(?i)\b(?<!zip )(?<!postal )((?:one[- ]time |sign[- ]in |security |verification )?(?:code|passcode|pin|otp)\b"
     r"(?:\s+(?:is|was))?[\s:=]{1,3})\d{4,8}\b"
 )
 EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+(?:@|%40)(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}", re.ASCII)

@@ -79,7 +79,7 @@ def run_dir() -> Path:
     """A short-named folder that all processes of one test run share; the first process to ask makes and removes it."""
     if RUN_DIR not in os.environ:
         folder = tempfile.mkdtemp(prefix="crm-t-", dir="/tmp")
-        os.chmod(folder, 0o711)  # lets the database server's user in, where tests run as root
+        os.chmod(folder, 0o711)  # noqa: S103 (lets the database server's user in, where tests run as root)
         os.environ[RUN_DIR] = folder
         atexit.register(_remove_run_dir, Path(folder), os.getpid())
     return Path(os.environ[RUN_DIR])
