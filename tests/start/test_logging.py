@@ -69,8 +69,27 @@ def test_a_proxy_s_request_id_is_kept_only_if_plain(offered: str | None, kept: b
 
 @pytest.mark.parametrize(
     "name",
-    "password new_password passwd SECRET_KEY access_token csrf_token api_key apiKey Authorization Cookie otp otp_code "
-    "totp_secret recovery_codes code passcode private_key credential_id signature".split(),
+    [
+        "password",
+        "new_password",
+        "passwd",
+        "SECRET_KEY",
+        "access_token",
+        "csrf_token",
+        "api_key",
+        "apiKey",
+        "Authorization",
+        "Cookie",
+        "otp",
+        "otp_code",
+        "totp_secret",
+        "recovery_codes",
+        "code",
+        "passcode",
+        "private_key",
+        "credential_id",
+        "signature",
+    ],
 )
 def test_a_secret_field_is_redacted_by_its_name_at_any_depth(name: str) -> None:
     assert scrub_value("12ab", name) == REDACTED
