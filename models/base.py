@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 import sqlalchemy as sa
@@ -63,6 +64,17 @@ class ScopedSession(FlaskSession):
 
 db = SQLA(model_class=Model, session_options={"class_": ScopedSession})
 session = db.session
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A many-to-many of an entity: its link table's entity, the columns to this and to the other side, and the other entity."""
+
+    through: str
+    near: str
+    far: str
+    target: str
+    label: str
 
 
 class Base(Model):
@@ -137,6 +149,19 @@ def alive() -> dict[str, Any]:
     """Index options: records in the bin neither block a name nor cost a scan."""
     where = sa.text("deleted_at IS NULL")
     return {"sqlite_where": where, "postgresql_where": where}
+
+
+def searched(table: str, *columns: str) -> tuple[sa.Index, ...]:
+    """What quick search reads: on PostgreSQL trigrams (GIN, with the workspace inside), on SQLite an index that covers the LIKE.
+
+    `deleted_at` is a column of the SQLite one, as its planner takes no partial index for covering.
+    """
+    trigrams = sa.Index(
+        f"gin_{table}_search", "workspace_id", *columns,
+        postgresql_using="gin", postgresql_ops=dict.fromkeys(columns, "gin_trgm_ops"), **alive(),
+    )  # fmt: skip
+    covering = sa.Index(f"ix_{table}_search", "workspace_id", "deleted_at", *columns)
+    return trigrams.ddl_if(dialect="postgresql"), covering.ddl_if(dialect="sqlite")
 
 
 class Owned(Record):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped
 
 from models import fields as f
-from models.base import Base, Owned, Record, alive
+from models.base import Base, Link, Owned, Record, alive, searched
 from models.policy import Category, Erase, Policy, SubjectKind, years
 
 TYPES = (("buyer", "Buyer"), ("seller", "Seller"), ("landlord", "Landlord"), ("tenant", "Tenant"), ("lead", "Website lead"),
@@ -29,6 +29,7 @@ class Contact(Owned, Base):
     __tablename__ = "contact"
     policy = CONTACT
     title_field = "name"
+    links: ClassVar = {"tags": Link("contact_tag", "contact_id", "tag_id", "tag", "Tags")}
 
     name: Mapped[str] = f.text(200, required=True, label="Name", personal=True)
     goes_by: Mapped[str | None] = f.text(80, label="Goes by", personal=True)
@@ -59,7 +60,8 @@ class Contact(Owned, Base):
             sa.Index("ix_contact_stage", "workspace_id", "stage", sa.text("last_activity DESC"), sa.text("id DESC"), **alive()),
             sa.Index("ix_contact_owner", "workspace_id", "owner_id", sa.text("last_activity DESC"), sa.text("id DESC"), **alive()),
             sa.Index("ix_contact_phone", "workspace_id", "phone", **alive()),
-            sa.Index("ix_contact_name", "workspace_id", "name", sa.text("id DESC"), **alive()),
+            sa.Index("ix_contact_name", "workspace_id", "name", "id", **alive()),
+            *searched("contact", "name", "email", "phone", "company"),
         )
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped
 
 from models import fields as f
-from models.base import Base, Owned, Record, alive
+from models.base import Base, Owned, Record, alive, searched
 from models.policy import Category, Erase, Policy, SubjectKind, years
 
 SIDES = (("buy", "Buying"), ("sell", "Selling"), ("rent", "Renting"), ("let", "Letting"))
@@ -70,4 +70,5 @@ class Deal(Owned, Base):
             sa.Index("ix_deal_contact", "workspace_id", "contact_id", sa.text("id DESC"), **alive()),
             sa.Index("ix_deal_stage", "workspace_id", "stage_id", sa.text("last_activity DESC"), sa.text("id DESC"), **alive()),
             sa.Index("ix_deal_last_activity", "workspace_id", sa.text("last_activity DESC"), sa.text("id DESC"), **alive()),
+            *searched("deal", "title"),
         )

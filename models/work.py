@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped
 
 from models import fields as f
-from models.base import Base, Owned, alive
+from models.base import Base, Owned, alive, searched
 from models.policy import Category, Erase, Policy, SubjectKind, years
 
 ACTIVITY_KINDS = (("call", "Call"), ("email", "E-mail"), ("meeting", "Meeting"), ("viewing", "Viewing"), ("open_house", "Open house"),
@@ -85,4 +85,4 @@ class Task(Owned, Base):
     @classmethod
     def indexes(cls) -> tuple[Any, ...]:
         due = sa.Index("ix_task_due", "workspace_id", "state", "due_at", "id", **alive())
-        return (*_by_contact("task"), due)
+        return (*_by_contact("task"), due, *searched("task", "title"))

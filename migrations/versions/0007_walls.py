@@ -80,7 +80,7 @@ def wall(table: str) -> None:
 
 
 def search_function() -> sa.TextClause:
-    """`search_ids(entity, pattern, cap)`: up to `cap` ids of living records of the told workspace that match (ILIKE)."""
+    """`search_ids(entity, pattern, cap)`: up to `cap` ids of living records of this workspace that match (ILIKE)."""
     branches = "\n".join(
         f"""WHEN '{table}' THEN RETURN QUERY EXECUTE
             'SELECT id FROM {table} WHERE workspace_id = $1 AND deleted_at IS NULL
