@@ -1,2 +1,14 @@
-// Entry of the console's scripts. Each module looks for its own marks in the page and does nothing without them.
-import "c/dom";
+// Entry of the console's scripts. Each module looks for its own marks in the page and does nothing without them;
+// every page works without any of this.
+import { start as bulk } from "c/bulk";
+import { enhance as comboboxes } from "c/combobox";
+import { start as dialogs } from "c/dialog";
+import { start as drafts } from "c/drafts";
+import { start as keys } from "c/keys";
+import { start as palette } from "c/palette";
+import { start as toasts } from "c/toast";
+
+document.documentElement.classList.add("js");
+for (const begin of [toasts, dialogs, palette, bulk, keys, drafts]) begin();
+comboboxes(document);
+document.addEventListener("htmx:load", (event) => comboboxes(event.detail.elt));

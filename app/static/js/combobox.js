@@ -1,1 +1,113 @@
-export {};
+// ARIA combobox over the plain relation field: 200 ms after typing it asks data-combo?q= and shows eight rows of two lines.
+// Answer: {items: [{id, title, sub}], more: bool}. The hidden input carries the id; with data-many choices become ticked boxes.
+import { $, $$, debounce, el, icon, latest, withQuery } from "c/dom";
+import { listbox, option } from "c/options";
+
+let made = 0;
+
+export function enhance(root) {
+  for (const box of $$("[data-combo]:not([data-ready])", root)) build(box);
+}
+
+function build(box) {
+  const id = `combo-${made++}`;
+  const input = $(":scope > input[type=text]", box);
+  const hidden = $(":scope > input[type=hidden]", box);
+  const list = el("div", { class: "c-pop", id, role: "listbox", "aria-label": "Matches", hidden: true });
+  const combo = { box, input, hidden, list, many: box.dataset.many, ask: latest(), shown: input.value, options: listbox(input, list) };
+  box.dataset.ready = "";
+  box.append(list);
+  input.readOnly = false;
+  for (const [name, value] of Object.entries({ role: "combobox", "aria-expanded": "false", "aria-controls": id, "aria-autocomplete": "list", autocomplete: "off" })) input.setAttribute(name, value);
+  if (!combo.many && !("required" in box.dataset)) addClear(combo);
+  const load = debounce(200, () => fill(combo));
+  input.addEventListener("input", load);
+  input.addEventListener("focus", () => input.select());
+  input.addEventListener("click", load);
+  input.addEventListener("keydown", (event) => press(combo, event));
+  input.addEventListener("blur", () => leave(combo));
+  list.addEventListener("mousedown", (event) => {
+    event.preventDefault();
+    const row = event.target.closest("[role=option]");
+    if (row) take(combo, row);
+  });
+}
+
+function addClear(combo) {
+  const label = `Remove ${combo.hidden.dataset.label ?? "value"}`;
+  const button = el("button", { class: "btn btn-q btn-s btn-i c-clear", type: "button", "aria-label": label, hidden: !combo.hidden.value }, icon("x"));
+  button.addEventListener("click", () => {
+    set(combo, "", "");
+    combo.input.focus();
+  });
+  combo.clear = button;
+  combo.box.append(button);
+}
+
+async function fill(combo) {
+  const q = combo.input.value === combo.shown && !combo.many ? "" : combo.input.value.trim();
+  try {
+    const { items, more } = await combo.ask(withQuery(combo.box.dataset.combo, q));
+    const rows = items.map((item, index) => {
+      const row = option(`${combo.list.id}-${index}`, item, q);
+      row.dataset.id = item.id;
+      row.dataset.title = item.title;
+      return row;
+    });
+    if (!rows.length) rows.push(el("p", { class: "t3 p-2 px-3" }, q ? `Nothing matches “${q}”` : "Nothing to choose yet"));
+    if (more) rows.push(el("p", { class: "hint px-3 py-1" }, "More matches, keep typing"));
+    combo.list.replaceChildren(...rows);
+    show(combo, true);
+    combo.options.first();
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    combo.list.replaceChildren(el("p", { class: "err p-2 px-3" }, "The search did not answer. Try again."));
+    show(combo, true);
+  }
+}
+
+function press(combo, event) {
+  const open = !combo.list.hidden;
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (step) open ? combo.options.move(step) : fill(combo);
+  else if (event.key === "Enter" && open && combo.options.current()) take(combo, combo.options.current());
+  else if (event.key === "Escape" && open) show(combo, false);
+  else return;
+  event.preventDefault();
+  event.stopPropagation();
+}
+
+function take(combo, row) {
+  const { id, title } = row.dataset;
+  combo.many ? tick(combo, id, title) : set(combo, id, title);
+  show(combo, false);
+}
+
+function set(combo, id, title) {
+  combo.hidden.value = id;
+  combo.input.value = combo.shown = title;
+  if (combo.clear) combo.clear.hidden = !id;
+  combo.hidden.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+function tick(combo, id, title) {
+  const there = $(`input[type=checkbox][value="${CSS.escape(id)}"]`, combo.box);
+  if (there) there.checked = true;
+  else $(".c-checks", combo.box).append(el("label", {}, el("input", { class: "form-check-input", type: "checkbox", name: combo.many, value: id, checked: true }), ` ${title}`));
+  combo.input.value = "";
+  combo.input.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+/** Leaving the field: an emptied text empties an optional field, any other unchosen text goes back to what was chosen. */
+function leave(combo) {
+  show(combo, false);
+  if (combo.many) return;
+  if (combo.input.value.trim() === "" && combo.clear && combo.hidden.value) set(combo, "", "");
+  else combo.input.value = combo.shown;
+}
+
+function show(combo, open) {
+  combo.list.hidden = !open;
+  combo.input.setAttribute("aria-expanded", String(open));
+  if (!open) combo.options.choose(null);
+}

@@ -1,1 +1,63 @@
-export {};
+// The palette (Ctrl K): records first, then views and actions, each group five rows, drawn from /search/palette?q=.
+import { $, debounce, el, latest, on, withQuery } from "c/dom";
+import { listbox, option } from "c/options";
+
+const ask = latest();
+let parts;
+
+export function start() {
+  const box = $("#palette");
+  if (!box) return;
+  const input = $("input", box);
+  const list = $("#palette-list");
+  parts = { box, input, list, options: listbox(input, list) };
+  on("click", "[data-palette]", (event) => {
+    if (event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    open();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "k") return;
+    event.preventDefault();
+    open();
+  });
+  input.addEventListener("input", debounce(120, load));
+  input.addEventListener("keydown", press);
+  box.addEventListener("click", (event) => { if (event.target === box) box.close(); });
+}
+
+function open() {
+  if (!parts.box.open) parts.box.showModal();
+  parts.input.select();
+  load();
+}
+
+async function load() {
+  const q = parts.input.value.trim();
+  try {
+    draw((await ask(withQuery("/search/palette", q))).groups, q);
+  } catch (error) {
+    if (error.name !== "AbortError") parts.list.replaceChildren(el("p", { class: "t3 p-3" }, "Search did not answer. Try again in a moment."));
+  }
+}
+
+function draw(groups, q) {
+  let count = 0;
+  parts.list.replaceChildren(...groups.filter((group) => group.items.length).map((group) => {
+    const rows = group.items.map((item) => option(`pal-${count++}`, item, q, item.url));
+    return el("div", { role: "group", "aria-label": group.label }, el("p", { class: "t3 sm px-3 pt-2", "aria-hidden": "true" }, group.label), ...rows);
+  }));
+  if (!count) parts.list.append(el("p", { class: "t3 p-3" }, "Nothing found that you may read."));
+  $("#palette-said").textContent = `${count} results`;
+  parts.options.first();
+}
+
+function press(event) {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const link = parts.options.current();
+  if (step) parts.options.move(step);
+  else if (event.key === "Enter" && link) event.ctrlKey || event.metaKey ? window.open(link.href, "_blank", "noopener") : link.click();
+  else return;
+  event.preventDefault();
+  event.stopPropagation();
+}
