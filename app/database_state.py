@@ -37,6 +37,11 @@ def has_workspaces(url: str) -> bool:
     return bool(_rows(url, "select 1 from workspace limit 1", "workspace"))
 
 
+def psycopg_url(url: str) -> str:
+    """The address as the driver itself takes it: SQLAlchemy's name for the driver is cut out."""
+    return url.replace("postgresql+psycopg://", "postgresql://", 1)
+
+
 def _rows(url: str, query: str, table: str) -> list[tuple[object, ...]]:
     """The rows of a query, none where its table does not exist."""
     return _sqlite_rows(url, query, table) if url.startswith("sqlite") else _postgres_rows(url, query, table)
@@ -63,7 +68,7 @@ def _postgres_rows(url: str, query: str, table: str) -> list[tuple[object, ...]]
     import psycopg  # only where it is used: loading it costs a tenth of a second
 
     try:
-        with psycopg.connect(url.replace("+psycopg", "", 1), connect_timeout=10) as connection:
+        with psycopg.connect(psycopg_url(url), connect_timeout=10) as connection:
             found = connection.execute("select to_regclass(%s)", (table,)).fetchone()
             return connection.execute(query.encode()).fetchall() if found and found[0] else []
     except psycopg.OperationalError as error:

@@ -158,6 +158,8 @@ def prepare_database(
     if applied_revisions(url) != newest_revisions(ROOT / "migrations" / "versions"):
         say("Bringing the database to the newest version.")
         _flask(supervisor, environment, "db", "upgrade")
+        if url != settings["SQLALCHEMY_DATABASE_URI"]:
+            supervisor.run_once([sys.executable, "-m", "app.database_role"], environment)
     if settings["APP_ENV"] != "embedded" or has_workspaces(url):
         return {}
     say("Filling the empty database with demo data: two brokerages, their people, contacts and deals.")

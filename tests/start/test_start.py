@@ -9,11 +9,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from alembic.command import upgrade as alembic_upgrade
+from alembic.config import Config as AlembicConfig
 
-from app.database_state import DatabaseError, applied_revisions, has_workspaces, newest_revisions
+from app.database_role import grant
+from app.database_state import DatabaseError, applied_revisions, has_workspaces, newest_revisions, psycopg_url
 from app.start import ROOT, StartError, check_port, redis_command, redis_server, web_command
 from config import load, redis_socket
 from tests.services_present import postgres_url
@@ -73,6 +77,30 @@ def test_a_postgresql_database_tells_its_state() -> None:
             assert applied_revisions(own) == {"0002"}
         finally:
             server.execute(f"drop database {name} with (force)".encode())
+
+
+@pytest.mark.needs("postgres")
+def test_the_application_s_role_reads_but_can_t_rewrite_the_audit_log() -> None:
+    url, name = str(postgres_url()), f"role_{os.getpid()}"
+    owned, role = url.rpartition("/")[0] + f"/{name}", f"app_{os.getpid()}"
+    address = urlsplit(owned)
+    applied = address._replace(netloc=f"{role}@{address.hostname}:{address.port}").geturl()
+    with psycopg.connect(psycopg_url(url), autocommit=True) as server:
+        server.execute(f"create database {name}".encode())
+        try:
+            migrations = AlembicConfig()
+            migrations.set_main_option("script_location", str(ROOT / "migrations"))
+            migrations.set_main_option("sqlalchemy.url", owned)
+            alembic_upgrade(migrations, "head")
+            assert grant(owned, owned) is None
+            assert grant(owned, applied) == role
+            with psycopg.connect(psycopg_url(applied)) as connection:
+                assert connection.execute("select count(*) from audit").fetchone() == (0,)
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute("delete from audit")
+        finally:
+            server.execute(f"drop database if exists {name} with (force)".encode())
+            server.execute(f"drop role if exists {role}".encode())
 
 
 def test_a_database_server_that_does_not_answer_is_named() -> None:
