@@ -5,6 +5,7 @@ BENCH ?=
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PY := $(VENV)/bin/python
+PIP_WHEEL := $(wildcard deploy/bootstrap/pip-*.whl)
 hash = $(shell cat $(1) | cksum | tr ' ' '-')
 RUN_STAMP := $(VENV)/.run-$(call hash,requirements.txt)
 DEV_STAMP := $(VENV)/.dev-$(call hash,requirements-dev.txt)
@@ -59,7 +60,9 @@ $(DEV_STAMP): | $(PY)
 	@$(PIP) -r requirements-dev.txt
 	@rm -f $(VENV)/.dev-* && touch $@ $(RUN_STAMP)
 
+# Debian's python3 lacks the part of venv that installs pip (package python3-venv): then pip comes from our own copy.
 $(PY):
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is missing. Install it, or name it: make run PYTHON=/path/to/python3"; exit 1; }
-	@$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); \
-		echo "Python has no venv module. On Debian and Ubuntu: apt-get install python3-venv. Then run make again."; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) >/dev/null 2>&1 || { \
+		$(PYTHON) -m venv --clear --without-pip $(VENV) && $(PY) $(PIP_WHEEL)/pip install --quiet --no-index $(PIP_WHEEL); } || { \
+		rm -rf $(VENV); echo "$(PYTHON) can't make a virtual environment in $(VENV); the lines above say why."; exit 1; }
