@@ -158,7 +158,8 @@ def searched(table: str, *columns: str) -> tuple[sa.Index, ...]:
     """
     trigrams = sa.Index(
         f"gin_{table}_search", "workspace_id", *columns,
-        postgresql_using="gin", postgresql_ops=dict.fromkeys(columns, "gin_trgm_ops"), **alive(),
+        postgresql_using="gin", postgresql_ops=dict.fromkeys(columns, "gin_trgm_ops"),
+        postgresql_with={"gin_pending_list_limit": 1024}, **alive(),
     )  # fmt: skip
     covering = sa.Index(f"ix_{table}_search", "workspace_id", "deleted_at", *columns)
     return trigrams.ddl_if(dialect="postgresql"), covering.ddl_if(dialect="sqlite")

@@ -108,6 +108,7 @@ def _contact() -> None:
                 "phone": "gin_trgm_ops",
                 "company": "gin_trgm_ops",
             },
+            postgresql_with={"gin_pending_list_limit": 1024},
             **when(ALIVE),
         )
     op.create_index("ix_contact_alive", "contact", ["workspace_id", sa.literal_column("id DESC")], **when(ALIVE))

@@ -122,6 +122,7 @@ def _deal() -> None:
             ["workspace_id", "title"],
             postgresql_using="gin",
             postgresql_ops={"title": "gin_trgm_ops"},
+            postgresql_with={"gin_pending_list_limit": 1024},
             **when(ALIVE),
         )
     op.create_index("ix_deal_alive", "deal", ["workspace_id", sa.literal_column("id DESC")], **when(ALIVE))
@@ -313,6 +314,7 @@ def _task() -> None:
             ["workspace_id", "title"],
             postgresql_using="gin",
             postgresql_ops={"title": "gin_trgm_ops"},
+            postgresql_with={"gin_pending_list_limit": 1024},
             **when(ALIVE),
         )
     op.create_index("ix_task_alive", "task", ["workspace_id", sa.literal_column("id DESC")], **when(ALIVE))

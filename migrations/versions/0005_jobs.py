@@ -59,6 +59,7 @@ def _job() -> None:
         sa.Column("status", sa.String(length=300), nullable=False),
         sa.Column("result", JSON, nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("cancel_asked", MOMENT, nullable=True),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("started_at", MOMENT, nullable=True),
         sa.Column("finished_at", MOMENT, nullable=True),
