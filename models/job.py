@@ -18,7 +18,8 @@ STATES = ("waiting", "running", "done", "failed", "dead", "cancelled", "refused"
 class Job(WorkspaceScoped, Base):
     """One promise. `dedupe` is unique: the same promise made twice is one. `token` fences a worker whose lease ran out.
 
-    States: waiting -> running -> done; running -> waiting (retry) -> dead after `max_attempts`; waiting -> cancelled | refused.
+    States: waiting -> running -> done | failed (no retry can mend it) | refused (its actor lost the right) | cancelled; running -> waiting
+    (again later) -> dead after `max_attempts`. `cancel_asked` ends a running job at its next report of progress.
     `actor` holds what is needed to act as the one who asked (kind, membership, label); rights are read again when it runs.
     """
 
@@ -47,6 +48,7 @@ class Job(WorkspaceScoped, Base):
     status: Mapped[str] = mapped_column(sa.String(300), default="")
     result: Mapped[dict[str, Any] | None] = mapped_column(Json)
     error: Mapped[str | None] = mapped_column(sa.Text)
+    cancel_asked: Mapped[dt.datetime | None] = mapped_column(UTC)
     created_at: Mapped[dt.datetime] = mapped_column(UTC, default=now)
     started_at: Mapped[dt.datetime | None] = mapped_column(UTC)
     finished_at: Mapped[dt.datetime | None] = mapped_column(UTC)
