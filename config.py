@@ -93,12 +93,14 @@ def whole_number(env: Mapping[str, str], name: str, default: int, low: int, high
 
 
 def database_url(url: str) -> str:
-    """Names the driver we ship: postgres:// and postgresql:// become postgresql+psycopg://. SQLite stays as it is."""
+    """Names the driver we ship: postgres:// and postgresql:// become postgresql+psycopg://. A SQLite file gets its full
+    path, as migrations and the application would each look for a relative one in another folder."""
     scheme, separator, rest = url.partition("://")
     if separator and scheme in ("postgres", "postgresql", "postgresql+psycopg"):
         return f"postgresql+psycopg://{rest}"
     if separator and scheme == "sqlite":
-        return url
+        path, mark, options = rest.removeprefix("/").partition("?")
+        return url if path in ("", ":memory:") else f"sqlite:///{Path(path).absolute()}{mark}{options}"
     raise ConfigError(
         f"DATABASE_URL begins with {scheme!r}. Set it to postgresql://user:password@host/name or sqlite:////path/file."
     )

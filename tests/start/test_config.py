@@ -136,6 +136,24 @@ def test_every_spelling_of_a_postgresql_url_names_our_driver(scheme: str) -> Non
     assert config.database_url(f"{scheme}://crm:p%40ss@db:5432/crm") == "postgresql+psycopg://crm:p%40ss@db:5432/crm"
 
 
+@pytest.mark.parametrize(
+    ("given_url", "settled"),
+    [
+        ("sqlite:////srv/crm.sqlite3", "sqlite:////srv/crm.sqlite3"),
+        ("sqlite:///crm.sqlite3", "sqlite:////home/ann/crm.sqlite3"),
+        ("sqlite:///crm.sqlite3?timeout=5", "sqlite:////home/ann/crm.sqlite3?timeout=5"),
+        ("sqlite://", "sqlite://"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),
+    ],
+)
+def test_a_sqlite_file_is_the_same_for_every_program(
+    given_url: str, settled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getcwd", lambda: "/home/ann")
+    assert config.database_url(given_url) == settled
+    assert config.database_url(settled) == settled
+
+
 @given(rest=st.text(min_size=1))
 def test_naming_the_driver_changes_nothing_else_and_settles(rest: str) -> None:
     once = config.database_url(f"postgres://{rest}")
