@@ -30,7 +30,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.config.update(settings.load(os.environ))
     app.config.update(config or {})
     logging.configure(app.config["LOG_LEVEL"])
-    crypto.use(crypto.Keyring.from_text(app.config["ROOT_KEY"], app.config["ENCRYPTION_KEYS"]))
+    crypto.use(crypto.Keyring(app.config["PEPPER"], app.config["DATA_KEYS"], signing=app.config["AUDIT_KEY"]))
     db.init_app(app)
     Migrate(app, db, directory=os.path.join(os.path.dirname(app.root_path), "migrations"))
     headers.init(app)

@@ -5,6 +5,7 @@ An entity adds what is special about it with `rule(Model)`. Does not belong here
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -19,10 +20,11 @@ from app.services.operation import Operation, operation
 from models import registry, tenancy
 from models.audit import Change
 from models.base import Owned, Record, session
-from models.fields import Kind, now
+from models.fields import Field, Kind, now
 from models.scope import Actor
 
 Rule = Callable[[Any, Operation], None]
+MAX_ID = 2**63
 _rules: dict[type[Any], list[Rule]] = {}
 
 
@@ -43,6 +45,8 @@ def load(model: type[Any], key: int, *, actor: Actor, action: str = "read") -> A
     """
     entity = registry.permission_entity(model)
     permissions.require(actor, "read", entity)
+    if not 0 < key < MAX_ID:
+        raise NotFound()
     found = session.scalars(permissions.restrict(sa.select(model).where(model.id == key), model, actor)).one_or_none()
     if found is None:
         raise NotFound()
@@ -133,6 +137,13 @@ def merged(record: Any, values: Mapping[str, Any], version: int) -> dict[str, An
             version=record.version, clashes=clashes, who=last.actor, when=last.at,
         )  # fmt: skip
     return mine
+
+
+def revived(field: Field, stored: Any) -> Any:
+    """A value of history as the field holds it (times and dates are texts there)."""
+    if isinstance(stored, str) and field.kind is Kind.MOMENT:
+        return dt.datetime.fromisoformat(stored)
+    return dt.date.fromisoformat(stored) if isinstance(stored, str) and field.kind is Kind.DATE else stored
 
 
 def _changes_since(record: Any, version: int) -> list[Change]:

@@ -1,0 +1,96 @@
+"""What is special about contacts: the matching key, one address for one person, minors, and the verbs of the bulk bar."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.errors import Invalid
+from app.services import record_forms, records, verbs
+from app.services.operation import Operation
+from models import normal
+from models.base import session
+from models.contact import STAGES, Contact, ContactEmail
+from models.deal import Deal
+from models.fields import Field, Kind, now
+from models.message import Message
+from models.scope import Actor
+from models.work import Activity, Note, Task
+
+_TAG = {"tag": Field(Kind.RELATION, "Tag", target="tag")}
+
+
+@records.rule(Contact)
+def complete(contact: Contact, _op: Operation) -> None:
+    """Keep the matching key; an address belongs to one contact only; a minor needs an authority (P67)."""
+    contact.name_key = normal.name_key(contact.name)[:200]
+    problems = {}
+    if contact.email and _address_taken(contact.email, contact.id):
+        problems["email"] = "E-mail: another contact already has this address."
+    if contact.budget_min is not None and contact.budget_max is not None and contact.budget_min > contact.budget_max:
+        problems["budget_max"] = "Budget to: this is less than “Budget from”."
+    young = contact.minor or (contact.birthday is not None and _age(contact.birthday) < 13)
+    if young and not contact.minor_authority:
+        problems["minor_authority"] = "This person is under 13. Write down who gave authority to keep the data, or do not save it."
+    if problems:
+        raise Invalid(problems)
+    contact.minor = young
+
+
+@records.rule(ContactEmail)
+def one_person(row: ContactEmail, _op: Operation) -> None:
+    """A further address must not be the main address of somebody else."""
+    taken = session.scalar(sa.select(Contact.id).where(Contact.email == row.address, Contact.id != row.contact_id).limit(1))
+    if taken is not None:
+        raise Invalid({"address": "E-mail: another contact already has this address."})
+
+
+@records.rule(Note)
+@records.rule(Activity)
+@records.rule(Task)
+@records.rule(Deal)
+@records.rule(Message)
+def touch(record: Any, _op: Operation) -> None:
+    """Work around a person moves the person up in "last activity"."""
+    if record.contact_id is not None and record.id is None:
+        contact = session.get(Contact, record.contact_id)
+        if contact is not None:
+            contact.last_activity = now()
+
+
+@verbs.verb("contact", "tag", "Tag", "tag", asks=_TAG, done="tagged")
+def add_tag(_model: type[Any], key: int, given: Mapping[str, Any], actor: Actor) -> None:
+    records.load(Contact, key, actor=actor, action="write")
+    record_forms.add_link(key, Contact.links["tags"], given["tag"], actor=actor)
+
+
+@verbs.verb("contact", "untag", "Remove tag", "x", asks=_TAG, done="untagged")
+def remove_tag(_model: type[Any], key: int, given: Mapping[str, Any], actor: Actor) -> None:
+    records.load(Contact, key, actor=actor, action="write")
+    record_forms.remove_link(key, Contact.links["tags"], given["tag"], actor=actor)
+
+
+@verbs.verb("contact", "stage", "Stage", "flag", asks={"stage": Field(Kind.CHOICE, "Stage", choices=STAGES)}, done="moved")
+def change_stage(_model: type[Any], key: int, given: Mapping[str, Any], actor: Actor) -> None:
+    records.update(Contact, key, {"stage": given["stage"]}, actor=actor)
+
+
+@verbs.verb("contact", "assign", "Assign", "user-plus", asks={"owner_id": Field(Kind.RELATION, "Owner", target="membership")}, done="assigned")
+def assign(_model: type[Any], key: int, given: Mapping[str, Any], actor: Actor) -> None:
+    records.update(Contact, key, {"owner_id": given["owner_id"]}, actor=actor)
+
+
+def _address_taken(address: str, contact_id: int | None) -> bool:
+    statement = sa.select(ContactEmail.id).where(ContactEmail.address == address)
+    if contact_id is not None:
+        statement = statement.where(ContactEmail.contact_id != contact_id)
+    with session.no_autoflush:
+        return session.scalar(statement.limit(1)) is not None
+
+
+def _age(born: dt.date) -> int:
+    today = now().date()
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))

@@ -1,0 +1,151 @@
+"""Filters of a list: what may be asked of each kind of field, how it reads, and the condition it makes.
+
+In a URL a filter is `f=field:op:value`, several values parted by "|". Does not belong here: paging and sorting (`queries`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.errors import Invalid
+from app.services import values
+from models import registry
+from models.base import Link
+from models.fields import Field, Kind
+
+_TEXT = ("contains", "is", "starts", "empty", "filled")
+_ORDER = ("is", "after", "before", "between", "empty", "filled")
+OPERATORS: dict[Kind, tuple[str, ...]] = {
+    Kind.TEXT: _TEXT, Kind.LONG_TEXT: _TEXT, Kind.EMAIL: _TEXT, Kind.PHONE: _TEXT, Kind.URL: _TEXT,
+    Kind.MONEY: _ORDER, Kind.NUMBER: _ORDER, Kind.DATE: _ORDER, Kind.MOMENT: ("after", "before", "between", "empty", "filled"),
+    Kind.BOOLEAN: ("is",), Kind.CHOICE: ("is", "not"), Kind.RELATION: ("is", "not", "empty", "filled"),
+}  # fmt: skip
+WORDS = {
+    "contains": "contains", "is": "is", "starts": "starts with", "empty": "is empty", "filled": "is filled", "after": "after",
+    "before": "before", "between": "is between", "not": "is not",
+}  # fmt: skip
+_AMOUNT = {"after": "more than", "before": "less than"}
+_VALUELESS = frozenset({"empty", "filled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A clean filter: `values` are field values, empty for "empty" and "filled"."""
+
+    field: str
+    op: str
+    values: tuple[Any, ...]
+
+    def text(self, model: type[Any], locale: values.Locale) -> str:
+        """Its form in a URL; `parse` of it gives it back."""
+        field = filterable(model)[self.field]
+        shown = "|".join(values.to_input(field, v, locale) if v is not False else "0" for v in self.values)
+        return f"{self.field}:{self.op}:{shown}" if self.values else f"{self.field}:{self.op}"
+
+
+def filterable(model: type[Any]) -> dict[str, Field]:
+    """Fields that can be filtered by: every typed one but JSON and secrets, and the links to many (tags)."""
+    own = {n: f for n, f in registry.fields(model).items() if f.kind in OPERATORS and not f.secret and n not in {"deleted_at", "name_key"}}
+    return own | {name: Field(Kind.RELATION, link.label, target=link.target) for name, link in links(model).items()}
+
+
+def links(model: type[Any]) -> dict[str, Link]:
+    return getattr(model, "links", {})
+
+
+def operator_words(field: Field, op: str) -> str:
+    """How an operator reads on a field: "Price more than", "Due after"."""
+    return _AMOUNT.get(op, WORDS[op]) if field.kind in (Kind.MONEY, Kind.NUMBER) else WORDS[op]
+
+
+def parse(model: type[Any], text: str, locale: values.Locale) -> Filter:
+    """A filter from its URL form; raises `Invalid` with a sentence about the field."""
+    name, _, rest = text.partition(":")
+    op, _, raw = rest.partition(":")
+    return build(model, name, op, raw.split("|") if raw else [], locale)
+
+
+def build(model: type[Any], name: str, op: str, raw: list[str], locale: values.Locale) -> Filter:
+    known = filterable(model)
+    if name not in known:
+        raise Invalid({name or "filter": f"There is no field “{name[:60]}” to filter by."})
+    field = known[name]
+    if op not in OPERATORS[field.kind]:
+        raise Invalid({name: f"{field.label} cannot be filtered with “{op[:20]}”. Use one of: {', '.join(OPERATORS[field.kind])}."})
+    if op in _VALUELESS:
+        return Filter(name, op, ())
+    try:
+        clean = tuple(_value(field, op, part, locale) for part in raw if part.strip())
+    except ValueError as error:
+        raise Invalid({name: str(error)}) from None
+    if not clean or (op == "between" and len(clean) != 2) or len(clean) > 50:
+        raise Invalid({name: f"{field.label}: give {'two values' if op == 'between' else 'a value'} to filter by."})
+    return Filter(name, op, clean)
+
+
+def _value(field: Field, op: str, text: str, locale: values.Locale) -> Any:
+    if field.kind in (Kind.EMAIL, Kind.PHONE, Kind.URL) or op in ("contains", "starts"):
+        return values.from_text(Field(Kind.TEXT, max_length=200), text, locale)
+    if field.kind is Kind.MOMENT and len(text.strip()) == 10:
+        text = f"{text.strip()}T00:00"
+    return values.from_text(field, text, locale)
+
+
+def condition(model: type[Any], wanted: Filter) -> Any:
+    """The SQL condition of a filter."""
+    if wanted.field in links(model):
+        return _link_condition(model, links(model)[wanted.field], wanted)
+    column = getattr(model, wanted.field)
+    first = wanted.values[0] if wanted.values else None
+    match wanted.op:
+        case "empty":
+            return column.is_(None)
+        case "filled":
+            return column.is_not(None)
+        case "contains":
+            return column.ilike(f"%{escaped(first)}%", escape="\\")
+        case "starts":
+            return column.ilike(f"{escaped(first)}%", escape="\\")
+        case "after":
+            return column > first
+        case "before":
+            return column < first
+        case "between":
+            return column.between(min(wanted.values), max(wanted.values))
+        case "not":
+            return sa.or_(column.not_in(wanted.values), column.is_(None))
+    return column == first if len(wanted.values) == 1 else column.in_(wanted.values)
+
+
+def escaped(text: str) -> str:
+    """Text as a LIKE pattern that matches it literally."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def words(model: type[Any], wanted: Filter, locale: values.Locale, titles: dict[tuple[str, int], str]) -> str:
+    """The values of a filter for people; `titles` names related records by (entity, id)."""
+    field = filterable(model)[wanted.field]
+    if field.kind is Kind.RELATION:
+        return ", ".join(titles.get((field.target or "", v), f"#{v}") for v in wanted.values)
+    joiner = " and " if wanted.op == "between" else ", "
+    return joiner.join(_shown(field, v, locale) for v in wanted.values)
+
+
+def _shown(field: Field, value: Any, locale: values.Locale) -> str:
+    if isinstance(value, dt.datetime):
+        local = value.astimezone(locale.zone)
+        return f"{local:%-d %b %Y}" + (f" {local:%H:%M}" if (local.hour, local.minute) != (0, 0) else "")
+    return values.to_text(field, value, locale)
+
+
+def _link_condition(model: type[Any], link: Link, wanted: Filter) -> Any:
+    through = registry.entity(link.through)
+    found = sa.select(getattr(through, link.near))
+    if wanted.values:
+        found = found.where(getattr(through, link.far).in_(wanted.values))
+    inside = model.id.in_(found)
+    return ~inside if wanted.op in ("empty", "not") else inside

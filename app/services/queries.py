@@ -1,0 +1,232 @@
+"""Reads lists of records: search, filters, sort, keyset pages, capped counts, options for pickers, and streams for export.
+
+Rows come as tuples of columns, never as objects: that is what keeps a page fast. Every query passes `permissions.restrict`
+and the workspace wall. Does not belong here: writing (`app.services.records`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from app import permissions
+from app.errors import Invalid
+from app.services import filters, values
+from app.services.filters import Filter
+from models import registry
+from models.base import session
+from models.fields import Field, Kind
+from models.scope import Actor
+
+COUNT_CAP = 1000
+MAX_LIMIT = 200
+_SORTABLE = frozenset(Kind) - {Kind.LONG_TEXT, Kind.JSON}
+_JSON = values.Locale()
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """What a list shows. `sort` is a field name, with "-" for descending; `search` names the searched fields.
+
+    A relation column gives the related title, or with `raw` its id.
+    """
+
+    model: type[Any]
+    columns: tuple[str, ...]
+    search: tuple[str, ...] = ()
+    q: str = ""
+    filters: tuple[Filter, ...] = ()
+    sort: str = "-id"
+    cursor: str = ""
+    limit: int = 50
+    action: str = "read"
+    raw: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows (id, *columns) in order, with the cursors of the neighbouring pages or None."""
+
+    rows: list[Any]
+    next: str | None
+    previous: str | None
+
+
+def page(query: ListQuery, *, actor: Actor) -> Page:
+    """One page, in one statement."""
+    name, down = _sort(query)
+    backwards, value, key = _read_cursor(query, name)
+    statement = _ordered(_base(query, actor, with_sort=name), query.model, name, down ^ backwards)
+    if query.cursor:
+        statement = statement.where(_beyond(query.model, name, down ^ backwards, value, key))
+    rows = list(session.execute(statement.limit(query.limit + 1)))
+    more = len(rows) > query.limit
+    rows = rows[: query.limit]
+    if backwards:
+        rows.reverse()
+    further, before = (bool(query.cursor), more) if backwards else (more, bool(query.cursor))
+    return Page(
+        [row[:-1] for row in rows],
+        _write_cursor(query, name, rows[-1], False) if further and rows else None,
+        _write_cursor(query, name, rows[0], True) if before and rows else None,
+    )
+
+
+def count(query: ListQuery, *, actor: Actor, exact: bool = False) -> tuple[int, bool]:
+    """How many records match, and whether that is exact. Stops after `COUNT_CAP` unless `exact`."""
+    found = _where(sa.select(sa.literal(1)).select_from(query.model), query, actor)
+    if not exact:
+        found = found.limit(COUNT_CAP + 1)
+    number = session.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0
+    return (number, True) if exact or number <= COUNT_CAP else (COUNT_CAP, False)
+
+
+def ids(query: ListQuery, *, actor: Actor, limit: int | None = None) -> list[int]:
+    """The ids of all matching records, for bulk actions."""
+    return list(session.scalars(_where(sa.select(query.model.id), query, actor).order_by(query.model.id).limit(limit)))
+
+
+def stream(query: ListQuery, *, actor: Actor, chunk: int = 2000) -> Iterator[list[Any]]:
+    """Chunks of rows in list order with flat memory; each chunk is a statement of its own, so no cursor stays open."""
+    cursor: str | None = ""
+    while cursor is not None:
+        found = page(replace(query, cursor=cursor, limit=chunk), actor=actor)
+        if found.rows:
+            yield found.rows
+        cursor = found.next
+
+
+def options(model: type[Any], q: str, *, actor: Actor, search: tuple[str, ...] = (), limit: int = 8, extra: str | None = None) -> tuple[list[Any], bool]:
+    """Choices for a picker: rows (id, title, extra) that start with or contain `q`, and whether there are more."""
+    title = registry.title_of(model)
+    columns = (title, extra) if extra else (title,)
+    query = ListQuery(model, columns, search or (title,), q, sort=title if q and _sortable(model, title) else "-id", limit=limit)
+    found = page(query, actor=actor)
+    return found.rows, found.next is not None
+
+
+def titles(wanted: set[tuple[str, int]], *, actor: Actor) -> dict[tuple[str, int], str]:
+    """Titles of related records by (entity, id); one statement per entity."""
+    named: dict[tuple[str, int], str] = {}
+    for entity in {e for e, _ in wanted}:
+        model = registry.entity(entity)
+        if permissions.reach(actor, "read", registry.permission_entity(model)) is None:
+            continue
+        keys = [k for e, k in wanted if e == entity]
+        statement = permissions.restrict(sa.select(model.id, getattr(model, registry.title_of(model))).where(model.id.in_(keys)), model, actor)
+        named.update({(entity, key): str(title) for key, title in session.execute(statement)})
+    return named
+
+
+@cache
+def sortable(model: type[Any]) -> tuple[str, ...]:
+    """Fields a list can be sorted by."""
+    return ("id", *(n for n, f in registry.fields(model).items() if f.kind in _SORTABLE and not f.secret and f.kind is not Kind.RELATION))
+
+
+def _sortable(model: type[Any], name: str) -> bool:
+    return name in sortable(model)
+
+
+def _base(query: ListQuery, actor: Actor, *, with_sort: str) -> Any:
+    model = query.model
+    fields = registry.fields(model)
+    picked: list[Any] = [model.id]
+    joins: list[tuple[Any, Any]] = []
+    for name in query.columns:
+        field = fields.get(name)
+        if field is None:
+            raise Invalid({name: f"There is no column “{name[:60]}”."})
+        if field.kind is Kind.RELATION and field.target and not query.raw:
+            other = orm.aliased(registry.entity(field.target), flat=True)
+            joins.append((other, other.id == getattr(model, name)))
+            picked.append(getattr(other, registry.title_of(registry.entity(field.target))))
+        else:
+            picked.append(getattr(model, name))
+    statement = sa.select(*picked, getattr(model, with_sort))
+    for other, on in joins:
+        statement = statement.outerjoin(other, on)
+    return _where(statement, query, actor)
+
+
+def _where(statement: Any, query: ListQuery, actor: Actor) -> Any:
+    statement = permissions.restrict(statement, query.model, actor, query.action)
+    for wanted in query.filters:
+        statement = statement.where(filters.condition(query.model, wanted))
+    if query.q.strip():
+        statement = statement.where(_matches(query))
+    return statement
+
+
+def _matches(query: ListQuery) -> Any:
+    """Every word must occur in one of the searched fields; digits also match a phone however it was typed."""
+    model, fields = query.model, registry.fields(query.model)
+    conditions = []
+    for word in query.q.split()[:6]:
+        pattern = f"%{filters.escaped(word[:80])}%"
+        either = [getattr(model, n).ilike(pattern, escape="\\") for n in query.search]
+        digits = re.sub(r"\D", "", word)
+        if len(digits) >= 4:
+            either += [getattr(model, n).like(f"%{digits}%") for n in query.search if fields[n].kind is Kind.PHONE]
+        conditions.append(sa.or_(*either))
+    return sa.and_(*conditions)
+
+
+def _sort(query: ListQuery) -> tuple[str, bool]:
+    name, down = query.sort.removeprefix("-"), query.sort.startswith("-")
+    if not _sortable(query.model, name):
+        raise Invalid({"sort": f"This list cannot be sorted by “{name[:60]}”."})
+    return name, down
+
+
+def _ordered(statement: Any, model: type[Any], name: str, down: bool) -> Any:
+    column = getattr(model, name)
+    order = (column, model.id) if name != "id" else (model.id,)
+    return statement.order_by(*(c.desc() if down else c.asc() for c in order))
+
+
+def _beyond(model: type[Any], name: str, down: bool, value: Any, key: int) -> Any:
+    """What comes after (value, key) in the order of `_ordered`. NULL is the smallest in SQLite and the largest in PostgreSQL."""
+    column, id_ = getattr(model, name), model.id
+    if name == "id":
+        return id_ < key if down else id_ > key
+    later_id = id_ < key if down else id_ > key
+    if not sa.inspect(model).columns[name].nullable:
+        here, there = sa.tuple_(column, id_), sa.tuple_(sa.bindparam(None, value, type_=column.type), sa.bindparam(None, key))
+        return here < there if down else here > there
+    nulls_last = down == (session.get_bind().dialect.name == "sqlite")
+    if value is None:
+        same = sa.and_(column.is_(None), later_id)
+        return same if nulls_last else sa.or_(same, column.is_not(None))
+    after = sa.or_(column < value if down else column > value, sa.and_(column == value, later_id))
+    return sa.or_(after, column.is_(None)) if nulls_last else after
+
+
+def _write_cursor(query: ListQuery, name: str, row: Any, backwards: bool) -> str:
+    field = registry.fields(query.model).get(name, Field(Kind.NUMBER))
+    position = [int(backwards), values.to_json(field, row[-1]), row[0], query.sort]
+    return base64.urlsafe_b64encode(orjson.dumps(position)).decode().rstrip("=")
+
+
+def _read_cursor(query: ListQuery, name: str) -> tuple[bool, Any, int]:
+    if not query.cursor:
+        return False, None, 0
+    try:
+        text = query.cursor.encode("ascii")
+        backwards, value, key, sort = orjson.loads(base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4)))
+        if sort != query.sort or type(key) is not int or abs(key) > 2**62:
+            raise ValueError
+        field = registry.fields(query.model).get(name, Field(Kind.NUMBER))
+        clean = value if name == "id" else values.from_json(field, value, _JSON)
+    except (ValueError, TypeError, binascii.Error, orjson.JSONDecodeError):
+        raise Invalid({"cursor": "This page marker does not fit the list any more. Start again from the first page."}) from None
+    return bool(backwards), clean, key

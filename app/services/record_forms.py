@@ -1,0 +1,108 @@
+"""Saves a record together with its child rows and links, as one operation: what a form or a nested REST body holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.errors import Invalid, NotFound
+from app.services import filters, records
+from app.services.operation import operation
+from models import registry
+from models.base import Link, session
+from models.scope import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRow:
+    """One row of a child entity: `id` None adds, `remove` deletes. `index` is its place in the form, for its errors."""
+
+    entity: str
+    index: int
+    id: int | None
+    values: Mapping[str, Any]
+    remove: bool = False
+
+
+def save(model: type[Any], key: int | None, values: Mapping[str, Any], *, actor: Actor, version: int | None = None,
+         children: Sequence[ChildRow] = (), links: Mapping[str, Sequence[int]] | None = None, source: str = "form") -> Any:  # fmt: skip
+    """Create (`key` None) or update the record, then its children and links; all or nothing."""
+    verb = "create" if key is None else "update"
+    with operation(f"{model.__tablename__}.{verb}", actor=actor):
+        if key is None:
+            record = records.create(model, values, actor=actor, source=source)
+        else:
+            record = records.update(model, key, values, actor=actor, version=version)
+        for row in children:
+            _save_child(record, row, actor, source)
+        for name, wanted in (links or {}).items():
+            set_links(record, filters.links(model)[name], wanted, actor=actor)
+    return record
+
+
+def set_links(record: Any, link: Link, wanted: Sequence[int], *, actor: Actor) -> None:
+    """Make the record's links exactly `wanted`."""
+    through, far = registry.entity(link.through), link.far
+    present = {getattr(row, far): row for row in linked(record, link)}
+    for key, row in present.items():
+        if key not in wanted:
+            records.delete(through, row.id, actor=actor)
+    for key in dict.fromkeys(wanted):
+        if key not in present:
+            add_link(record.id, link, key, actor=actor)
+
+
+def add_link(record_id: int, link: Link, key: int, *, actor: Actor) -> bool:
+    """Add one link; False when it was there already."""
+    through = registry.entity(link.through)
+    known = session.scalar(sa.select(through.id).where(getattr(through, link.near) == record_id, getattr(through, link.far) == key))
+    if known is not None:
+        return False
+    records.create(through, {link.near: record_id, link.far: key}, actor=actor)
+    return True
+
+
+def remove_link(record_id: int, link: Link, key: int, *, actor: Actor) -> bool:
+    """Remove one link; False when there was none."""
+    through = registry.entity(link.through)
+    known = session.scalar(sa.select(through.id).where(getattr(through, link.near) == record_id, getattr(through, link.far) == key))
+    if known is None:
+        return False
+    records.delete(through, known, actor=actor)
+    return True
+
+
+def linked(record: Any, link: Link) -> Sequence[Any]:
+    """The link rows of a record."""
+    through = registry.entity(link.through)
+    return session.scalars(sa.select(through).where(getattr(through, link.near) == record.id).order_by(through.id)).all()
+
+
+def linked_titles(record: Any, link: Link) -> list[tuple[int, str]]:
+    """(id, title) of what a record is linked to, by title."""
+    through, target = registry.entity(link.through), registry.entity(link.target)
+    title = getattr(target, registry.title_of(target))
+    statement = sa.select(target.id, title).join(through, getattr(through, link.far) == target.id).where(getattr(through, link.near) == record.id)
+    return [(key, str(name)) for key, name in session.execute(statement.order_by(title))]
+
+
+def _save_child(parent: Any, row: ChildRow, actor: Actor, source: str) -> None:
+    model = registry.entity(row.entity)
+    link = registry.parent_link(model)
+    try:
+        if row.id is None:
+            if not row.remove:
+                records.create(model, {**row.values, link: parent.id}, actor=actor, source=source)
+            return
+        child = records.load(model, row.id, actor=actor, action="delete" if row.remove else "write")
+        if getattr(child, link) != parent.id:
+            raise NotFound()
+        if row.remove:
+            records.delete(model, row.id, actor=actor)
+        else:
+            records.update(model, row.id, row.values, actor=actor)
+    except Invalid as error:
+        raise Invalid({f"{row.entity}-{row.index}-{name}": text for name, text in error.fields.items()}) from None

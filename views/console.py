@@ -1,0 +1,214 @@
+"""Turns every screen into pages: one Flask-AppBuilder view per entity with list, record, forms, bulk, export and picker.
+
+The right is checked in the service that each page calls; what is here only reads input, calls one thing and renders.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Flask, Response, jsonify, redirect, render_template, request
+from flask_appbuilder import AppBuilder, BaseView, expose
+from flask_wtf import CSRFProtect
+from werkzeug.wrappers import Response as AnyResponse
+
+import views.screens.crm  # noqa: F401  registers the screens
+from app import permissions
+from app.errors import Invalid, NotFound
+from app.services import exports, queries, records, timeline, verbs
+from app.services.verbs import Verb
+from models import registry
+from models.fields import Field, Kind
+from models.work import Note
+from views import api, dashboard, search, shell
+from views.forms import edit_form
+from views.lists import State, read_state, show_list
+from views.record_page import show_record
+from views.redirects import back
+from views.screen import Screen, of, screens
+
+Answer = str | AnyResponse | tuple[str, int]
+
+
+def register(app: Flask, appbuilder: AppBuilder, csrf: CSRFProtect) -> None:
+    """Add the pages of all screens, the dashboard, search, undo and the REST API."""
+    for spec in screens().values():
+        view = type(f"{spec.entity.title().replace('_', '')}Console", (EntityView,), {"screen": spec, "route_base": f"/{spec.slug}", "endpoint": f"console_{spec.entity}"})
+        appbuilder.add_view_no_menu(view)
+    app.register_blueprint(dashboard.pages)
+    app.register_blueprint(search.pages)
+    app.add_url_rule("/changes/<int:key>/undo", "undo", undo, methods=["POST"])
+    api.register(app, csrf)
+
+
+class EntityView(BaseView):
+    """The pages of one entity; `screen` is set by `register`."""
+
+    screen: Screen
+
+    @expose("/", methods=("GET",))
+    def index(self) -> Answer:
+        permissions.require(shell.actor(), "read", registry.permission_entity(self.screen.model))
+        return show_list(self.screen)
+
+    @expose("/new", methods=("GET", "POST"))
+    def new(self) -> Answer:
+        return edit_form(self.screen, None)
+
+    @expose("/<int:key>", methods=("GET",))
+    def show(self, key: int) -> Answer:
+        return show_record(self.screen, key)
+
+    @expose("/<int:key>/edit", methods=("GET", "POST"))
+    def edit(self, key: int) -> Answer:
+        return edit_form(self.screen, key)
+
+    @expose("/<int:key>/delete", methods=("POST",))
+    def remove(self, key: int) -> Answer:
+        """To the bin, with an undo in the toast: nothing that needs a question first."""
+        if not self.screen.may_delete(shell.actor()):
+            raise permissions.Forbidden("delete", registry.permission_entity(self.screen.model))
+        record = records.delete(self.screen.model, key, actor=shell.actor())
+        shell.toast(f"{self.screen.singular.capitalize()} “{getattr(record, self.screen.title)!s:.60}” deleted", self.screen.url(key, "restore"))
+        return redirect(back(request.args.get("back"), self.screen.url()))
+
+    @expose("/<int:key>/restore", methods=("POST",))
+    def restore(self, key: int) -> Answer:
+        records.restore(self.screen.model, key, actor=shell.actor())
+        shell.toast(f"{self.screen.singular.capitalize()} restored")
+        return redirect(self.screen.url(key))
+
+    @expose("/<int:key>/note", methods=("POST",))
+    def note(self, key: int) -> Answer:
+        body = request.form.get("body", "").strip()
+        if self.screen.entity not in ("contact", "deal"):
+            raise NotFound()
+        if not body:
+            raise Invalid({"body": "Write something first."})
+        if len(body) > 20_000:
+            raise Invalid({"body": f"This note has {len(body):,} characters; at most 20,000 fit."})
+        record = records.load(self.screen.model, key, actor=shell.actor())
+        values: dict[str, Any] = {"body": body, f"{self.screen.entity}_id": record.id}
+        if self.screen.entity == "deal":
+            values["contact_id"] = record.contact_id
+        records.create(Note, values, actor=shell.actor())
+        return redirect(self.screen.url(key))
+
+    @expose("/<int:key>/do/<name>", methods=("GET", "POST"))
+    def act(self, key: int, name: str) -> Answer:
+        """A verb on one record; GET asks for what the verb needs."""
+        asked = verbs.find(self.screen.entity, name)
+        record = records.load(self.screen.model, key, actor=shell.actor())
+        if request.method == "GET":
+            return _ask(self.screen, asked, [key], 1, title=str(getattr(record, self.screen.title)), action=self.screen.url(key, f"do/{name}"), pairs=[])
+        try:
+            given = verbs.answers(asked, request.form, shell.locale())
+        except Invalid as error:
+            return _ask(self.screen, asked, [key], 1, title=str(getattr(record, self.screen.title)), action=self.screen.url(key, f"do/{name}"), pairs=[], errors=error.fields), 422
+        if not verbs.allowed(self.screen.model, asked, [key], actor=shell.actor()):
+            raise permissions.Forbidden(asked.right, registry.permission_entity(self.screen.model))
+        outcome = verbs.run(self.screen.model, asked, [key], given, actor=shell.actor())
+        shell.toast(next(iter(outcome.problems), f"{self.screen.singular.capitalize()} {asked.done}"))
+        return redirect(back(request.form.get("next"), self.screen.url(key)))
+
+    @expose("/bulk/<name>", methods=("POST",))
+    def bulk(self, name: str) -> Answer:
+        """First the dry run with its count, then (with `confirmed`) the verb itself."""
+        asked = verbs.find(self.screen.entity, name)
+        state = read_state(self.screen, request.form)
+        ids = _selected(state)
+        allowed = verbs.allowed(self.screen.model, asked, ids, actor=shell.actor())
+        action = self.screen.url(page=f"bulk/{name}")
+        pairs = _carried(state)
+        if not request.form.get("confirmed"):
+            return _ask(self.screen, asked, allowed, len(ids), action=action, pairs=pairs)
+        try:
+            given = verbs.answers(asked, request.form, shell.locale())
+        except Invalid as error:
+            return _ask(self.screen, asked, allowed, len(ids), action=action, pairs=pairs, errors=error.fields), 422
+        outcome = verbs.run(self.screen.model, asked, allowed, given, actor=shell.actor())
+        if outcome.job is not None:
+            return redirect(f"/jobs/{outcome.job.id}")
+        refused = "".join(f" {count} not: {text}" for text, count in outcome.problems.items())
+        shell.toast(f"{outcome.done:,} {_plural(self.screen, outcome.done)} {asked.done}.{refused}")
+        return redirect(state.url(state.pairs()))
+
+    @expose("/export.<kind>", methods=("POST",))
+    def export(self, kind: str) -> Answer:
+        """The whole view as a file; POST, as an export leaves an audit row."""
+        if kind not in ("csv", "xlsx"):
+            raise NotFound()
+        state = read_state(self.screen, request.args)
+        body = exports.export(state.query(action="export"), kind, locale=shell.locale(), actor=shell.actor())
+        types = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+        return Response(body, content_type=types[kind], headers={"Content-Disposition": f'attachment; filename="{self.screen.slug}.{kind}"'})
+
+    @expose("/picker", methods=("GET",))
+    def picker(self) -> Answer:
+        spec = self.screen
+        found, more = queries.options(spec.model, request.args.get("q", "")[:200], actor=shell.actor(), search=spec.search, extra=spec.sub or None)
+        return jsonify(items=[{"id": r[0], "title": str(r[1])[:120], "sub": (r[2] or "") if len(r) > 2 else ""} for r in found], more=more)
+
+
+def undo(key: int) -> AnyResponse:
+    """Take one change back; it becomes a change of its own."""
+    timeline.undo(key, actor=shell.actor())
+    shell.toast("Change undone")
+    return redirect(back(request.form.get("next"), "/"))
+
+
+def _selected(state: State) -> list[int]:
+    if request.form.get("all_matching"):
+        return queries.ids(state.query(), actor=shell.actor(), limit=verbs.MOST + 1)
+    ids = [int(v) for v in request.form.getlist("ids") if v.isdigit() and len(v) < 19]
+    if not ids:
+        raise Invalid({"": "Nothing is selected. Go back and tick the records first."})
+    return list(dict.fromkeys(ids))
+
+
+def _carried(state: State) -> list[tuple[str, str]]:
+    pairs = state.pairs()
+    if state.q:
+        pairs.append(("q", state.q))
+    if request.form.get("all_matching"):
+        return [*pairs, ("all_matching", "1")]
+    return pairs + [("ids", v) for v in request.form.getlist("ids")]
+
+
+def _ask(screen: Screen, asked: Verb, allowed: list[int], selected: int, *, action: str, pairs: list[tuple[str, str]], title: str = "",
+         errors: dict[str, str] | None = None) -> str:  # fmt: skip
+    """The page before a verb: how many it will touch, how many it leaves out and why, and what it needs to know."""
+    many = f"{len(allowed):,} {_plural(screen, len(allowed))}" if not title else f"“{title:.60}”"
+    left_out = selected - len(allowed)
+    counts = [(left_out, f"selected {_plural(screen, left_out)} will be left out: deleted meanwhile, or beyond what your role may change")] if left_out else []
+    return render_template(
+        "confirm.html", title=f"{asked.label}: {many}", text="This many run in the background; you can watch them under Jobs." if len(allowed) > verbs.INLINE else "",
+        counts=counts, hidden=[*pairs, ("confirmed", "1")], fields=[_asked_field(n, f, errors or {}) for n, f in asked.asks.items()], action=action, verb=asked.label,
+        danger=asked.danger, cancel_url=_way_back(screen, pairs), sample=[], errors=[t for n, t in (errors or {}).items() if n not in asked.asks],
+        blocked="" if allowed else "None of the selected records can be changed with your role.",
+    )  # fmt: skip
+
+
+def _asked_field(name: str, field: Field, errors: dict[str, str]) -> dict[str, Any]:
+    text = request.form.get(name, "")
+    return {
+        "name": name, "label": field.label, "kind": field.kind.value, "value": text, "choices": list(field.choices), "required": True,
+        "errors": [errors[name]] if name in errors else [], "display": _named(field.target, text), "hint": "",
+        "picker_url": of(field.target).url(page="picker") if field.kind is Kind.RELATION and field.target else "",
+    }  # fmt: skip
+
+
+def _way_back(screen: Screen, pairs: list[tuple[str, str]]) -> str:
+    kept = [pair for pair in pairs if pair[0] not in ("ids", "all_matching")]
+    return screen.url() + (f"?{urlencode(kept)}" if kept else "")
+
+
+def _named(entity: str | None, text: str) -> str:
+    if not entity or not text.isdigit():
+        return ""
+    return queries.titles({(entity, int(text))}, actor=shell.actor()).get((entity, int(text)), "")
+
+
+def _plural(screen: Screen, number: int) -> str:
+    return screen.singular if number == 1 else screen.label.lower()

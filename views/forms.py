@@ -1,0 +1,270 @@
+"""Generated create and edit forms: draws fields, reads what was typed, and never loses it.
+
+Works without script: picks (`pick`, `picked`, `pick_clear`) and added rows (`add_row`) are submit buttons that bring the form
+back with everything typed. Does not belong here: saving (`app.services.record_forms`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import redirect, render_template, request
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response
+
+from app.errors import Conflict, Forbidden, Invalid
+from app.services import filters, queries, record_forms, records, values
+from app.services.record_forms import ChildRow
+from models import registry
+from models.fields import Field, Kind
+from views import shell
+from views.redirects import back
+from views.screen import Screen, of, screens
+
+_MOST_ROWS = 50
+
+
+@dataclass(slots=True)
+class Typed:
+    """What a form holds: texts by field, child rows by group, links, and what is wrong with them."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    links: dict[str, list[int]] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    conflict: Conflict | None = None
+    version: str = ""
+
+
+def edit_form(screen: Screen, key: int | None) -> Response | str | tuple[str, int]:
+    """GET and POST of a create (`key` None) or edit form."""
+    actor = shell.actor()
+    if not (screen.may_add(actor) if key is None else screen.may_edit(actor)):
+        raise Forbidden("write", registry.permission_entity(screen.model))
+    record = records.load(screen.model, key, actor=actor, action="write") if key is not None else None
+    if request.method == "GET":
+        return _page(screen, record, _stored(screen, record))
+    typed = _read(screen, request.form)
+    if {"pick", "picked", "pick_clear", "add_row"} & set(request.form):
+        return _detour(screen, record, typed)
+    return _save(screen, record, typed)
+
+
+def _save(screen: Screen, record: Any, typed: Typed) -> Response | tuple[str, int]:
+    clean, children = _clean(screen, typed), _clean_rows(screen, typed)
+    if typed.errors:
+        return _page(screen, record, typed), 422
+    key = record.id if record is not None else None
+    version = int(typed.version) if typed.version.isdigit() and key is not None else None
+    try:
+        saved = record_forms.save(screen.model, key, clean, actor=shell.actor(), version=version, children=children, links=typed.links)
+    except Invalid as error:
+        typed.errors = error.fields
+        return _page(screen, _again(screen, key), typed), 422
+    except Conflict as error:
+        typed.conflict, typed.version = error, str(error.version)
+        return _page(screen, _again(screen, key), typed), 409
+    shell.toast(f"{screen.singular.capitalize()} “{getattr(saved, screen.title)!s:.60}” saved")
+    if request.form.get("again"):
+        return redirect(screen.url(page="new"))
+    return redirect(back(request.args.get("back"), screen.url(saved.id)))
+
+
+def _again(screen: Screen, key: int | None) -> Any:
+    """The record as it stands now: the failed save rolled its transaction back."""
+    return None if key is None else records.load(screen.model, key, actor=shell.actor(), action="write")
+
+
+def _stored(screen: Screen, record: Any) -> Typed:
+    """The form as it opens: stored values, or defaults with what the address prefills."""
+    loc, known = shell.locale(), registry.fields(screen.model)
+    if record is None:
+        defaults = {n: _default(screen.model, n) for n in screen.form_fields if n in known}
+        texts = {n: values.to_input(known[n], v, loc) for n, v in defaults.items()}
+        texts |= {n: v for n, v in request.args.items() if n in texts}
+        if "owner_id" in texts and not texts["owner_id"] and shell.actor().membership_id:
+            texts["owner_id"] = str(shell.actor().membership_id)
+        return Typed(texts, {e: [] for s in screen.sections for e in s.children}, {n: [] for n in filters.links(screen.model) if n in screen.form_fields})
+    texts = {n: values.to_input(known[n], getattr(record, n), loc) for n in screen.form_fields if n in known}
+    rows = {e: _stored_rows(record, e) for s in screen.sections for e in s.children}
+    linked = {n: [k for k, _ in record_forms.linked_titles(record, link)] for n, link in filters.links(screen.model).items() if n in screen.form_fields}
+    return Typed(texts, rows, linked, version=str(record.version))
+
+
+def _default(model: type[Any], name: str) -> Any:
+    default = model.__table__.c[name].default
+    return default.arg if default is not None and default.is_scalar else None
+
+
+def _stored_rows(record: Any, entity: str) -> list[dict[str, str]]:
+    model, loc = registry.entity(entity), shell.locale()
+    known = _row_fields(entity)
+    query = queries.ListQuery(model, tuple(known), filters=(filters.Filter(registry.parent_link(model), "is", (record.id,)),), sort="id", limit=_MOST_ROWS)
+    found = queries.page(query, actor=shell.actor()).rows
+    return [{"id": str(row[0])} | {n: values.to_input(known[n], v, loc) for n, v in zip(known, row[1:], strict=True)} for row in found]
+
+
+def _row_fields(entity: str) -> dict[str, Field]:
+    model = registry.entity(entity)
+    link = registry.parent_link(model)
+    return {n: f for n, f in registry.writable(model).items() if n != link}
+
+
+def _read(screen: Screen, form: MultiDict[str, str]) -> Typed:
+    known = registry.fields(screen.model)
+    typed = Typed(version=form.get("version", ""))
+    typed.texts = {n: form.get(n, "") for n in screen.form_fields if n in known}
+    for section in screen.sections:
+        for entity in section.children:
+            number = form.get(f"{entity}-count", "0")
+            typed.rows[entity] = [_read_row(form, entity, i) for i in range(min(int(number) if number.isdigit() else 0, _MOST_ROWS))]
+    for name in filters.links(screen.model):
+        if name in screen.form_fields:
+            typed.links[name] = [int(v) for v in form.getlist(name) if v.isdigit() and len(v) < 19]
+    return typed
+
+
+def _read_row(form: MultiDict[str, str], entity: str, index: int) -> dict[str, str]:
+    return {n: form.get(f"{entity}-{index}-{n}", "") for n in ("id", "DELETE", *_row_fields(entity))}
+
+
+def _clean(screen: Screen, typed: Typed) -> dict[str, Any]:
+    clean, known = {}, registry.fields(screen.model)
+    for name, text in typed.texts.items():
+        choice = request.form.get(f"conflict-{name}")
+        if choice == "theirs":
+            continue
+        try:
+            clean[name] = values.from_text(known[name], text, shell.locale())
+        except ValueError as error:
+            typed.errors[name] = str(error)
+    return clean
+
+
+def _clean_rows(screen: Screen, typed: Typed) -> list[ChildRow]:
+    found = []
+    for entity, rows in typed.rows.items():
+        known = _row_fields(entity)
+        for index, row in enumerate(rows):
+            key = int(row["id"]) if row["id"].isdigit() else None
+            if key is None and (row["DELETE"] or not any(row[n].strip() for n, f in known.items() if f.kind is not Kind.CHOICE)):
+                continue
+            clean = {}
+            for name, one in known.items():
+                try:
+                    clean[name] = values.from_text(one, row[name], shell.locale())
+                except ValueError as error:
+                    if not row["DELETE"]:
+                        typed.errors[f"{entity}-{index}-{name}"] = str(error)
+            found.append(ChildRow(entity, index, key, clean, bool(row["DELETE"])))
+    return found
+
+
+def _detour(screen: Screen, record: Any, typed: Typed) -> Response | str:
+    """A step without script: choose a related record, clear it, or add an empty row; everything typed comes along."""
+    form = request.form
+    if form.get("pick"):
+        return _picker_page(screen, form)
+    name, _, chosen = form.get("picked", "").partition("=")
+    if name in typed.links and chosen.isdigit():
+        typed.links[name].append(int(chosen))
+    elif name in typed.texts:
+        typed.texts[name] = chosen
+    if form.get("pick_clear") in typed.texts:
+        typed.texts[form["pick_clear"]] = ""
+    if form.get("add_row") in typed.rows:
+        typed.rows[form["add_row"]].append({"id": "", "DELETE": ""} | {n: "" for n in _row_fields(form["add_row"])})
+    return _page(screen, record, typed)
+
+
+def _picker_page(screen: Screen, form: MultiDict[str, str]) -> str:
+    name = form["pick"]
+    field_ = filters.filterable(screen.model).get(name)
+    if field_ is None or field_.target not in screens():
+        raise Invalid({name: "There is nothing to choose for this field."})
+    other = of(field_.target)
+    q = form.get("pick_q", "")
+    found, more = queries.options(other.model, q, actor=shell.actor(), search=other.search, limit=20, extra=other.sub or None)
+    carry = [(k, v) for k, v in form.items(multi=True) if not k.startswith("pick") and k != "csrf_token"]
+    items = [{"id": r[0], "title": r[1], "sub": r[2] if len(r) > 2 else ""} for r in found]
+    return render_template("picker.html", title=f"Choose: {field_.label}", action=request.full_path.rstrip("?"), field=name, carry=carry, pick_q=q, items=items, more=more, search=q)
+
+
+def _page(screen: Screen, record: Any, typed: Typed) -> str:
+    actor = shell.actor()
+    name = str(getattr(record, screen.title)) if record is not None else ""
+    titles = _titles(screen, typed)
+    labels = {n: f.label for n, f in filters.filterable(screen.model).items()}
+    sections = [_section(screen, s, typed, titles) for s in screen.sections]
+    return render_template(
+        "form.html", title=f"Edit {name:.80}" if record is not None else f"New {screen.singular}", action=request.full_path.rstrip("?"),
+        cancel_url=back(request.args.get("back"), screen.url(record.id if record is not None else None)), version=typed.version or None, is_new=record is None,
+        multipart=False, delete_url=screen.url(record.id, "delete") if record is not None and screen.may_delete(actor) else None,
+        draft_key=f"{actor.user_id}:{request.path}", failed=bool(typed.errors or typed.conflict), sections=sections,
+        errors=[{"field": n, "label": labels.get(n) or _row_label(n), "text": text} for n, text in typed.errors.items()],
+        conflict=_conflict(typed), duplicates=[], notes=[],
+    )  # fmt: skip
+
+
+def _section(screen: Screen, section: Any, typed: Typed, titles: dict[tuple[str, int], str]) -> dict[str, Any]:
+    fields = [_draw(screen, n, typed, titles) for n in section.fields]
+    children = [_group(entity, typed) for entity in section.children]
+    wrong = sum(bool(f["errors"]) for f in fields) + sum(n.startswith(f"{e}-") for e in section.children for n in typed.errors)
+    return {"id": section.title.lower().replace(" ", "-"), "title": section.title, "hint": "", "errors": wrong, "fields": fields, "children": children}
+
+
+def _draw(screen: Screen, name: str, typed: Typed, titles: dict[tuple[str, int], str]) -> dict[str, Any]:
+    errors = [typed.errors[name]] if name in typed.errors else []
+    link = filters.links(screen.model).get(name)
+    if link is not None:
+        chosen = [(k, titles.get((link.target, k), f"#{k}")) for k in typed.links.get(name, [])]
+        return {"name": name, "label": link.label, "kind": "relation_many", "value": chosen, "errors": errors, "picker_url": of(link.target).url(page="picker"), "wide": True}
+    one = registry.fields(screen.model)[name]
+    text = typed.texts.get(name, "")
+    drawn = {
+        "name": name, "label": one.label, "kind": one.kind.value, "value": text, "choices": list(one.choices), "hint": one.hint, "errors": errors, "max": one.max_length,
+        "required": not screen.model.__table__.c[name].nullable and one.kind is not Kind.BOOLEAN, "currency": shell.locale().currency, "step": 1,
+    }  # fmt: skip
+    if one.kind is Kind.RELATION:
+        drawn["picker_url"] = of(one.target).url(page="picker") if one.target in screens() else ""
+        drawn["display"] = titles.get((one.target or "", int(text)), "") if text.isdigit() else ""
+    return drawn
+
+
+def _group(entity: str, typed: Typed) -> dict[str, Any]:
+    columns = [{"name": n, "label": f.label, "kind": f.kind.value, "choices": list(f.choices), "width": _width(f)} for n, f in _row_fields(entity).items()]
+    rows = []
+    for index, row in enumerate(typed.rows.get(entity, [])):
+        start = f"{entity}-{index}-"
+        rows.append({"id": row["id"], "values": row, "errors": {n.removeprefix(start): [t] for n, t in typed.errors.items() if n.startswith(start)}})
+    other = screens().get(entity)
+    label = other.label if other else entity.replace("_", " ").capitalize()
+    return {"name": entity, "label": label, "columns": columns, "rows": rows, "add_label": f"Add {other.singular if other else 'another'}"}
+
+
+def _width(one: Field) -> str:
+    return "w1" if one.kind is Kind.CHOICE or (one.max_length or 999) <= 40 else "w2" if (one.max_length or 999) <= 120 else "w3"
+
+
+def _titles(screen: Screen, typed: Typed) -> dict[tuple[str, int], str]:
+    known = registry.fields(screen.model)
+    wanted = {(f.target or "", int(typed.texts[n])) for n, f in known.items() if f.kind is Kind.RELATION and typed.texts.get(n, "").isdigit()}
+    wanted |= {(filters.links(screen.model)[n].target, k) for n, keys in typed.links.items() for k in keys}
+    return queries.titles({(e, k) for e, k in wanted if k < 2**62}, actor=shell.actor()) if wanted else {}
+
+
+def _row_label(name: str) -> str:
+    entity, _, rest = name.partition("-")
+    known = _row_fields(entity) if entity in registry.entities() else {}
+    column = rest.partition("-")[2]
+    return known[column].label if column in known else name
+
+
+def _conflict(typed: Typed) -> dict[str, Any] | None:
+    if typed.conflict is None:
+        return None
+    loc = shell.locale()
+    when = typed.conflict.when.astimezone(loc.zone) if typed.conflict.when else None
+    fields = [{"name": c.name, "label": c.label, "mine": str(c.mine or ""), "theirs": str(c.theirs or "")} for c in typed.conflict.clashes]
+    return {"who": typed.conflict.who or "Somebody", "when": f"{when:%H:%M %Z}" if when else "the same moment", "fields": fields}

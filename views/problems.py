@@ -1,0 +1,100 @@
+"""The one place where errors become answers: pages for people, problem+json (RFC 9457) for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import structlog
+from flask import Flask, Response, g, render_template, request
+from flask_wtf.csrf import CSRFError
+from markupsafe import escape
+from werkzeug.exceptions import HTTPException
+
+from app.errors import Conflict, DomainError, Forbidden, Invalid, TooMany
+from models.base import session
+from models.scope import NoWorkspace
+
+log = structlog.get_logger(__name__)
+_WORDS = {
+    400: ("This request was not understood", "Go back, check what was entered and send it once more."),
+    401: ("Please sign in", "Sign in and open this page again."),
+    403: ("You may not do this", "An admin of your workspace can change your role."),
+    404: ("Nothing is here", "The record does not exist, was deleted, or is not yours to see."),
+    405: ("This address does not work that way", "Go back and use the buttons of the page."),
+    408: ("The upload took too long", "Nothing was saved. Try again on a faster connection."),
+    409: ("Somebody else was faster", "Reload the page, your entries are kept on this device."),
+    410: ("This link no longer works", "It has expired or was switched off by the person who sent it. You did nothing wrong."),
+    413: ("This is too large", "Nothing was saved. Send a smaller file or a shorter text."),
+    415: ("This kind of content is not accepted", "Send it as a form or as JSON."),
+    422: ("Some fields need a change", "Nothing was saved yet."),
+    429: ("That was a lot of tries", "Wait a few minutes, then try again."),
+    500: ("Something broke on our side", "Nothing of this step was saved. Try again; if it stays, tell support the request id."),
+    503: ("This is not available right now", "Try again in a minute."),
+}
+
+
+def init(app: Flask) -> None:
+    app.register_error_handler(DomainError, _domain)
+    app.register_error_handler(NoWorkspace, lambda _e: _answer(403, "Choose a workspace first."))
+    app.register_error_handler(CSRFError, lambda _e: _answer(400, "This form was open for too long. Go back, reload and send it again; what you typed is kept on this device."))
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def problem(status: int, detail: str, title: str = "", **more: Any) -> Response:
+    """An RFC 9457 answer."""
+    body = {"type": "about:blank", "title": title or _WORDS.get(status, ("Error", ""))[0], "status": status, "detail": detail, **more}
+    return Response(orjson.dumps(body), status=status, content_type="application/problem+json")
+
+
+def wants_json() -> bool:
+    return request.path.startswith(("/api/", "/v1/", "/hooks/")) or request.accept_mimetypes.best == "application/json"
+
+
+def _domain(error: DomainError) -> Response:
+    session.rollback()
+    more: dict[str, Any] = {}
+    if isinstance(error, Invalid):
+        more["errors"] = error.fields
+    if isinstance(error, Conflict):
+        more["version"] = error.version
+        more["clashes"] = [clash.name for clash in error.clashes]
+    if isinstance(error, Forbidden):
+        log.info("denied", action=error.action, entity=error.entity)
+    answer = _answer(error.status, error.message, error.title, **more)
+    if isinstance(error, TooMany):
+        answer.headers["Retry-After"] = str(error.retry_after)
+    return answer
+
+
+def _http(error: HTTPException) -> Response:
+    if error.code is not None and error.code < 400:
+        return error.get_response()  # type: ignore[return-value]
+    given = error.get_response()
+    answer = _answer(error.code or 500, _WORDS.get(error.code or 500, ("", error.description or ""))[1])
+    for name in ("Retry-After", "Allow", "WWW-Authenticate"):
+        if name in given.headers:
+            answer.headers[name] = given.headers[name]
+    return answer
+
+
+def _unexpected(error: Exception) -> Response:
+    session.rollback()
+    log.error("unexpected", exc_info=error)
+    return _answer(500, _WORDS[500][1])
+
+
+def _answer(status: int, detail: str, title: str = "", **more: Any) -> Response:
+    title = title or _WORDS.get(status, ("This could not be done", ""))[0]
+    if wants_json():
+        return problem(status, detail, title, **more)
+    request_id = getattr(g, "request_id", "")
+    try:
+        page = render_template("error.html", status=status, title=title, text=detail, kept=None, request_id=request_id, next=[], needs=more.get("needs"))
+    except Exception:  # an error page must come even when the shell itself is what broke
+        log.exception("error page failed")
+        page = f"<!doctype html><title>{status}</title><p>{escape(title)} ({request_id})</p>"
+    return Response(page, status=status, content_type="text/html; charset=utf-8")
+
+

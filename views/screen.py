@@ -1,0 +1,145 @@
+"""What a generated screen shows: columns, form, search. One `screen(...)` call per entity, in `views/screens/`.
+
+Belongs here: the spec, its defaults and its checks. Does not belong here: drawing (`views.lists`, `views.forms`, `views.record_page`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from app import permissions
+from app.services import verbs
+from models import registry
+from models.fields import Kind
+from models.scope import Actor
+
+_HEAVY = frozenset({Kind.LONG_TEXT, Kind.JSON})
+
+
+class BrokenScreen(RuntimeError):
+    """A screen names something that does not exist; the start stops with the name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a form. `children` names child entities that are edited as rows in it."""
+
+    title: str
+    fields: tuple[str, ...]
+    children: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """The presentation rules of an entity; see `screen`."""
+
+    model: type[Any]
+    label: str
+    singular: str
+    slug: str
+    icon: str
+    group: str
+    columns: tuple[str, ...]
+    sections: tuple[Section, ...]
+    search: tuple[str, ...]
+    sort: str
+    related: tuple[str, ...]
+    hint: str
+    avatars: bool
+    quick: bool
+    badge: str
+    subtitle: tuple[str, ...]
+    searchable: bool
+    adds: bool
+    edits: bool
+    deletes: bool
+    sub: str
+
+    @property
+    def entity(self) -> str:
+        return str(self.model.__tablename__)
+
+    @property
+    def actions(self) -> tuple[verbs.Verb, ...]:
+        """The verbs of the bulk bar beside delete, in order of registration."""
+        return tuple(v for name, v in verbs.of(self.entity).items() if name != "delete")
+
+    @property
+    def title(self) -> str:
+        return registry.title_of(self.model)
+
+    @property
+    def form_fields(self) -> tuple[str, ...]:
+        return tuple(name for section in self.sections for name in section.fields)
+
+    def url(self, record_id: int | None = None, page: str = "") -> str:
+        """The address of the list, a record, or one of its pages."""
+        base = f"/{self.slug}/"
+        return base + page if record_id is None else f"{base}{record_id}{'/' + page if page else ''}"
+
+    def can(self, actor: Actor, action: str) -> bool:
+        return permissions.reach(actor, action, registry.permission_entity(self.model)) is not None
+
+    def may_add(self, actor: Actor) -> bool:
+        return self.adds and self.can(actor, "write")
+
+    def may_edit(self, actor: Actor) -> bool:
+        return self.edits and self.can(actor, "write")
+
+    def may_delete(self, actor: Actor) -> bool:
+        return self.deletes and self.can(actor, "delete")
+
+
+_screens: dict[str, Screen] = {}
+
+
+def screen(
+    model: type[Any], *, label: str = "", singular: str = "", slug: str = "", icon: str = "file-text", group: str = "",
+    columns: tuple[str, ...], form: tuple[Any, ...] = (), search: tuple[str, ...] = (), sort: str = "-id",
+    related: tuple[str, ...] = (), hint: str = "", avatars: bool = False, quick: bool = False,
+    badge: str = "", subtitle: tuple[str, ...] = (), searchable: bool = False, adds: bool = True, edits: bool = True, deletes: bool = True, sub: str = "",
+) -> Screen:  # fmt: skip
+    """Register the screen of an entity.
+
+    `columns` begins with the title; `form` is a tuple of ("Section", "field", ...) tuples, where "+entity" adds child rows;
+    `related` names entities listed on the record page; `badge` is a choice shown beside the name; `sub` the second line in pickers;
+    `group` the menu group (none: not in the menu); `searchable` puts it into the search over all records.
+    """
+    entity = str(model.__tablename__)
+    sections = tuple(
+        Section(part[0], tuple(n for n in part[1:] if not n.startswith("+")), tuple(n[1:] for n in part[1:] if n.startswith("+")))
+        for part in form or (("Details", *registry.writable(model)),)
+    )
+    singular = singular or entity.replace("_", " ")
+    label = label or singular.capitalize() + "s"
+    made = Screen(
+        model, label, singular, slug or label.lower().replace(" ", "-"), icon, group, columns, sections, search or (registry.title_of(model),), sort,
+        related, hint, avatars, quick, badge, subtitle, searchable, adds, edits, deletes, sub,
+    )  # fmt: skip
+    _check(made)
+    _screens[entity] = made
+    return made
+
+
+def screens() -> dict[str, Screen]:
+    """All screens by entity, in order of registration (which is the order of the menu)."""
+    return _screens
+
+
+def of(entity: str) -> Screen:
+    return _screens[entity]
+
+
+def _check(made: Screen) -> None:
+    known = registry.fields(made.model)
+    linked = getattr(made.model, "links", {})
+    for name in (*made.columns, *made.search, made.sort.removeprefix("-"), *made.subtitle, *filter(None, (made.badge, made.sub))):
+        if name not in known and name != "id":
+            raise BrokenScreen(f"{made.entity}: the screen names “{name}”, which is no field.")
+    for name in made.form_fields:
+        if name not in linked and (name not in known or known[name].readonly):
+            raise BrokenScreen(f"{made.entity}: the form names “{name}”, which cannot be written.")
+    for name in made.columns:
+        if known[name].kind in _HEAVY and name != made.title:
+            raise BrokenScreen(f"{made.entity}: the column “{name}” is too heavy for a list.")

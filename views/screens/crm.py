@@ -1,0 +1,82 @@
+"""The screens of the first entities. One entry per entity; the order is the order of the menu."""
+
+from __future__ import annotations
+
+from app.services import contacts, deals  # noqa: F401  their rules and verbs
+from models.contact import Contact, ContactAddress, ContactEmail, ContactPhone, ContactTag, Tag
+from models.deal import Deal, Pipeline, Stage
+from models.message import Message, Suppression, Template
+from models.stored_file import StoredFile
+from models.work import Activity, Note, Task
+from models.workspace import Membership, Team
+from views.screen import screen
+
+screen(
+    Contact, icon="users", group="Records", quick=True, avatars=True, searchable=True,
+    columns=("name", "type", "stage", "next_step", "budget_max", "phone", "email", "owner_id", "last_activity"),
+    form=(
+        ("Person", "name", "goes_by", "company", "job_title", "birthday", "owner_id", "team_id"),
+        ("Reach", "email", "phone", "website", "+contact_email", "+contact_phone", "+contact_address"),
+        ("Pipeline", "type", "stage", "next_step", "budget_min", "budget_max", "tags"),
+        ("About", "about"),
+        ("Consent", "lawful_basis", "minor", "minor_authority"),
+    ),
+    search=("name", "email", "phone", "company"), sort="-last_activity", badge="stage", subtitle=("type", "company", "next_step"), sub="email",
+    related=("contact_email", "contact_phone", "contact_address", "deal", "task", "stored_file", "message", "activity", "note"),
+    hint="People and companies you work with. Import your address book or add the first one.",
+)  # fmt: skip
+screen(
+    Deal, icon="briefcase", group="Records", quick=True, searchable=True,
+    columns=("title", "contact_id", "stage_id", "side", "price", "expected_close", "owner_id", "last_activity"),
+    form=(("Deal", "title", "contact_id", "side", "stage_id", "price", "property_address"), ("Dates", "expected_close", "closed_on"), ("People", "owner_id", "team_id")),
+    search=("title", "property_address"), sort="-last_activity", subtitle=("side", "property_address"), badge="side",
+    related=("task", "note", "activity", "stored_file"), hint="Sales, purchases and leases in progress.",
+)  # fmt: skip
+screen(
+    Task, icon="checklist", group="Records", searchable=True,
+    columns=("title", "state", "priority", "due_at", "contact_id", "deal_id", "owner_id"),
+    form=(("Task", "title", "due_at", "priority", "state", "contact_id", "deal_id", "owner_id", "details"),),
+    sort="-id", badge="state", hint="What is to be done, by whom, by when.",
+)  # fmt: skip
+screen(
+    Activity, label="Activities", icon="activity", group="Records",
+    columns=("title", "kind", "happened_at", "minutes", "contact_id", "deal_id", "owner_id"),
+    form=(("Activity", "title", "kind", "happened_at", "minutes", "contact_id", "deal_id", "owner_id", "details"),), sort="-happened_at", badge="kind",
+    hint="Calls, viewings, meetings and inquiries.",
+)  # fmt: skip
+screen(
+    Note, icon="note", group="Records", columns=("body", "contact_id", "deal_id", "owner_id", "created_at"),
+    form=(("Note", "body", "contact_id", "deal_id", "pinned"),), hint="Free text about people and deals.",
+)  # fmt: skip
+screen(
+    StoredFile, label="Files", singular="file", icon="paperclip", group="Records", columns=("name", "mime", "size", "contact_id", "deal_id", "created_at"),
+    form=(("File", "name", "contact_id", "deal_id"),), adds=False, hint="Files are added on the page of a contact or a deal.",
+)  # fmt: skip
+screen(
+    Message, icon="mail", group="Outreach", searchable=True, columns=("subject", "recipient", "state", "kind", "contact_id", "created_at"),
+    form=(("E-mail", "subject", "body"),), search=("subject", "recipient"), badge="state", adds=False, edits=False, subtitle=("recipient",),
+    hint="E-mails written from a contact stand here with their fate.",
+)  # fmt: skip
+screen(
+    Template, icon="template", group="Outreach", columns=("name", "subject", "kind", "updated_at"), form=(("Template", "name", "kind", "subject", "body"),),
+    search=("name", "subject"), hint="Texts to start an e-mail from.",
+)  # fmt: skip
+screen(
+    Suppression, icon="shield", group="Outreach", columns=("address", "reason", "scope", "created_at"),
+    form=(("Suppression", "address", "reason", "scope", "remark"),), hint="Addresses that nothing is sent to, and why.",
+)  # fmt: skip
+screen(Tag, icon="tag", group="Setup", columns=("name", "created_at"), sort="name", hint="Words to group contacts by.")
+screen(Pipeline, icon="git-branch", group="Setup", columns=("name", "created_at"), related=("stage",), sort="name", hint="The ways deals go.")
+screen(
+    Stage, icon="list-details", group="Setup", columns=("name", "pipeline_id", "position", "probability", "outcome"),
+    form=(("Stage", "name", "pipeline_id", "position", "probability", "outcome"),), sort="position", badge="outcome", hint="The steps of a pipeline.",
+)  # fmt: skip
+screen(Team, icon="building", group="Setup", columns=("name", "phone", "address"), form=(("Team", "name", "phone", "address"),), sort="name", hint="Offices and groups.")
+screen(
+    Membership, label="People", singular="person", slug="people", icon="users-group", columns=("name", "email", "team_id", "job_title", "active"), avatars=True,
+    form=(("Person", "name", "phone", "job_title", "license", "team_id"),), search=("name", "email"), sort="name", adds=False, deletes=False, sub="email",
+)  # fmt: skip
+screen(ContactEmail, label="E-mail addresses", singular="e-mail address", slug="contact-emails", icon="at", columns=("address", "label", "contact_id"))
+screen(ContactPhone, label="Phone numbers", singular="phone number", slug="contact-phones", icon="phone", columns=("number", "label", "contact_id"))
+screen(ContactAddress, label="Addresses", singular="address", slug="contact-addresses", icon="map-pin", columns=("street", "city", "state", "postal_code", "label", "contact_id"))
+screen(ContactTag, label="Tags of contacts", singular="tag of a contact", slug="contact-tags", icon="tag", columns=("source", "contact_id", "tag_id"), edits=False)

@@ -1,0 +1,143 @@
+"""What every console page needs around its content: who is signed in, the menu, icons, toasts, formats."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask, g, request, session
+from flask_wtf.csrf import generate_csrf
+from markupsafe import Markup, escape
+
+from app import permissions
+from app.services import values
+from models.fields import Field, Kind
+from models.scope import Actor
+from views.headers import asset
+from views.screen import screens
+
+_EXTRA = (
+    # group, label, url, icon, entity, action
+    ("Workspace", "Members", "/settings/members", "users", "membership", "read"),
+    ("Workspace", "Roles", "/settings/roles", "key", "role", "read"),
+    ("Workspace", "Jobs", "/jobs/", "stack-2", "job", "read"),
+    ("Workspace", "Settings", "/settings/workspace", "settings", "workspace", "read"),
+)
+_GROUPS = ("", "Records", "Outreach", "Setup", "Workspace")
+
+
+def init(app: Flask) -> None:
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.update(icon=icon, csrf=csrf, zip=zip)
+    app.context_processor(_around)
+
+
+def actor() -> Actor:
+    """The one who makes this request."""
+    found: Actor = g.actor
+    return found
+
+
+def locale() -> values.Locale:
+    """Zone of the viewer, region and currency of the workspace."""
+    if "locale" not in g:
+        workspace = g.workspace
+        g.locale = values.Locale(actor().zone or workspace.zone, workspace.region, workspace.currency)
+    found: values.Locale = g.locale
+    return found
+
+
+def icon(name: str) -> Markup:
+    """An icon of the sprite; decorative, so hidden from screen readers."""
+    return Markup('<svg class="i" aria-hidden="true"><use href="{}#{}"/></svg>').format(asset("icons.svg"), name)
+
+
+def csrf() -> Markup:
+    return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
+
+
+def initials(name: str) -> str:
+    """At most two letters: of the first and the last word."""
+    words = [w for w in name.split() if w[:1].isalnum()]
+    return "".join(w[0] for w in (words[:1] + words[-1:] if len(words) > 1 else words)).upper()
+
+
+def toast(text: str, undo_url: str | None = None) -> None:
+    """Good news on the next page, with a way to take it back."""
+    session.setdefault("toasts", []).append({"text": text, "undo_url": undo_url})
+    session.modified = True
+
+
+def day(moment: dt.datetime, zone: ZoneInfo, today: dt.date | None = None) -> str:
+    """A moment in a list: "today 10:42", "yesterday", "14 May", "14 May 2024"; in the viewer's zone."""
+    local = moment.astimezone(zone)
+    today = today or dt.datetime.now(zone).date()
+    ago = (today - local.date()).days
+    if ago == 0:
+        return f"today {local:%H:%M}"
+    if ago == 1:
+        return "yesterday"
+    if ago == -1:
+        return f"tomorrow {local:%H:%M}"
+    return f"{local.day} {local:%b}" if local.year == today.year else f"{local.day} {local:%b %Y}"
+
+
+def show(field: Field, value: Any, loc: values.Locale) -> Any:
+    """A value on a record page: words with the zone where it is a time, links where one can act."""
+    if value is None or value == "":
+        return ""
+    if field.kind is Kind.MOMENT:
+        local = value.astimezone(loc.zone)
+        return Markup('<time datetime="{}">{}</time>').format(value.isoformat(), f"{local.day} {local:%b %Y, %H:%M %Z}")
+    if field.kind is Kind.DATE:
+        return f"{value.day} {value:%b %Y}"
+    if field.kind is Kind.EMAIL:
+        return Markup('<a class="lk" href="mailto:{0}">{0}</a>').format(value)
+    if field.kind is Kind.PHONE:
+        return Markup('<a class="lk" href="tel:{}">{}</a>').format(value, values.to_text(field, value, loc))
+    if field.kind is Kind.URL:
+        return Markup('<a class="lk" href="{}" rel="noopener noreferrer nofollow" target="_blank">{}</a>').format(value, value.split("://", 1)[-1].rstrip("/"))
+    if field.kind is Kind.LONG_TEXT:
+        return Markup("<br>").join(escape(line) for line in str(value).splitlines())
+    return values.to_text(field, value, loc)
+
+
+def _around() -> dict[str, Any]:
+    """Template globals of a request; the sign-in pages have no actor, and then no menu."""
+    found: Actor | None = getattr(g, "actor", None)
+    workspace = getattr(g, "workspace", None)
+    base: dict[str, Any] = {"me": None, "workspace": None, "workspaces": [], "nav": [], "messages": [], "running_jobs": [], "side": "console", "can_compliance": False}
+    if found is None or workspace is None or found.user_id is None:
+        return base
+    user = g.user_facts
+    me = {"id": found.user_id, "name": found.label, "email": user.email, "initials": initials(found.label), "theme": user.theme,
+          "density": user.density, "zone": found.zone, "keys": bool(user.shortcuts)}  # fmt: skip
+    return base | {
+        "me": me,
+        "workspace": {"name": workspace.name, "slug": workspace.slug, "initials": initials(workspace.name), "colour": workspace.color},
+        "workspaces": g.get("other_workspaces", []),
+        "nav": menu(found),
+        "can_compliance": permissions.reach(found, "read", "audit") is not None,
+        "side": "compliance" if request.path.startswith("/compliance") else "console",
+        "messages": session.pop("toasts", []) if "toasts" in session else [],
+    }
+
+
+def menu(found: Actor) -> list[dict[str, Any]]:
+    """The menu filtered by rights, in memory."""
+    groups: dict[str, list[dict[str, Any]]] = {name: [] for name in _GROUPS}
+    groups[""].append(_item("Today", "/", "layout-dashboard", quick=True))
+    for spec in screens().values():
+        if spec.group and spec.can(found, "read"):
+            groups.setdefault(spec.group, []).append(_item(spec.label, spec.url(), spec.icon, quick=spec.quick))
+    for group, label, url, symbol, entity, action in _EXTRA:
+        if permissions.reach(found, action, entity) is not None:
+            groups[group].append(_item(label, url, symbol))
+    return [{"label": name, "items": items} for name, items in groups.items() if items]
+
+
+def _item(label: str, url: str, symbol: str, *, quick: bool = False) -> dict[str, Any]:
+    current = request.path == url if url == "/" else request.path.startswith(url)
+    return {"label": label, "url": url, "icon": symbol, "count": None, "current": current, "quick": quick}
