@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import event, orm
 
 from models import scope
-from models.base import Record, ScopedSession, WorkspaceScoped
+from models.base import Base, Record, ScopedSession, WorkspaceScoped
 from models.scope import Unscoped
 
 
@@ -24,7 +24,7 @@ def scoped_tables() -> frozenset[str]:
     """Names of all tables that carry a workspace."""
     return frozenset(
         mapper.local_table.name  # type: ignore[attr-defined]
-        for mapper in WorkspaceScoped.registry.mappers  # type: ignore[attr-defined]
+        for mapper in Base.registry.mappers
         if issubclass(mapper.class_, WorkspaceScoped)
     )
 

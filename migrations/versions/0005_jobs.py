@@ -16,11 +16,13 @@ def upgrade() -> None:
     _job()
     _suppression()
     _template()
+    _ai_call()
     _message()
 
 
 def downgrade() -> None:
     op.drop_table("message")
+    op.drop_table("ai_call")
     op.drop_table("template")
     op.drop_table("suppression")
     op.drop_table("job")
@@ -118,6 +120,39 @@ def _template() -> None:
         sa.UniqueConstraint("workspace_id", "id", name="uq_template_workspace_id_id"),
     )
     op.create_index("uq_template_name", "template", ["workspace_id", "name"], unique=True, **when(ALIVE))
+
+
+def _ai_call() -> None:
+    op.create_table(
+        "ai_call",
+        sa.Column("contact_id", KEY, nullable=True),
+        sa.Column("membership_id", KEY, nullable=True),
+        sa.Column("asked_by", sa.String(length=200), nullable=False),
+        sa.Column("job_id", KEY, nullable=True),
+        sa.Column("message_id", KEY, nullable=True),
+        sa.Column("feature", sa.String(length=60), nullable=False),
+        sa.Column("purpose", sa.String(length=60), nullable=False),
+        sa.Column("provider", sa.String(length=80), nullable=False),
+        sa.Column("model", sa.String(length=80), nullable=False),
+        sa.Column("fields", JSON, nullable=False),
+        sa.Column("payload_bytes", sa.Integer(), nullable=False),
+        sa.Column("payload_hash", sa.String(length=64), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("reply_hash", sa.String(length=64), nullable=True),
+        sa.Column("outcome", sa.String(length=20), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("answered_at", MOMENT, nullable=True),
+        sa.Column("id", KEY, autoincrement=True, nullable=False),
+        sa.Column("workspace_id", KEY, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "contact_id"], ["contact.workspace_id", "contact.id"], name="fk_ai_call_contact_id"
+        ),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_ai_call_workspace_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ai_call")),
+        sa.UniqueConstraint("workspace_id", "id", name="uq_ai_call_workspace_id_id"),
+    )
+    op.create_index("ix_ai_call_contact", "ai_call", ["workspace_id", "contact_id", sa.literal_column("id DESC")])
+    op.create_index("ix_ai_call_workspace", "ai_call", ["workspace_id", sa.literal_column("id DESC")])
 
 
 def _message() -> None:
