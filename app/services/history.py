@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 # The workspace's own profile is no `Record` (it is the wall itself), yet its changes are history like any other.
 Tracked = (Record, Workspace)
-_QUIET = frozenset({"updated_at", "version", "last_activity", "name_key"})
+_BOOKKEEPING = frozenset({"updated_at", "version"})
+_QUIET = frozenset({"last_activity", "name_key"})
 _WHY = tenancy.reason("history of the operation itself, stamped with its own workspace")
 
 
@@ -98,7 +99,8 @@ def insert_rows(changes: list[dict[str, Any]], audits: list[dict[str, Any]]) -> 
     if changes:
         session.execute(sa.insert(Change.__table__), changes, execution_options=_WHY)
     if audits:
-        session.execute(sa.insert(Audit.__table__), audits, execution_options=_WHY)
+        # Inline, so without RETURNING: row security lets a sign-in write rows that it may not read.
+        session.execute(sa.insert(Audit.__table__).inline(), audits, execution_options=_WHY)
 
 
 def change_row(op: Operation, edit: Edit) -> dict[str, Any]:
@@ -154,6 +156,8 @@ def _diff(record: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     old, new = {}, {}
     state = sa.inspect(record)
     for name in registry.fields(type(record)):
+        if name in _BOOKKEEPING:
+            continue
         past = state.attrs[name].history
         if past.has_changes():
             before = plain(past.deleted[0]) if past.deleted else None
