@@ -114,6 +114,6 @@ class SubjectKey(WorkspaceScoped, Base):
     policy = Policy(Category.SECURITY_EVENT, Purpose.COMPLY_WITH_LAW, subject="subject_id", kind=SubjectKind.CLIENT, erase=Erase.DELETE)
 
     subject_id: Mapped[int] = mapped_column(Key)
-    wrapped: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    wrapped: Mapped[bytes] = mapped_column(sa.LargeBinary, info={"sealed": "data-key"})
 
     __table_args__ = (sa.UniqueConstraint("workspace_id", "subject_id"),)

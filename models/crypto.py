@@ -3,19 +3,17 @@
 Belongs here: the keyring and pure functions over it. Does not belong here: which columns are sealed (`models.encrypted`),
 links (`models.signed`), where keys come from in a deployment (`config`), or passwords (Argon2id, at the sign-in).
 
-A ring holds one root key and one or more sealing keys. The root never rotates, as what it derives (hashes of API keys,
-the signing key) cannot be made again from stored data. Sealing keys rotate: the newest seals, all of them open.
+A ring holds a root (PEPPER), a signing key (AUDIT_KEY) and the sealing keys (DATA_KEYS). The root never rotates, as what
+it derives (hashes of API keys) cannot be made again from stored data. Sealing keys do: the first seals, all of them open.
 Sources: AES-256-GCM (NIST SP 800-38D, at most 2**32 seals per key), HKDF (RFC 5869), HMAC (RFC 2104), Ed25519 (RFC 8032).
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import hmac
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -26,6 +24,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES = 32
 DATA_KEY_AAD = b"data-key"
+
+KeyMap = Mapping[str, bytes]
 
 _VERSION = b"\x01"
 _DATA_VERSION = b"\x02"
@@ -71,33 +71,33 @@ class DataKey:
 
 
 class Keyring:
-    """The keys of one deployment. `keys` are 32 raw bytes each, newest first; `reload` fetches keys that others added."""
+    """The keys of one deployment, each of 32 random bytes.
+
+    `keys` maps whole numbers, as text, to sealing keys, the current one first. `reload` reads them again, so that a
+    process that runs takes up a key that another one has added.
+    """
 
     def __init__(
-        self, root: bytes, keys: Sequence[bytes], *, reload: Callable[[], Sequence[bytes]] | None = None
+        self, root: bytes, keys: KeyMap, *, signing: bytes | None = None, reload: Callable[[], KeyMap] | None = None
     ) -> None:
         _check(root)
         self._root = root
         self._reload = reload
+        self._derived: dict[str, bytes] = {}
         self._ciphers: dict[bytes, AESGCM] = {}
         self._prefix = b""
         self._hold(keys)
-        self._derived: dict[str, bytes] = {}
-        self._signer = Ed25519PrivateKey.from_private_bytes(self.derive("ed25519 signing key"))
-
-    @classmethod
-    def from_text(cls, root: str, keys: Sequence[str]) -> Keyring:
-        """A ring from base64 text, as a production deployment sets it; newest key first."""
-        return cls(decode_key(root), [decode_key(key) for key in keys])
+        self._signer = Ed25519PrivateKey.from_private_bytes(signing or self.derive("ed25519 signing key"))
 
     @property
     def current(self) -> str:
-        """The id, as 8 hex digits, of the key that seals now."""
-        return self._prefix[1:].hex()
+        """The id of the key that seals now."""
+        return _id_text(self._prefix[1:])
 
     @property
     def ids(self) -> tuple[str, ...]:
-        return tuple(key_id.hex() for key_id in self._ciphers)
+        """The ids of all keys that open, the current one first."""
+        return tuple(_id_text(raw) for raw in self._ciphers)
 
     @property
     def prefix(self) -> bytes:
@@ -166,16 +166,15 @@ class Keyring:
         if self._reload is not None:
             self._hold(self._reload())
 
-    def _hold(self, keys: Sequence[bytes]) -> None:
+    def _hold(self, keys: KeyMap) -> None:
         if not keys:
-            raise BadKeys("There is no key to seal with. Set ENCRYPTION_KEYS, or restore the keys folder from backup.")
+            raise BadKeys("There is no key to seal with. Set DATA_KEYS, or restore the keys folder from backup.")
         ciphers: dict[bytes, AESGCM] = {}
-        for key in keys:
+        for name, key in keys.items():
             _check(key)
-            ciphers[key_id(key)] = AESGCM(key)
-        self._ciphers = ciphers
+            ciphers[_id_bytes(name)] = AESGCM(key)
         first = next(iter(ciphers))
-        self._current, self._prefix = ciphers[first], _VERSION + first
+        self._ciphers, self._current, self._prefix = ciphers, ciphers[first], _VERSION + first
 
     def _cipher(self, wanted: bytes) -> AESGCM:
         if wanted not in self._ciphers:
@@ -183,7 +182,9 @@ class Keyring:
         try:
             return self._ciphers[wanted]
         except KeyError:
-            raise UnknownKey(f"Key {wanted.hex()} is not in the ring. Restore it from the backup of the keys.") from None
+            raise UnknownKey(
+                f"Key {_id_text(wanted)} is not among the keys. Restore it from the backup of the keys."
+            ) from None
 
 
 _ring: Keyring | None = None
@@ -207,30 +208,21 @@ def new_key() -> bytes:
     return os.urandom(KEY_BYTES)
 
 
-def key_id(key: bytes) -> bytes:
-    """4 bytes that name a key without telling anything of it."""
-    return hashlib.sha256(b"key id\x00" + key).digest()[:_ID_BYTES]
-
-
-def encode_key(key: bytes) -> str:
-    return base64.b64encode(key).decode()
-
-
-def decode_key(text: str) -> bytes:
-    """32 bytes from base64, standard or URL-safe; raises `BadKeys`."""
-    try:
-        key = base64.b64decode(text.strip().replace("-", "+").replace("_", "/"), validate=True)
-    except (binascii.Error, ValueError):
-        raise BadKeys("A key is not base64. Make one with: openssl rand -base64 32") from None
-    _check(key)
-    return key
-
-
 def _check(key: bytes) -> None:
     if len(key) != KEY_BYTES:
-        raise BadKeys(f"A key is {len(key)} bytes long, not {KEY_BYTES}. Make one with: openssl rand -base64 32")
+        raise BadKeys(f"A key is {len(key)} bytes long and must be {KEY_BYTES}. Make one with: openssl rand -base64 32")
     if len(set(key)) < 8:
         raise BadKeys("A key is not random. Make one with: openssl rand -base64 32")
+
+
+def _id_bytes(name: str) -> bytes:
+    if not (name.isascii() and name.isdigit() and int(name) < 2**32):
+        raise BadKeys(f"{name!r} is no key id. Number the keys from 1.")
+    return int(name).to_bytes(_ID_BYTES, "big")
+
+
+def _id_text(raw: bytes) -> str:
+    return str(int.from_bytes(raw, "big"))
 
 
 def _decrypt(cipher: AESGCM, nonce: bytes, ciphertext: bytes, aad: bytes) -> bytes:

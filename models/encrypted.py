@@ -39,7 +39,7 @@ class Encrypted(TypeDecorator[Any]):
         def reverse_operate(self, op: OperatorType, other: Any, **kwargs: Any) -> NoReturn:
             _refuse()
 
-    comparator_factory = Comparator  # type: ignore[assignment]
+    comparator_factory = Comparator
 
     def __init__(self, name: str, payload: Payload = "text") -> None:
         super().__init__()

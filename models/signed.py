@@ -1,7 +1,7 @@
 """Signed links: a payload and an end, tied to one purpose, in a short URL-safe token.
 
-Belongs here: making and reading tokens. Does not belong here: what a link does; and no secret in the payload, as whoever
-holds the link can read it. One algorithm (HMAC-SHA256, cut to 128 bits as RFC 2104 section 5 allows), never named in the
+Belongs here: making and reading tokens. Does not belong here: what a link does; no secret in the payload, as whoever
+holds the link can read it. One algorithm (HMAC-SHA256, cut to 128 bits as RFC 2104 section 5 allows), not named in the
 token; the purpose is part of the key, so a token of one purpose is noise to another.
 """
 
