@@ -5,12 +5,17 @@ Streams with flat memory. Leaves an audit row with the view and the purpose befo
 
 from __future__ import annotations
 
+import codecs
+import csv
 import datetime as dt
 import io
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
+
+import openpyxl
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from app import permissions
 from app.services import queries, safe_csv, values
@@ -64,15 +69,32 @@ def _plain(field: Field, locale: values.Locale) -> Callable[[Any], Any]:
 
 
 def _csv(head: list[str], chunks: Iterator[list[list[Any]]]) -> Iterator[bytes]:
-    yield "\ufeff".encode() + safe_csv.lines([head])
+    yield codecs.BOM_UTF8 + _lines_of([head])
     for chunk in chunks:
-        yield safe_csv.lines(chunk)
+        yield _lines_of(chunk)
+
+
+def _lines_of(rows: list[list[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows(map(safe_csv.cells, rows))
+    return text.getvalue().encode()
 
 
 def _xlsx(head: list[str], chunks: Iterator[list[list[Any]]]) -> Iterator[bytes]:
     """Spreadsheets are zip files, whose directory comes last: written to a temporary file, then streamed."""
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet("Export")
+    sheet.append(head)
+    for chunk in chunks:
+        for row in chunk:
+            sheet.append(safe_csv.cells(_printable(row)))
     with tempfile.SpooledTemporaryFile(max_size=4 << 20) as file:
-        safe_csv.workbook(file, head, (row for chunk in chunks for row in chunk))
+        book.save(file)
         file.seek(0)
         while part := file.read(io.DEFAULT_BUFFER_SIZE * 8):
             yield part
+
+
+def _printable(row: list[Any]) -> list[Any]:
+    """XML has no place for control characters."""
+    return [ILLEGAL_CHARACTERS_RE.sub("", value) if isinstance(value, str) else value for value in row]
