@@ -69,7 +69,7 @@ def verify(only: int | None = None) -> Report:
         for number in sorted(set(heads) | sealed | set(copies)):
             if only is None or number == only:
                 _check_chain(connection, number, heads.get(number), copies.get(number, []), report)
-        report.waiting = connection.scalar(sa.select(sa.func.count()).where(_loose(only))) or 0
+        report.waiting = connection.scalar(sa.select(sa.func.count()).select_from(_AUDIT).where(_loose(only))) or 0
     return report
 
 

@@ -5,37 +5,78 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
+from app import permissions
 from models import crypto, tenancy
-from models.audit import SubjectKey
+from models.audit import Audit, SubjectKey
 from models.base import session
+from models.scope import Actor
 
 _WHY = tenancy.reason("data keys are looked up by their own workspace and subject")
+_KEYS = SubjectKey.__table__
+CHUNK = 500
 
 
 def for_subjects(wanted: Iterable[tuple[int, int]]) -> dict[tuple[int, int], crypto.DataKey]:
-    """The data keys of (workspace, subject) pairs; missing ones are made in this transaction. Two statements per workspace."""
+    """The data keys of (workspace, subject) pairs; missing ones are made in this transaction.
+
+    Two transactions that need the same new key agree on the one that came first.
+    """
     found: dict[tuple[int, int], crypto.DataKey] = {}
     by_workspace: dict[int, set[int]] = {}
     for workspace, subject in wanted:
         by_workspace.setdefault(workspace, set()).add(subject)
     for workspace, subjects in by_workspace.items():
-        for subject, wrapped in _stored(workspace, subjects).items():
-            found[workspace, subject] = crypto.keyring().data_key(wrapped)
-        new = _make(workspace, subjects - {s for w, s in found if w == workspace})
-        found.update(new)
+        known = _stored(workspace, subjects)
+        missing = subjects - set(known)
+        if missing:
+            _make(workspace, missing)
+            known |= _stored(workspace, missing)
+        found.update(((workspace, subject), crypto.keyring().data_key(wrapped)) for subject, wrapped in known.items())
     return found
 
 
+def shred(workspace: int, subject: int) -> bool:
+    """Destroy a person's key, inside the caller's operation: what it sealed can't be read any more, by anybody. Says
+    whether there was one. Backups made before keep a copy until they expire (P47)."""
+    gone = session.execute(
+        sa.delete(_KEYS).where(_KEYS.c.workspace_id == workspace, _KEYS.c.subject_id == subject),
+        execution_options=_WHY,
+    )
+    return bool(gone.rowcount)  # type: ignore[attr-defined]
+
+
+def opened(row: Audit, *, actor: Actor) -> dict[str, Any] | None:
+    """The personal values of an audit row: {} where it has none, None where its key was destroyed.
+
+    Raises `Forbidden` without the right to read the audit log. Viewing is itself to be audited by the caller.
+    """
+    permissions.require(actor, "read", "audit")
+    if row.sealed is None:
+        return {}
+    if row.workspace_id is None or row.subject_id is None:
+        return None
+    wrapped = _stored(row.workspace_id, {row.subject_id}).get(row.subject_id)
+    if wrapped is None:
+        return None
+    try:
+        plain = crypto.keyring().data_key(wrapped).open(row.sealed, aad=f"audit:{row.workspace_id}:{row.subject_id}".encode())
+    except crypto.Tampered:
+        # Sealed under a key that was destroyed; the person came back later and has a new one.
+        return None
+    return dict(orjson.loads(plain))
+
+
 def _stored(workspace: int, subjects: set[int]) -> dict[int, bytes]:
-    table = SubjectKey.__table__
     known: dict[int, bytes] = {}
     ids = sorted(subjects)
-    for start in range(0, len(ids), 500):
+    for start in range(0, len(ids), CHUNK):
         rows = session.execute(
-            sa.select(table.c.subject_id, table.c.wrapped).where(
-                table.c.workspace_id == workspace, table.c.subject_id.in_(ids[start : start + 500])
+            sa.select(_KEYS.c.subject_id, _KEYS.c.wrapped).where(
+                _KEYS.c.workspace_id == workspace, _KEYS.c.subject_id.in_(ids[start : start + CHUNK])
             ),
             execution_options=_WHY,
         )
@@ -43,10 +84,10 @@ def _stored(workspace: int, subjects: set[int]) -> dict[int, bytes]:
     return known
 
 
-def _make(workspace: int, subjects: set[int]) -> dict[tuple[int, int], crypto.DataKey]:
-    if not subjects:
-        return {}
+def _make(workspace: int, subjects: set[int]) -> None:
     ring = crypto.keyring()
-    rows: list[dict[str, Any]] = [{"workspace_id": workspace, "subject_id": s, "wrapped": ring.new_data_key()} for s in sorted(subjects)]
-    session.execute(sa.insert(SubjectKey.__table__), rows, execution_options=_WHY)
-    return {(workspace, row["subject_id"]): ring.data_key(row["wrapped"]) for row in rows}
+    rows = [{"workspace_id": workspace, "subject_id": s, "wrapped": ring.new_data_key()} for s in sorted(subjects)]
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(_KEYS).on_conflict_do_nothing(index_elements=["workspace_id", "subject_id"])
+    for start in range(0, len(rows), CHUNK):
+        session.execute(statement, rows[start : start + CHUNK], execution_options=_WHY)
