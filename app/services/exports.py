@@ -6,16 +6,13 @@ Streams with flat memory. Leaves an audit row with the view and the purpose befo
 from __future__ import annotations
 
 import codecs
-import csv
 import datetime as dt
 import io
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
-
-import openpyxl
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from app import permissions
 from app.services import queries, safe_csv, values
@@ -52,7 +49,7 @@ def _lines(query: ListQuery, makers: list[Callable[[Any], Any]], workspace: int,
 def _plain(field: Field, locale: values.Locale) -> Callable[[Any], Any]:
     """A value as a cell: money in units, moments in the viewer's zone, choices as their labels."""
     if field.kind is Kind.MONEY:
-        return lambda cents: f"{cents / 100:.2f}" if cents % 100 else str(cents // 100)
+        return lambda cents: Decimal(cents).scaleb(-2) if cents % 100 else cents // 100
     if field.kind is Kind.MOMENT:
         zone = locale.zone
         return lambda moment: moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")
@@ -69,32 +66,15 @@ def _plain(field: Field, locale: values.Locale) -> Callable[[Any], Any]:
 
 
 def _csv(head: list[str], chunks: Iterator[list[list[Any]]]) -> Iterator[bytes]:
-    yield codecs.BOM_UTF8 + _lines_of([head])
+    yield codecs.BOM_UTF8 + safe_csv.lines([head])
     for chunk in chunks:
-        yield _lines_of(chunk)
-
-
-def _lines_of(rows: list[list[Any]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerows(map(safe_csv.cells, rows))
-    return text.getvalue().encode()
+        yield safe_csv.lines(chunk)
 
 
 def _xlsx(head: list[str], chunks: Iterator[list[list[Any]]]) -> Iterator[bytes]:
     """Spreadsheets are zip files, whose directory comes last: written to a temporary file, then streamed."""
-    book = openpyxl.Workbook(write_only=True)
-    sheet = book.create_sheet("Export")
-    sheet.append(head)
-    for chunk in chunks:
-        for row in chunk:
-            sheet.append(safe_csv.cells(_printable(row)))
     with tempfile.SpooledTemporaryFile(max_size=4 << 20) as file:
-        book.save(file)
+        safe_csv.workbook(file, head, (row for chunk in chunks for row in chunk))
         file.seek(0)
         while part := file.read(io.DEFAULT_BUFFER_SIZE * 8):
             yield part
-
-
-def _printable(row: list[Any]) -> list[Any]:
-    """XML has no place for control characters."""
-    return [ILLEGAL_CHARACTERS_RE.sub("", value) if isinstance(value, str) else value for value in row]
