@@ -8,7 +8,6 @@ import { start as keys } from "c/keys";
 import { start as palette } from "c/palette";
 import { start as toasts } from "c/toast";
 
-document.documentElement.classList.add("js");
 for (const begin of [toasts, dialogs, palette, bulk, keys, drafts]) begin();
 comboboxes(document);
 document.addEventListener("htmx:load", (event) => comboboxes(event.detail.elt));

@@ -20,6 +20,7 @@ function build(box) {
   input.readOnly = false;
   for (const [name, value] of Object.entries({ role: "combobox", "aria-expanded": "false", "aria-controls": id, "aria-autocomplete": "list", autocomplete: "off" })) input.setAttribute(name, value);
   if (!combo.many && !("required" in box.dataset)) addClear(combo);
+  box.addEventListener("restore", (event) => refresh(combo, event.detail));
   const load = debounce(200, () => fill(combo));
   input.addEventListener("input", load);
   input.addEventListener("focus", () => input.select());
@@ -96,6 +97,13 @@ function tick(combo, id, title) {
   else $(".c-checks", combo.box).append(el("label", {}, el("input", { class: "form-check-input", type: "checkbox", name: combo.many, value: id, checked: true }), ` ${title}`));
   combo.input.value = "";
   combo.input.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+/** A draft was put back: the plain field has its new values already, ticked boxes come as [[id, title]]. */
+function refresh(combo, ticked) {
+  if (combo.many) for (const [id, title] of ticked ?? []) tick(combo, id, title);
+  else combo.shown = combo.input.value;
+  if (combo.clear) combo.clear.hidden = !combo.hidden.value;
 }
 
 /** Leaving the field: an emptied text empties an optional field, any other unchosen text goes back to what was chosen. */

@@ -59,12 +59,18 @@ function count(state) {
 function keep(state) {
   try {
     if (!changes(state).length) return localStorage.removeItem(state.key);
-    const draft = { at: Date.now(), version: state.form.elements.version?.value, values: values(state.form) };
+    const draft = { at: Date.now(), version: state.form.elements.version?.value, values: values(state.form), ticked: ticked(state.form) };
     localStorage.setItem(state.key, JSON.stringify(draft));
     $("[data-draft-note]").textContent = `Draft kept on this device, ${clock(draft.at)}`;
   } catch {
     $("[data-draft-note]").textContent = "This device has no room for a draft";
   }
+}
+
+/** {field name: [[id, title]]} of relations with several values, whose boxes are not in a fresh page. */
+function ticked(form) {
+  const boxes = $$("[data-many]", form).map((box) => [box.dataset.many, $$("input:checked", box).map((one) => [one.value, one.parentNode.textContent.trim()])]);
+  return Object.fromEntries(boxes);
 }
 
 const clock = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
@@ -98,6 +104,7 @@ function restore(form, draft) {
     if (field.matches("[type=checkbox],[type=radio]")) field.checked = kept.includes(field.value);
     else field.value = kept[0] ?? "";
   }
+  for (const box of $$("[data-combo]", form)) box.dispatchEvent(new CustomEvent("restore", { detail: draft.ticked?.[box.dataset.many] }));
   if (draft.version && form.elements.version) form.elements.version.value = draft.version;
 }
 
