@@ -66,7 +66,7 @@ def seal(chain: int, *, floor: int = 0) -> int:
     """Seal the rows of one chain (a workspace's id, 0 for none) with ids above `floor`; raises `BrokenChain`."""
     total = 0
     while True:
-        done = _seal_chunk(chain, floor)
+        done, floor = _seal_chunk(chain, floor)
         total += done
         if done < CHUNK:
             return total
@@ -105,20 +105,21 @@ def genuine(head: Head) -> bool:
     return keyring().verify(PURPOSE, statement(head.chain, head.sequence, head.hash), head.signature)
 
 
-def _seal_chunk(chain: int, floor: int, tries: int = 3) -> int:
+def _seal_chunk(chain: int, floor: int, tries: int = 3) -> tuple[int, int]:
+    """How many were sealed, and the id up to which."""
     try:
         with transaction(writes=True) as connection:
-            head, count = _extend(connection, chain, floor)
+            head, count, reached = _extend(connection, chain, floor)
     except IntegrityError:
         if tries <= 1:
             raise
         return _seal_chunk(chain, floor, tries - 1)
     if head is not None:
         audit_heads.keep(head)
-    return count
+    return count, reached
 
 
-def _extend(connection: sa.Connection, chain: int, floor: int) -> tuple[Head | None, int]:
+def _extend(connection: sa.Connection, chain: int, floor: int) -> tuple[Head | None, int, int]:
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("select pg_advisory_xact_lock(720148, :chain)"), {"chain": chain % 2**31})
     sequence, last = _end(connection, chain)
@@ -126,7 +127,7 @@ def _extend(connection: sa.Connection, chain: int, floor: int) -> tuple[Head | N
         sa.select(_AUDIT.c.id, _AUDIT.c.digest).where(_of_chain(chain), _unsealed(floor)).order_by(_AUDIT.c.id).limit(CHUNK)
     ).all()
     if not rows:
-        return None, 0
+        return None, 0, floor
     seals = []
     for audit_id, digest in rows:
         sequence += 1
@@ -135,7 +136,7 @@ def _extend(connection: sa.Connection, chain: int, floor: int) -> tuple[Head | N
     connection.execute(sa.insert(_SEAL), seals)
     head = Head(chain, sequence, last, keyring().sign(PURPOSE, statement(chain, sequence, last)))
     _save(connection, head)
-    return head, len(rows)
+    return head, len(rows), rows[-1].id
 
 
 def _end(connection: sa.Connection, chain: int) -> tuple[int, bytes]:
