@@ -1,0 +1,84 @@
+"""Jobs that send e-mail: a message of the outbox, and account mail (links to sign in or to choose a new password)."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import current_app
+
+from app.adapters import mail
+from app.errors import Invalid
+from app.services import messages, preferences
+from jobs.registry import job
+from jobs.run import Retry, Run
+from models.policy import Purpose
+
+
+@job("mail.send", purpose=Purpose.SEND_REQUESTED, queue="mail", outside=True, ended=messages.give_up)
+def send_message(run: Run) -> dict[str, Any] | None:
+    """Claimed and marked as "sending" in one transaction, handed over outside any, recorded in a second."""
+    message_id = int(run.args["message_id"])
+    with run.step("message.hand_over"):
+        outgoing = messages.hand_over(message_id, actor=run.actor, domain=_domain())
+    if outgoing is None:
+        return None
+    outcome, answer = _hand_over(_letter(outgoing), run)
+    if outcome == "queued" and not run.last:
+        with run.step("message.put_back"):
+            messages.settle(message_id, "queued", answer)
+        raise Retry(answer)
+    with run.finish("message.sent") as result:
+        messages.settle(message_id, "failed" if outcome == "queued" else outcome, answer)
+        result["answer"] = answer
+    return None
+
+
+@job("mail.account", purpose=Purpose.SECURE_ACCOUNTS, queue="mail", outside=True, forget=True)
+def send_account_mail(run: Run) -> dict[str, Any]:
+    """Arguments: to, subject, text. Passes every suppression, as it is about the reader's own account. The text holds a
+    secret link, so that it is forgotten once sent; after a crash it may come twice, which is better than not at all."""
+    if not run.args:
+        raise Invalid({"": "The text of this e-mail held a secret link and was deleted. Ask for a new link."})
+    letter = mail.Letter(
+        message_id=f"<{uuid.uuid4().hex}@{_domain()}>", sender=current_app.config["MAIL_FROM"],
+        sender_name=str(current_app.config["APP_NAME"]), to=run.args["to"], subject=run.args["subject"], text=run.args["text"],
+        automatic=True,
+    )  # fmt: skip
+    outcome, answer = _hand_over(letter, run)
+    if outcome == "queued":
+        raise Retry(answer)
+    if outcome == "failed":
+        raise Invalid({"": f"The mail server refused it: {answer}"})
+    return {"answer": answer}
+
+
+def _hand_over(letter: mail.Letter, run: Run) -> tuple[str, str]:
+    """The state the message is in after the talk with the server, and the server's words."""
+    try:
+        return "sent", mail.send(letter, url=current_app.config["SMTP_URL"], purpose=run.purpose)
+    except mail.NotSent as error:
+        return ("failed" if error.lasting else "queued"), error.answer
+    except mail.Unclear as error:
+        return "unknown", str(error)
+    except mail.Unfit as error:
+        return "failed", str(error)
+
+
+def _letter(outgoing: messages.Outgoing) -> mail.Letter:
+    config = current_app.config
+    text, url = outgoing.text, None
+    if outgoing.unsubscribe is not None:
+        url = f"{config['PUBLIC_URL']}/p/{preferences.link(*outgoing.unsubscribe)}"
+        text = f"{text.rstrip()}\n\n-- \n{outgoing.office}\nTo stop these e-mails: {url}\n"
+    return mail.Letter(
+        message_id=outgoing.message_id, sender=config["MAIL_FROM"], sender_name=outgoing.sender_name, to=outgoing.to,
+        to_name=outgoing.to_name, subject=outgoing.subject, text=text, reply_to=outgoing.reply_to, unsubscribe_url=url,
+        unsubscribe_mailto=config.get("UNSUBSCRIBE_MAILTO"),
+    )  # fmt: skip
+
+
+def _domain() -> str:
+    sender = str(current_app.config["MAIL_FROM"])
+    return sender.rpartition("@")[2] or urlsplit(current_app.config["PUBLIC_URL"]).hostname or "localhost"

@@ -110,9 +110,9 @@ def _work(claimed: store.Claimed) -> None:
     attempt = claimed.attempts
     spec: Spec | None = None
     try:
+        spec = registry.find(claimed.name)
         if claimed.cancel_asked:
             raise Cancelled
-        spec = registry.find(claimed.name)
         _perform(Run(claimed, spec, restore(claimed.actor, claimed.id), attempt))
     except LostLease:
         log.info("lease lost, nothing of this run was kept")

@@ -21,7 +21,7 @@ from models.fields import now
 from models.job import Job
 
 LEASE_SECONDS = 60
-table: sa.Table = Job.__table__  # type: ignore[assignment]
+table: sa.Table = Job.__table__
 _COLUMNS = (table.c.id, table.c.workspace_id, table.c.name, table.c.args, table.c.actor, table.c.label, table.c.attempts,
             table.c.max_attempts, table.c.token)  # fmt: skip
 
@@ -91,7 +91,7 @@ def begin(claimed: Claimed, lease: float = LEASE_SECONDS) -> Claimed | None:
         row = live.execute(
             sa.update(table).where(*held(claimed)).values(values).returning(*_COLUMNS, table.c.cancel_asked)
         ).first()
-    return None if row is None else Claimed(*row[:-1], cancel_asked=row[-1] is not None)
+    return None if row is None else Claimed(*row[:-1], row[-1] is not None)
 
 
 def held(claimed: Claimed) -> tuple[sa.ColumnElement[bool], ...]:

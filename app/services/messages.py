@@ -1,0 +1,267 @@
+"""The one way an e-mail leaves: written, queued, handed over, and what the server said. Every sender goes through here.
+
+draft -> queued -> sending -> sent | failed | unknown; queued -> suppressed | cancelled; sending -> queued when the server asks for
+patience. "sending" is committed before the hand-over, so that a crash in between shows as "unknown" and is never sent twice
+unseen. Does not belong here: SMTP (`app.adapters.mail`), texts of drafts (`app.services.drafts`).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from app import permissions
+from app.errors import Conflict, Invalid
+from app.services import merge, records, suppressions
+from app.services.operation import Operation, operation
+from models import normal, scope
+from models.base import session
+from models.contact import Contact
+from models.fields import now
+from models.message import Message
+from models.policy import Purpose
+from models.scope import Actor
+from models.workspace import Membership, Workspace
+
+SENDABLE = frozenset({"draft"})
+AGAIN = frozenset({"failed", "unknown", "suppressed", "cancelled"})
+OUTCOMES = frozenset({"sent", "failed", "unknown", "queued"})
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message as the mail adapter needs it. `unsubscribe` is set on marketing mail: (workspace id, message row id)."""
+
+    row_id: int
+    message_id: str
+    to: str
+    to_name: str
+    subject: str
+    text: str
+    sender_name: str
+    reply_to: str | None
+    office: str
+    unsubscribe: tuple[int, int] | None
+
+
+def write(contact: Contact | None, subject: str, body: str, *, actor: Actor, kind: str = "transactional", cause: str = "user",
+          cause_id: str = "", occasion: str = "", recipient: str | None = None, drafted_by: str | None = None, send: bool = True) -> Message:  # fmt: skip
+    """Write a message, and promise to send it unless it is a draft (`send=False`).
+
+    The same (cause, cause_id, occasion, recipient) gives back the message that is there: a doubled request is one e-mail.
+    Merge fields are filled now, so that what is kept is what is sent. Raises `Invalid` by field, `Forbidden`, `NotFound`.
+    """
+    permissions.require(actor, "write", "message")
+    if contact is not None:
+        records.load(Contact, contact.id, actor=actor)
+    cause_id = cause_id or f"member:{actor.membership_id}"
+    occasion = occasion or uuid.uuid4().hex
+    address = _address(recipient or (contact.email if contact else None))
+    with operation("message.write", actor=actor) as op:
+        known = _same(cause, cause_id, occasion, address)
+        if known is not None:
+            return known
+        words = _words(contact, actor)
+        message = Message(
+            contact_id=contact.id if contact else None, recipient=address, subject=_filled("subject", subject, words),
+            body=_filled("body", body, words), kind=kind, cause=cause, cause_id=cause_id, occasion=occasion, drafted_by=drafted_by,
+            state="draft", owner_id=actor.membership_id, team_id=actor.team_id, source=cause, created_by=actor.label,
+        )  # fmt: skip
+        session.add(message)
+        session.flush()
+        if send:
+            _queue(message, op)
+    return message
+
+
+def send(message_id: int, *, actor: Actor, subject: str | None = None, body: str | None = None) -> Message:
+    """A person's decision to send a draft, with their last changes to it. Sending what is already under way changes nothing."""
+    with operation("message.send", actor=actor, reason=None) as op:
+        message: Message = records.load(Message, message_id, actor=actor, action="write")
+        if message.state not in SENDABLE:
+            return message
+        words = _words(session.get(Contact, message.contact_id) if message.contact_id else None, actor)
+        if subject is not None:
+            message.subject = _filled("subject", subject, words)
+        if body is not None:
+            message.body = _filled("body", body, words)
+        _queue(message, op)
+    return message
+
+
+def send_again(message_id: int, *, actor: Actor) -> Message:
+    """A person's decision to try once more what failed, was stopped, or may or may not have arrived."""
+    with operation("message.send_again", actor=actor) as op:
+        message: Message = records.load(Message, message_id, actor=actor, action="write")
+        if message.state not in AGAIN:
+            raise Conflict(f"This e-mail is {_state(message)}; it cannot be sent again.", version=message.version)
+        message.answer = None
+        _queue(message, op)
+    return message
+
+
+def discard(message_id: int, *, actor: Actor) -> Message:
+    """Drop a draft, or call back an e-mail that has not left yet."""
+    with operation("message.discard", actor=actor):
+        message: Message = records.load(Message, message_id, actor=actor, action="write")
+        if message.state not in {"draft", "queued"}:
+            raise Conflict(
+                f"This e-mail is {_state(message)}; it can no longer be called back.", version=message.version
+            )
+        message.state = "cancelled"
+    return message
+
+
+def hand_over(message_id: int, *, actor: Actor, domain: str) -> Outgoing | None:
+    """queued -> sending, for the job that will now talk to the mail server. None when there is nothing to send.
+
+    Suppressions, minors and the right to write are checked here, at the wire. A message found in "sending" was being handed
+    over when a worker ended: it becomes "unknown", for a person to decide.
+    """
+    message: Message = records.load(Message, message_id, actor=actor, action="write")
+    if message.state == "sending":
+        message.state, message.answer = (
+            "unknown",
+            "The worker ended during the hand-over. It may have arrived; send it again only if it did not.",
+        )
+    if message.state != "queued":
+        return None
+    contact = session.get(Contact, message.contact_id) if message.contact_id else None
+    reason = suppressions.why_not(message.recipient, message.kind, contact)
+    if reason is not None:
+        message.state, message.answer = "suppressed", reason
+        return None
+    message.state = "sending"
+    message.message_id = message.message_id or f"<{uuid.uuid4().hex}@{domain}>"
+    return _outgoing(message, contact)
+
+
+def settle(message_id: int, outcome: str, answer: str) -> None:
+    """What became of a hand-over: sending -> sent | failed | unknown, or back to queued for another try."""
+    if outcome not in OUTCOMES:
+        raise ValueError(f"{outcome!r} is no outcome of a hand-over.")
+    message = session.get(Message, message_id)
+    if message is None or message.state not in {"sending", "unknown"}:
+        return
+    message.state, message.answer = outcome, answer[:500]
+    if outcome == "sent":
+        message.sent_at = now()
+        contact = session.get(Contact, message.contact_id) if message.contact_id else None
+        if contact is not None:
+            contact.last_activity = message.sent_at
+
+
+def give_up(args: Mapping[str, Any], state: str, reason: str) -> None:
+    """The job of a message ended without sending: the message must not look as if it were still on its way."""
+    message = session.get(Message, args.get("message_id"))
+    if message is None or message.state not in {"queued", "sending"}:
+        return
+    if message.state == "sending":
+        message.state = "unknown"
+    else:
+        message.state = "cancelled" if state in {"cancelled", "refused"} else "failed"
+    message.answer = reason[:500]
+
+
+def _queue(message: Message, op: Operation) -> None:
+    message.state = "queued"
+    session.flush()
+    op.promise(
+        "mail.send", {"message_id": message.id}, purpose=Purpose.SEND_REQUESTED, queue="mail",
+        label=f"E-mail {message.id}", dedupe=f"mail:{message.id}:{message.version}",
+    )  # fmt: skip
+
+
+def _same(cause: str, cause_id: str, occasion: str, address: str) -> Message | None:
+    return session.scalars(
+        sa.select(Message).where(
+            Message.cause == cause,
+            Message.cause_id == cause_id,
+            Message.occasion == occasion,
+            Message.recipient == address,
+        )
+    ).one_or_none()
+
+
+def _address(text: str | None) -> str:
+    if not text:
+        raise Invalid({"recipient": "This contact has no e-mail address. Add one to the contact, then send."})
+    try:
+        return normal.email(text)
+    except ValueError as error:
+        raise Invalid({"recipient": str(error)}) from None
+
+
+def _filled(name: str, text: str, words: Mapping[str, str]) -> str:
+    text = text.replace("\r\n", "\n")
+    if name == "subject":
+        text = " ".join(text.split())
+    if not text.strip():
+        raise Invalid({name: f"{'Subject' if name == 'subject' else 'Text'} is needed."})
+    try:
+        filled = merge.fill(text, words)
+    except merge.UnknownField as error:
+        raise Invalid({name: str(error)}) from None
+    if name == "subject":
+        filled = " ".join(filled.split())
+    most = 200 if name == "subject" else 20_000
+    if len(filled) > most:
+        raise Invalid({name: f"This has {len(filled):,} characters; at most {most:,} fit."})
+    return filled
+
+
+def _words(contact: Contact | None, actor: Actor) -> dict[str, str]:
+    workspace = session.get(Workspace, scope.workspace_id())
+    member = session.get(Membership, actor.membership_id) if actor.membership_id else None
+    return {
+        "contact.name": contact.name if contact else "",
+        "contact.goes_by": (contact.goes_by or contact.name) if contact else "",
+        "contact.company": (contact.company or "") if contact else "",
+        "sender.name": member.name if member else (workspace.name if workspace else ""),
+        "sender.phone": _phone(member.phone if member and member.phone else None, workspace),
+        "workspace.name": workspace.name if workspace else "",
+        "workspace.phone": _phone(workspace.phone if workspace else None, workspace),
+        "workspace.website": (workspace.website or "") if workspace else "",
+    }
+
+
+def _phone(number: str | None, workspace: Workspace | None) -> str:
+    return normal.show_phone(number, workspace.region if workspace else "US") if number else ""
+
+
+def _outgoing(message: Message, contact: Contact | None) -> Outgoing:
+    workspace = session.get(Workspace, scope.workspace_id())
+    owner = session.get(Membership, message.owner_id) if message.owner_id else None
+    name = workspace.name if workspace else ""
+    office = f"{name}, {workspace.address}" if workspace and workspace.address else name
+    return Outgoing(
+        row_id=message.id, message_id=message.message_id or "", to=message.recipient, to_name=contact.name if contact else "",
+        subject=message.subject, text=message.body, sender_name=f"{owner.name}, {name}" if owner else name,
+        reply_to=owner.email if owner else (workspace.email if workspace else None), office=office,
+        unsubscribe=(scope.workspace_id(), message.id) if message.kind == "marketing" else None,
+    )  # fmt: skip
+
+
+def _state(message: Message) -> str:
+    return {"draft": "a draft", "queued": "queued", "sending": "being sent", "sent": "sent"}.get(
+        message.state, message.state
+    )
+
+
+@records.rule(Message)
+def _only_drafts_change(message: Message, op: Operation) -> None:
+    """Forms, REST and bulk actions may change drafts; what was sent stays what was sent."""
+    if not message.cause_id:
+        message.cause_id = f"member:{op.actor.membership_id}"
+    if not message.occasion:
+        message.occasion = uuid.uuid4().hex
+    state: Any = sa.inspect(message)
+    changed = [
+        n for n in ("subject", "body", "recipient", "kind", "contact_id") if state.attrs[n].history.has_changes()
+    ]
+    if state.persistent and changed and message.state != "draft":
+        raise Invalid({"": f"This e-mail is {_state(message)}; only drafts can be changed."})

@@ -1,0 +1,163 @@
+"""What a recipient decides on the page behind a signed link: stop marketing, or take that back. No sign-in.
+
+The link carries workspace and message, never an address. Each decision is a row of the consent ledger, a suppression, an
+entry on the timeline and an audit row, in one transaction. Does not belong here: the page (`public_site.preferences`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from app.errors import Gone
+from app.services import suppressions
+from app.services.operation import operation
+from models import tenancy
+from models.base import session
+from models.contact import Contact
+from models.message import Message, Suppression
+from models.privacy import Consent
+from models.scope import Actor, inside
+from models.signed import BadLink, read_link, sign_link
+from models.work import Activity
+from models.workspace import Workspace
+
+PURPOSE = "unsubscribe"
+GOOD_FOR = dt.timedelta(days=730)
+TOPIC = "marketing"
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the page shows. `address` is masked; `stopped` means no marketing goes to it."""
+
+    workspace: Workspace
+    address: str
+    stopped: bool
+
+
+def link(workspace_id: int, message_id: int) -> str:
+    """The token of the unsubscribe link of one message; good for two years."""
+    return sign_link(PURPOSE, [workspace_id, message_id], GOOD_FOR)
+
+
+def read(token: str) -> Choices:
+    """What the recipient has chosen; changes nothing. Raises `Gone`."""
+    workspace_id, message_id = _ids(token)
+    with inside(workspace_id):
+        return _choices(_message(message_id))
+
+
+def unsubscribe(token: str, *, actor: Actor, source: str, wording: str) -> Choices:
+    """Stop marketing to the recipient, at once. `source` names the page or "one-click"; `wording` is the text that was shown.
+    Pressing twice is pressing once. Raises `Gone`."""
+    workspace_id, message_id = _ids(token)
+    with inside(workspace_id), operation("preferences.unsubscribe", actor=actor) as op:
+        message = _message(message_id)
+        if suppressions.stops(message.recipient, TOPIC) is None:
+            kept = Suppression(
+                address=message.recipient, reason="unsubscribe", scope=TOPIC, source=source, created_by=actor.label
+            )
+            session.add(kept)
+            _note(message, actor, given=False, source=source, wording=wording)
+            op.audit(
+                "preferences.unsubscribe",
+                entity="message",
+                record_id=message.id,
+                subject_id=message.contact_id,
+                facts={"source": source},
+            )
+        session.flush()
+        return _choices(message)
+
+
+def resubscribe(token: str, *, actor: Actor, source: str, wording: str) -> Choices:
+    """Take an unsubscription back. What the office or a complaint has blocked stays blocked. Raises `Gone`."""
+    workspace_id, message_id = _ids(token)
+    with inside(workspace_id), operation("preferences.resubscribe", actor=actor) as op:
+        message = _message(message_id)
+        own = session.scalars(
+            sa.select(Suppression).where(
+                Suppression.address == message.recipient,
+                Suppression.scope == TOPIC,
+                Suppression.reason == "unsubscribe",
+            )
+        ).one_or_none()
+        if own is not None:
+            own.deleted_at = op.at
+            _note(message, actor, given=True, source=source, wording=wording)
+            op.audit(
+                "preferences.resubscribe",
+                entity="message",
+                record_id=message.id,
+                subject_id=message.contact_id,
+                facts={"source": source},
+            )
+        session.flush()
+        return _choices(message)
+
+
+def mask(address: str) -> str:
+    """`sam@example.com` as `s•••@example.com`: the page may be open on a shared screen."""
+    name, _, domain = address.rpartition("@")
+    return f"{name[:1]}•••@{domain}"
+
+
+def _ids(token: str) -> tuple[int, int]:
+    try:
+        workspace_id, message_id = read_link(PURPOSE, token)
+    except (BadLink, TypeError, ValueError):
+        raise Gone(
+            "This link no longer works. It has expired or was switched off by the person who sent it. You did nothing wrong."
+        ) from None
+    return int(workspace_id), int(message_id)
+
+
+def _message(message_id: int) -> Message:
+    """Also a message in the bin: its recipient can still unsubscribe."""
+    found = session.scalars(
+        sa.select(Message).where(Message.id == message_id), execution_options=tenancy.with_deleted()
+    ).one_or_none()
+    if found is None:
+        raise Gone(
+            "This link no longer works, as the message it came with was deleted. Reply to the sender to be taken off the list."
+        )
+    return found
+
+
+def _choices(message: Message) -> Choices:
+    workspace = session.get(Workspace, message.workspace_id)
+    if workspace is None:
+        raise Gone()
+    return Choices(workspace, mask(message.recipient), suppressions.stops(message.recipient, TOPIC) is not None)
+
+
+def _note(message: Message, actor: Actor, *, given: bool, source: str, wording: str) -> None:
+    contact = session.get(Contact, message.contact_id) if message.contact_id else None
+    session.add(
+        Consent(
+            contact_id=contact.id if contact else None,
+            topic=TOPIC,
+            given=given,
+            source=source,
+            wording=wording,
+            ip=actor.ip,
+        )
+    )
+    if contact is None:
+        return
+    title = "Allowed marketing e-mail again" if given else "Unsubscribed from marketing e-mail"
+    session.add(
+        Activity(
+            kind="other",
+            title=title,
+            contact_id=contact.id,
+            owner_id=contact.owner_id,
+            team_id=contact.team_id,
+            source=source,
+            details=f"On the page of the link in “{message.subject}”.",
+            created_by=actor.label,
+        )  # fmt: skip
+    )

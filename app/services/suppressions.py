@@ -1,0 +1,33 @@
+"""Who must not be written to, and which mail that stops (P62). Asked at the wire, right before each send.
+
+Account mail (a password reset) passes: it has its own job and is never marketing. Does not belong here: the page on which
+people unsubscribe (`app.services.preferences`).
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from models.base import session
+from models.contact import Contact
+from models.message import REASONS, Suppression
+
+
+def stops(address: str, kind: str) -> Suppression | None:
+    """The suppression of this workspace that stops a message of `kind` to `address`, the widest first."""
+    statement = sa.select(Suppression).where(Suppression.address == address.lower())
+    if kind != "marketing":
+        statement = statement.where(Suppression.scope == "all")
+    return session.scalars(statement.order_by(Suppression.scope).limit(1)).one_or_none()
+
+
+def why_not(address: str, kind: str, contact: Contact | None) -> str | None:
+    """Why a message must not go out, as a sentence; None when it may."""
+    if contact is not None and contact.minor and kind == "marketing":
+        return "Not sent: the contact is marked as under age, and marketing to minors is blocked."
+    found = stops(address, kind)
+    if found is None:
+        return None
+    words = dict(REASONS).get(found.reason, found.reason).lower()
+    what = "all mail" if found.scope == "all" else "marketing"
+    return f"Not sent: this address is suppressed for {what} ({words})."
