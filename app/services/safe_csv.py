@@ -1,7 +1,7 @@
 """Cells and files for spreadsheets that hold data and never formulas.
 
 Belongs here: writing CSV (RFC 4180) and XLSX from rows of Python values. Does not belong here: which rows and columns.
-A text cell that a spreadsheet would run gets a leading apostrophe (OWASP, CSV injection); numbers, which are typed, stay
+A text cell that a spreadsheet would run gets a leading apostrophe (OWASP, CSV injection); typed numbers stay
 numbers, so -5 is -5 and "+1 415 555 0134" is text. `plain` takes the apostrophe off again, for files that come back.
 """
 
