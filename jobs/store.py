@@ -91,7 +91,7 @@ def begin(claimed: Claimed, lease: float = LEASE_SECONDS) -> Claimed | None:
         row = live.execute(
             sa.update(table).where(*held(claimed)).values(values).returning(*_COLUMNS, table.c.cancel_asked)
         ).first()
-    return None if row is None else Claimed(*row[:-1], row[-1] is not None)
+    return None if row is None else Claimed(**{**row._mapping, "cancel_asked": row.cancel_asked is not None})
 
 
 def held(claimed: Claimed) -> tuple[sa.ColumnElement[bool], ...]:
