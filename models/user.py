@@ -46,11 +46,9 @@ def _augment_user() -> None:
     User.policy_version = mapped_column(sa.String(64))
     User.last_workspace_id = mapped_column(Key)
     User.webauthn = relationship("WebAuthn", back_populates="user", cascade="all, delete-orphan")
-    for name in ("get_id", "is_active", "get_auth_token", "augment_auth_token", "verify_auth_token", "has_role", "has_permission",
-                 "get_security_payload", "get_redirect_qparams", "verify_and_update_password", "calc_username",
-                 "us_send_security_token", "tf_send_security_token", "check_tf_required"):  # fmt: skip
-        if hasattr(UserMixin, name):
-            setattr(User, name, getattr(UserMixin, name) if name != "is_active" else UserMixin.__dict__[name])
+    for name, member in vars(UserMixin).items():
+        if not name.startswith("_"):
+            setattr(User, name, member)
 
 
 def _augment_role() -> None:

@@ -1,0 +1,187 @@
+"""Roles of a workspace: the built-in ones, and those a brokerage makes itself. Stored as Flask-AppBuilder permissions.
+
+Belongs here: making, editing and deleting roles. Does not belong here: checking a right (`app.permissions`), giving a role to
+somebody (`app.services.members`).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from app import permissions
+from app.errors import Forbidden, Invalid, NotFound
+from app.services.operation import operation
+from models import scope, tenancy
+from models.base import session
+from models.scope import Actor, Reach, Rights
+from models.user import Permission, PermissionView, Role, ViewMenu, assoc_permissionview_role
+from models.workspace import Membership, Workspace
+
+_WHY = tenancy.reason("roles are rows of Flask-AppBuilder, kept to one workspace by workspace_id")
+_WIDTH = {None: 0, Reach.OWN: 1, Reach.TEAM: 2, Reach.WORKSPACE: 3}
+
+
+def create_builtin(workspace_id: int) -> dict[str, Role]:
+    """The roles every workspace starts with, by key; part of the operation that is open."""
+    made = {}
+    for key, (label, rights) in permissions.builtin_roles().items():
+        role = Role(name=f"w{workspace_id}:{key}", workspace_id=workspace_id, key=key, label=label, builtin=True)
+        session.add(role)
+        session.flush()
+        _store(role, rights)
+        made[key] = role
+    return made
+
+
+def of_workspace() -> list[Role]:
+    """The roles of the current workspace, built-in ones first in their order."""
+    order = list(permissions.builtin_roles())
+    found = session.scalars(sa.select(Role).where(Role.workspace_id == scope.workspace_id())).all()
+    return sorted(found, key=lambda r: (not r.builtin, order.index(r.key) if r.key in order else 0, r.label.casefold()))
+
+
+def get(role_id: int) -> Role:
+    """A role of the current workspace; raises `NotFound`."""
+    role = session.scalar(sa.select(Role).where(Role.id == role_id, Role.workspace_id == scope.workspace_id()))
+    if role is None:
+        raise NotFound()
+    return role
+
+
+def create(label: str, rights: Rights, *, actor: Actor) -> Role:
+    """A role of this brokerage's own. Nobody grants more than they may do themselves. Raises `Invalid`, `Forbidden`."""
+    permissions.require(actor, "write", "role")
+    clean = _checked(label, rights, actor)
+    workspace_id = scope.workspace_id()
+    with operation("role.create", actor=actor) as op:
+        key = f"c{secrets.token_hex(6)}"
+        role = Role(name=f"w{workspace_id}:{key}", workspace_id=workspace_id, key=key, label=clean, builtin=False)
+        session.add(role)
+        session.flush()
+        _store(role, rights)
+        op.audit("role.created", entity="role", record_id=role.id, facts={"label": clean, "rights": words(rights)})
+    return role
+
+
+def update(role_id: int, label: str, rights: Rights, *, actor: Actor) -> Role:
+    """Change a role; acts on the next request of everyone who has it. Built-in roles stay as they are: copy one instead."""
+    permissions.require(actor, "write", "role")
+    role = get(role_id)
+    if role.builtin:
+        raise Invalid({"": "Built-in roles cannot be changed. Copy this one and change the copy."})
+    old = current_rights(role)
+    # Both ways: who could take away what they don't have could lock out those above them.
+    within(actor, old)
+    clean = _checked(label, rights, actor, besides=role.id)
+    with operation("role.update", actor=actor) as op:
+        role.label = clean
+        session.execute(sa.delete(assoc_permissionview_role).where(assoc_permissionview_role.c.role_id == role.id), execution_options=_WHY)
+        _store(role, rights)
+        forget_cached()
+        op.audit("role.changed", entity="role", record_id=role.id, facts={"label": clean, "old": words(old), "new": words(rights)})
+    return role
+
+
+def delete(role_id: int, *, actor: Actor) -> None:
+    """Delete a role that nobody has."""
+    permissions.require(actor, "write", "role")
+    role = get(role_id)
+    if role.builtin:
+        raise Invalid({"": "Built-in roles cannot be deleted."})
+    within(actor, current_rights(role))
+    users = session.scalar(sa.select(sa.func.count()).select_from(Membership).where(Membership.role_id == role.id)) or 0
+    if users:
+        raise Invalid({"": f"{users} member{'s have' if users > 1 else ' has'} or had this role. Give them another one first."})
+    with operation("role.delete", actor=actor) as op:
+        session.execute(sa.delete(assoc_permissionview_role).where(assoc_permissionview_role.c.role_id == role.id), execution_options=_WHY)
+        op.audit("role.deleted", entity="role", record_id=role.id, facts={"label": role.label})
+        session.delete(role)
+
+
+def current_rights(role: Role) -> Rights:
+    """What a role grants now."""
+    version = session.scalar(sa.select(Workspace.keys_version).where(Workspace.id == role.workspace_id)) or 0
+    return permissions.rights_of_role(role.id, version)
+
+
+def within(actor: Actor, rights: Rights) -> None:
+    """Raise `Forbidden` for the first right that is wider than the actor's own."""
+    for entity, actions in rights.items():
+        for action, reach in actions.items():
+            if _WIDTH[reach] > _WIDTH[permissions.reach(actor, action, entity)]:
+                raise Forbidden(action, entity, f"You cannot give “{action}” on {entity.replace('_', ' ')} as widely, as your own role has less.")
+
+
+def forget_cached() -> None:
+    """Have every worker read roles and members of the current workspace again; part of the operation that is open."""
+    session.execute(
+        sa.update(Workspace).where(Workspace.id == scope.workspace_id()).values(keys_version=Workspace.keys_version + 1),
+        execution_options=_WHY,
+    )
+
+
+def read_rights(wanted: Iterable[tuple[str, str, str]]) -> dict[str, dict[str, Reach]]:
+    """Rights from (entity, action, reach) as a form sends them; raises `Invalid` for what is no right."""
+    known, rights = permissions.subjects(), dict[str, dict[str, Reach]]()
+    for entity, action, reach in wanted:
+        if not reach:
+            continue
+        if action not in known.get(entity, ()) or reach not in Reach.__members__.values():
+            raise Invalid({"": f"“{entity} {action} {reach}” is no right."})
+        rights.setdefault(entity, {})[action] = Reach(reach)
+    return rights
+
+
+def words(rights: Rights) -> list[str]:
+    return sorted(f"{entity}:{action}.{reach}" for entity, actions in rights.items() for action, reach in actions.items())
+
+
+def _checked(label: str, rights: Mapping[str, Mapping[str, Reach]], actor: Actor, besides: int | None = None) -> str:
+    label = " ".join(label.split())
+    if not label or len(label) > 80:
+        raise Invalid({"label": "Type a name for the role, at most 80 characters."})
+    if any(r.label.casefold() == label.casefold() and r.id != besides for r in of_workspace()):
+        raise Invalid({"label": "There is a role with this name."})
+    within(actor, rights)
+    return label
+
+
+def _store(role: Role, rights: Rights) -> None:
+    pairs = [(f"{action}.{reach.value}", entity) for entity, actions in rights.items() for action, reach in actions.items()]
+    ids = _permission_ids(pairs)
+    if ids:
+        rows = [{"permission_view_id": i, "role_id": role.id} for i in ids]
+        session.execute(sa.insert(assoc_permissionview_role), rows, execution_options=_WHY)
+
+
+def _permission_ids(pairs: list[tuple[str, str]]) -> list[int]:
+    """Ids of Flask-AppBuilder's permission views, made where they are missing; they are shared by all workspaces."""
+    names = _ids_by_name(Permission, {p for p, _ in pairs})
+    menus = _ids_by_name(ViewMenu, {m for _, m in pairs})
+    wanted = {(names[p], menus[m]) for p, m in pairs}
+    known = {(v.permission_id, v.view_menu_id): v.id for v in _views()}
+    for permission_id, view_menu_id in sorted(wanted - known.keys()):
+        view = PermissionView(permission_id=permission_id, view_menu_id=view_menu_id)
+        session.add(view)
+        session.flush()
+        known[permission_id, view_menu_id] = view.id
+    return [known[pair] for pair in sorted(wanted)]
+
+
+def _views() -> list[Any]:
+    return list(session.execute(sa.select(PermissionView.id, PermissionView.permission_id, PermissionView.view_menu_id)))
+
+
+def _ids_by_name(model: Any, names: set[str]) -> dict[str, int]:
+    rows = session.execute(sa.select(model.name, model.id).where(model.name.in_(names))).all()
+    found: dict[str, int] = {name: key for name, key in rows}
+    for name in sorted(names - found.keys()):
+        row = model(name=name)
+        session.add(row)
+        session.flush()
+        found[name] = row.id
+    return found

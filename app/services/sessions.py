@@ -1,0 +1,214 @@
+"""Who a browser or a program is: reading, keeping and ending sessions, and reading API keys.
+
+Belongs here: the rows behind a cookie or a key, and what one request needs to know of their owner, in one statement. Does not
+belong here: cookies and headers (`views.sessions`, `views.request_scope`) and proving who one is (the sign-in).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from models import scope, tenancy
+from models.access import ApiKey, UserSession
+from models.base import db, session
+from models.crypto import keyring
+from models.fields import now
+from models.user import Role, User, WebAuthn
+from models.workspace import Membership, Workspace
+
+SEEN_EVERY = dt.timedelta(minutes=1)
+_WHY = tenancy.reason("sessions and keys belong to a person, not to a workspace's records")
+_SIGNED_IN = "who is signed in, and which workspaces are theirs"
+
+_USER = ("id", "email", "active", "fs_uniquifier", "theme", "density", "zone", "shortcuts", "operator", "tf_primary_method", "last_workspace_id")
+_WORKSPACE = (
+    "id", "slug", "name", "status", "color", "region", "zone", "currency", "phone", "email", "website", "address", "license",
+    "privacy_email", "require_mfa", "ai_enabled", "keys_version",
+)  # fmt: skip
+_MEMBERSHIP = ("id", "workspace_id", "user_id", "role_id", "team_id", "name", "email", "job_title")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Columns of a row, read only: never a live record that a view could change past the operations."""
+
+    values: dict[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.values[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A workspace with the membership in it; `role` is the role's key."""
+
+    workspace: Facts
+    membership: Facts
+    role: str
+
+
+@dataclass(slots=True)
+class Known:
+    """A session as stored, its owner and their active memberships, by name of the workspace."""
+
+    digest: str
+    data: dict[str, Any]
+    workspace_id: int | None
+    created_at: dt.datetime
+    seen_at: dt.datetime
+    user: Facts | None = None
+    second_factor: bool = False
+    places: list[Place] = field(default_factory=list)
+
+    def place(self) -> Place | None:
+        """The chosen workspace, else the last one used, else the first; None without any membership."""
+        wanted = self.workspace_id or (self.user.last_workspace_id if self.user else None)
+        return next((p for p in self.places if p.workspace.id == wanted), self.places[0] if self.places else None)
+
+
+def new_token() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def digest_of(token: str) -> str:
+    """What is stored of a session's token. It has 256 random bits, so a plain SHA-256 can't be searched back."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def load(token: str, *, idle: dt.timedelta, absolute: dt.timedelta) -> Known | None:
+    """The session of a cookie's token with everything a request needs, in one statement; None where it ended."""
+    digest, moment = digest_of(token), now()
+    keys = sa.select(sa.literal(1)).where(WebAuthn.user_id == User.id).exists()
+    statement = (
+        sa.select(
+            UserSession.data, UserSession.workspace_id, UserSession.created_at, UserSession.seen_at, keys.label("passkeys"),
+            *_columns(User, _USER), *_columns(Membership, _MEMBERSHIP), *_columns(Workspace, _WORKSPACE), Role.key.label("role_key"),
+        )
+        .select_from(UserSession)
+        .outerjoin(User, User.id == UserSession.user_id)
+        .outerjoin(Membership, sa.and_(Membership.user_id == User.id, Membership.active.is_(True), Membership.deleted_at.is_(None)))
+        .outerjoin(Workspace, Workspace.id == Membership.workspace_id)
+        .outerjoin(Role, Role.id == Membership.role_id)
+        .where(UserSession.id == digest, UserSession.seen_at > moment - idle, UserSession.created_at > moment - absolute)
+        .order_by(Workspace.name, Workspace.id)
+    )  # fmt: skip
+    with scope.across_workspaces(_SIGNED_IN):
+        rows = session.execute(statement).mappings().all()
+    if not rows:
+        return None
+    first = rows[0]
+    known = Known(digest, first["data"], first["workspace_id"], first["created_at"], first["seen_at"])
+    if first["user_id"] is not None:
+        known.user = _facts(first, "user", _USER)
+        known.second_factor = bool(first["user_tf_primary_method"] or first["passkeys"])
+        known.places = [_place(row) for row in rows if row["membership_id"] is not None]
+    return known
+
+
+def load_key(prefix: str, secret: str) -> tuple[Facts, Facts, Place] | None:
+    """The API key of a prefix, its owner and place, if the secret fits, it has not ended, and its owner is still a member."""
+    key_columns = ("id", "digest", "scopes", "name", "expires_at", "revoked_at", "last_used_at")
+    statement = (
+        sa.select(
+            *(getattr(ApiKey, n).label(f"key_{n}") for n in key_columns),
+            *_columns(User, _USER), *_columns(Membership, _MEMBERSHIP), *_columns(Workspace, _WORKSPACE), Role.key.label("role_key"),
+        )
+        .join(Membership, sa.and_(Membership.workspace_id == ApiKey.workspace_id, Membership.id == ApiKey.membership_id))
+        .join(User, User.id == Membership.user_id)
+        .join(Workspace, Workspace.id == ApiKey.workspace_id)
+        .join(Role, Role.id == Membership.role_id)
+        .where(ApiKey.prefix == prefix, Membership.active.is_(True), User.active.is_(True))
+    )  # fmt: skip
+    with scope.across_workspaces("whose API key this is"):
+        row = session.execute(statement).mappings().one_or_none()
+    expected = row["key_digest"] if row else b""
+    fits = secrets.compare_digest(keyring().token_hash("api key", f"{prefix}.{secret}"), expected)
+    if row is None or not fits or row["key_revoked_at"] or (row["key_expires_at"] and row["key_expires_at"] <= now()):
+        return None
+    return _facts(row, "key", key_columns), _facts(row, "user", _USER), _place(row)
+
+
+def note_use(key_id: int) -> None:
+    """Remember that a key was used; in a short transaction of its own, so that reading requests stay readers."""
+    table = ApiKey.__table__
+    with db.engine.begin() as connection:
+        _tell(connection)
+        connection.execute(sa.update(table).where(table.c.id == key_id).values(last_used_at=now()))
+
+
+def save(digest: str, data: dict[str, Any], *, new: bool, replaces: str | None, user_id: int | None, workspace_id: int | None,
+         ip: str | None, user_agent: str | None) -> None:  # fmt: skip
+    """Write a session in a short transaction of its own; `replaces` is the session that ends with it (a new sign-in)."""
+    table, moment = UserSession.__table__, now()
+    values = {"data": data, "user_id": user_id, "workspace_id": workspace_id, "seen_at": moment}
+    with db.engine.begin() as connection:
+        if replaces is not None:
+            connection.execute(sa.delete(table).where(table.c.id == replaces))
+        if new:
+            facts = {"id": digest, "created_at": moment, "ip": ip, "user_agent": (user_agent or "")[:300] or None}
+            connection.execute(sa.insert(table).values(**values, **facts))
+        else:
+            # An UPDATE only: a session that was ended meanwhile must not come back.
+            connection.execute(sa.update(table).where(table.c.id == digest).values(**values))
+
+
+def touch(digest: str) -> None:
+    table = UserSession.__table__
+    with db.engine.begin() as connection:
+        connection.execute(sa.update(table).where(table.c.id == digest).values(seen_at=now()))
+
+
+def drop(digest: str) -> None:
+    table = UserSession.__table__
+    with db.engine.begin() as connection:
+        connection.execute(sa.delete(table).where(table.c.id == digest))
+
+
+def of_user(user_id: int, *, idle: dt.timedelta, absolute: dt.timedelta) -> list[Any]:
+    """The live sessions of a user, the latest first: rows of id, created_at, seen_at, ip, user_agent."""
+    moment = now()
+    return list(
+        session.execute(
+            sa.select(UserSession.id, UserSession.created_at, UserSession.seen_at, UserSession.ip, UserSession.user_agent)
+            .where(UserSession.user_id == user_id, UserSession.seen_at > moment - idle, UserSession.created_at > moment - absolute)
+            .order_by(UserSession.seen_at.desc())
+        )
+    )
+
+
+def end(user_id: int, *, only: str | None = None, but: str | None = None) -> int:
+    """End sessions of a user, part of the operation that is open: one, all, or all but one. Returns how many."""
+    statement = sa.delete(UserSession).where(UserSession.user_id == user_id)
+    if only is not None:
+        statement = statement.where(UserSession.id == only)
+    if but is not None:
+        statement = statement.where(UserSession.id != but)
+    found: Any = session.execute(statement, execution_options=_WHY)
+    return int(found.rowcount)
+
+
+def _columns(model: Any, names: tuple[str, ...]) -> list[Any]:
+    prefix = {User: "user", Membership: "membership", Workspace: "workspace"}[model]
+    return [getattr(model, name).label(f"{prefix}_{name}") for name in names]
+
+
+def _facts(row: Any, prefix: str, names: tuple[str, ...]) -> Facts:
+    return Facts({name: row[f"{prefix}_{name}"] for name in names})
+
+
+def _place(row: Any) -> Place:
+    return Place(_facts(row, "workspace", _WORKSPACE), _facts(row, "membership", _MEMBERSHIP), row["role_key"] or "")
+
+
+def _tell(connection: sa.Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("select set_config('app.workspace_id', '*', true)"))

@@ -1,0 +1,126 @@
+"""A brokerage comes into being: workspace, roles, pipeline, templates and the owner's membership, whole or not at all.
+
+Belongs here: provisioning and the workspace's own switches. Does not belong here: its members (`app.services.members`) and
+what its roles grant (`app.services.roles`).
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import unicodedata
+from typing import Any
+
+import sqlalchemy as sa
+
+from app import permissions
+from app.errors import Invalid
+from app.services import accounts, roles
+from app.services.operation import operation
+from models import scope
+from models.base import session
+from models.deal import Pipeline, Stage
+from models.message import Template
+from models.scope import Actor
+from models.user import Role, User
+from models.workspace import Membership, Workspace
+
+_STAGES = (("New", 10, "open"), ("Qualified", 25, "open"), ("Showing", 40, "open"), ("Offer", 60, "open"),
+           ("Under contract", 85, "open"), ("Closed", 100, "won"), ("Lost", 0, "lost"))  # fmt: skip
+_TEMPLATES = (
+    ("First contact", "Your inquiry", "transactional",
+     "Hello {{ contact.goes_by }},\n\nthank you for getting in touch. When would be a good time for a short call this week?\n\n{{ me.name }}"),
+    ("After a viewing", "The viewing", "transactional",
+     "Hello {{ contact.goes_by }},\n\nthank you for coming to the viewing. What did you like, and what was missing?\n\n{{ me.name }}"),
+    ("Market update", "What sold near you", "marketing",
+     "Hello {{ contact.goes_by }},\n\nhere is what sold near you this month, and what it means for your home.\n\n{{ me.name }}"),
+)  # fmt: skip
+
+
+def provision_workspace(
+    name: str, *, owner: accounts.NewUser | User, actor: Actor, slug: str = "", **profile: Any
+) -> tuple[Workspace, Membership]:
+    """Make a workspace with all it needs and its first owner, in one transaction.
+
+    `owner` is a new person or an existing user; `profile` sets fields of `Workspace` (zone, region, currency ...). Raises `Invalid`.
+    """
+    name = " ".join(name.split())
+    if not name or len(name) > 200:
+        raise Invalid({"name": "Type the name of your brokerage, at most 200 characters."})
+    with scope.across_workspaces("a new workspace is made"), operation("workspace.provision", actor=actor) as op:
+        user = owner if isinstance(owner, User) else accounts.create_user(owner, actor=actor)
+        workspace = Workspace(name=name, slug=slug or _free_slug(name), **profile)
+        session.add(workspace)
+        session.flush()
+        with scope.inside(workspace.id):
+            made = roles.create_builtin(workspace.id)
+            _default_records(actor)
+            member = _member(user, made["owner"], actor)
+            session.flush()
+        user.last_workspace_id = user.last_workspace_id or workspace.id
+        op.audit("workspace.provisioned", entity="workspace", record_id=workspace.id, workspace_id=workspace.id)
+    return workspace, member
+
+
+def add_member(user: User, role_key: str, *, actor: Actor, team_id: int | None = None, **facts: Any) -> Membership:
+    """Put a user into the current workspace; who may do so was checked (an accepted invitation, the command line)."""
+    workspace_id = scope.workspace_id()
+    role = session.scalar(sa.select(Role).where(Role.workspace_id == workspace_id, Role.key == role_key))
+    if role is None:
+        raise Invalid({"role": f"There is no role “{role_key}” in this workspace."})
+    with operation("membership.create", actor=actor) as op:
+        member = session.scalar(sa.select(Membership).where(Membership.user_id == user.id))
+        if member is None:
+            member = _member(user, role, actor, team_id=team_id, **facts)
+        elif member.active:
+            raise Invalid({"email": "This person is a member already."})
+        else:
+            member.active, member.role_id, member.team_id = True, role.id, team_id
+        session.flush()
+        op.audit("membership.joined", entity="membership", record_id=member.id, facts={"role": role.label})
+    return member
+
+
+def add_person(new: accounts.NewUser, role_key: str, *, actor: Actor) -> tuple[User, Membership]:
+    """The account of an address (made where there is none) as a member of the current workspace, in one transaction."""
+    with operation("membership.create", actor=actor):
+        user = accounts.find(new.email) or accounts.create_user(new, actor=actor)
+        return user, add_member(user, role_key, actor=actor)
+
+
+def by_slug(slug: str) -> Workspace | None:
+    return session.scalar(sa.select(Workspace).where(Workspace.slug == slug))
+
+
+def set_require_mfa(wanted: bool, *, actor: Actor) -> None:
+    """Make a second factor a condition for everyone in the current workspace; acts on each member's next request."""
+    permissions.require(actor, "write", "workspace")
+    with operation("workspace.require_mfa", actor=actor):
+        workspace = session.get_one(Workspace, scope.workspace_id())
+        workspace.require_mfa = wanted
+
+
+def _member(user: User, role: Role, actor: Actor, **facts: Any) -> Membership:
+    name = user.get_full_name().strip() or user.email
+    member = Membership(user_id=user.id, role_id=role.id, name=name, email=user.email, active=True, source="system", created_by=actor.label, **facts)
+    session.add(member)
+    return member
+
+
+def _default_records(actor: Actor) -> None:
+    came = {"source": "system", "created_by": actor.label}
+    pipeline = Pipeline(name="Sales", **came)
+    session.add(pipeline)
+    session.flush()
+    for position, (name, probability, outcome) in enumerate(_STAGES, 1):
+        session.add(Stage(name=name, pipeline_id=pipeline.id, position=position, probability=probability, outcome=outcome, **came))
+    for name, subject, kind, body in _TEMPLATES:
+        session.add(Template(name=name, subject=subject, kind=kind, body=body, **came))
+
+
+def _free_slug(name: str) -> str:
+    """A short name for addresses: letters, digits and hyphens, with a few random letters where it is taken."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    base = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40] or "brokerage"
+    taken = session.scalar(sa.select(Workspace.id).where(Workspace.slug == base))
+    return base if taken is None else f"{base}-{secrets.token_hex(3)}"

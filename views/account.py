@@ -1,0 +1,3 @@
+"""Pages of one's own account."""
+from flask import Blueprint
+pages = Blueprint("account", __name__, url_prefix="/account")

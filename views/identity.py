@@ -1,0 +1,243 @@
+"""One user table, one login, one session, one permission store: Flask-Security-Too and Flask-AppBuilder wired together.
+
+Flask-Security owns sign-in, recovery, second factors, passkeys and freshness; Flask-AppBuilder's security manager only answers
+what an actor may do, from `app.permissions`. Belongs here: the wiring and its settings. Does not belong here: the forms
+(`views.sign_in_forms`), what follows an event (`views.identity_events`), who acts in a request (`views.request_scope`).
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import io
+from typing import Any
+
+import segno
+from flask import Blueprint, Flask, current_app, g, session
+from flask_appbuilder import AppBuilder
+from flask_appbuilder.security.sqla.manager import SecurityManager as FabSecurityManager
+from flask_login import LoginManager
+from flask_security import MailUtil, PasswordUtil, Security, SQLAlchemyUserDatastore, Totp, WebauthnUtil
+from flask_security.mail_util import EmailValidateException
+from flask_security.utils import aware_utcnow
+from webauthn.helpers.structs import AuthenticatorSelectionCriteria, ResidentKeyRequirement, UserVerificationRequirement
+
+from app import permissions
+from app.services import accounts, passwords
+from models import normal
+from models.base import db
+from models.crypto import keyring
+from models.user import Role, User, WebAuthn
+from views import account, identity_events, members, request_scope, sign_in, sign_in_forms, sign_in_messages
+from views.sessions import ServerSessions
+
+_FRESH = dt.timedelta(minutes=30)
+
+
+def init(app: Flask) -> AppBuilder:
+    """Wire identity into `app`; the database and the CSRF protection are ready. Must run in the application's context."""
+    for name, value in _settings(app).items():
+        app.config.setdefault(name, value)
+    app.session_interface = ServerSessions(app)
+    security = _Security(
+        app, SQLAlchemyUserDatastore(db, User, Role, WebAuthn),
+        mail_util_cls=_Mail, password_util_cls=_Passwords, totp_cls=_Codes, webauthn_util_cls=_Passkeys, **sign_in_forms.FORMS,
+    )  # fmt: skip
+    _close_side_doors(app, security)
+    request_scope.init(app)
+    identity_events.init(app)
+    for pages in (sign_in.pages, account.pages, members.pages):
+        app.register_blueprint(pages)
+    builder = _Builder(app, db.session, security_manager_class=_Rights, update_perms=False)
+    # Flask-AppBuilder would keep the visitor's language in the session, and so give a cookie to everybody.
+    app.extensions["babel"].locale_selector = lambda: "en"
+    return builder
+
+
+def _settings(app: Flask) -> dict[str, Any]:
+    testing = app.config.get("APP_ENV") == "test"
+    return {
+        "SESSION_IDLE": dt.timedelta(hours=12),
+        "SESSION_ABSOLUTE": dt.timedelta(days=14),
+        "SECURITY_RECOVERABLE": True,
+        "SECURITY_CHANGEABLE": True,
+        "SECURITY_TWO_FACTOR": True,
+        "SECURITY_TWO_FACTOR_ENABLED_METHODS": ["authenticator"],
+        "SECURITY_TWO_FACTOR_RESCUE_EMAIL": False,
+        "SECURITY_TWO_FACTOR_ALWAYS_VALIDATE": True,
+        "SECURITY_TWO_FACTOR_AUTHENTICATOR_VALIDITY": 30,
+        "SECURITY_TWO_FACTOR_POST_SETUP_VIEW": "/account/security",
+        "SECURITY_MULTI_FACTOR_RECOVERY_CODES": True,
+        "SECURITY_MULTI_FACTOR_RECOVERY_CODES_N": 10,
+        "SECURITY_MULTI_FACTOR_RECOVERY_CODES_KEYS": [_fernet_key()],
+        "SECURITY_WEBAUTHN": True,
+        "SECURITY_WAN_RP_NAME": app.config["APP_NAME"],
+        "SECURITY_WAN_ALLOW_USER_HINTS": False,
+        "SECURITY_WAN_POST_REGISTER_VIEW": "/account/security",
+        "SECURITY_RETURN_GENERIC_RESPONSES": True,
+        "SECURITY_FRESHNESS": _FRESH,
+        "SECURITY_FRESHNESS_GRACE_PERIOD": dt.timedelta(minutes=10),
+        "SECURITY_RESET_PASSWORD_WITHIN": dt.timedelta(hours=1),
+        "SECURITY_SEND_PASSWORD_CHANGE_EMAIL": False,
+        "SECURITY_SEND_PASSWORD_RESET_NOTICE_EMAIL": False,
+        "SECURITY_POST_RESET_VIEW": "/auth/login",
+        "SECURITY_POST_CHANGE_VIEW": "/account/security",
+        "SECURITY_POST_LOGOUT_VIEW": "/auth/login",
+        "SECURITY_LOGOUT_CSRF": True,
+        "SECURITY_USER_IDENTITY_ATTRIBUTES": [{"email": {"mapper": _email_or_none, "case_insensitive": False}}],
+        "SECURITY_JOIN_USER_ROLES": False,
+        "SECURITY_DATETIME_FACTORY": aware_utcnow,
+        "SECURITY_PASSWORD_SCHEMES": ["argon2"],
+        "SECURITY_PASSWORD_NORMALIZE_FORM": "NFKC",
+        "SECURITY_PASSWORD_LENGTH_MIN": passwords.MINIMUM,
+        # OWASP's first recommendation for Argon2id; the tests spend their time elsewhere.
+        "SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS": {
+            "argon2__memory_cost": 64 if testing else 19456, "argon2__time_cost": 1 if testing else 2, "argon2__parallelism": 1,
+        },
+        "SECURITY_API_ENABLED_METHODS": ["session"],
+        "SECURITY_CLI_USERS_NAME": False,
+        "SECURITY_CLI_ROLES_NAME": False,
+        "SECURITY_STATIC_FOLDER": None,
+        "SECURITY_EMAIL_HTML": False,
+        "SECURITY_ZXCVBN_MINIMUM_SCORE": 0,
+        **sign_in_messages.MESSAGES,
+    }  # fmt: skip
+
+
+def _fernet_key() -> bytes:
+    return base64.urlsafe_b64encode(keyring().derive("recovery codes"))
+
+
+def _email_or_none(text: str) -> str | None:
+    try:
+        return normal.email(text)
+    except ValueError:
+        return None
+
+
+def _close_side_doors(app: Flask, security: Security) -> None:
+    """Exactly one way in: no tokens in headers or addresses, no remember-me cookie, no JSON answers; and no needless query."""
+    manager: Any = security.login_manager
+    manager._request_callback = None
+    manager.session_protection = None
+    security.want_json(lambda _request: False)
+    security.principal.identity_loaders.clear()
+    processors = app.template_context_processors[None]
+    processors[:] = [one for one in processors if one.__name__ != "_user_context_processor"]
+
+
+class _Security(Security):
+    """Flask-Security with segno in place of the module it would ask for."""
+
+    def _check_modules(self, module: str, config_name: str) -> Any:
+        return super()._check_modules("segno" if module == "qrcode" else module, config_name)
+
+
+class _Mail(MailUtil):
+    """Account mail is a promise of the open transaction, never sent inside a request."""
+
+    def send_mail(self, template: str, subject: str, recipient: Any, sender: Any, body: str | None, html: str | None, **kwargs: Any) -> None:
+        user = kwargs.get("user")
+        accounts.send_mail(
+            str(recipient), str(subject), body or "", actor=request_scope.visitor("Account mail"),
+            event=identity_events.MAILS.get(template), user_id=user.id if user else None,
+        )  # fmt: skip
+
+    def normalize(self, email: str) -> str:
+        try:
+            return normal.email(email)
+        except ValueError as error:
+            raise EmailValidateException(str(error)) from None
+
+    validate = normalize
+
+
+class _Passwords(PasswordUtil):
+    """Our rules in place of Flask-Security's."""
+
+    def validate(self, password: str, is_register: bool, **kwargs: Any) -> tuple[list[str] | None, str]:
+        user = kwargs.get("user")
+        known = [user.email, user.first_name, user.last_name] if user else []
+        if g.get("workspace"):
+            known.append(g.workspace.name)
+        return passwords.problems(password, context=known) or None, passwords.normalise(password)
+
+
+class _Codes(Totp):
+    """TOTP (RFC 6238). A code counts once: the time step of the last one is kept with the user (ASVS 6.5.1)."""
+
+    def verify_totp(self, token: str, totp_secret: str, user: Any, window: int = 0) -> bool:
+        # One step back and forth for clocks that are off, whatever the caller asks.
+        return bool(super().verify_totp("".join(token.split()), totp_secret, user, 30))
+
+    def get_last_counter(self, user: Any) -> int | None:
+        found: int | None = user.tf_last_counter
+        return found
+
+    def set_last_counter(self, user: Any, tmatch: Any) -> None:
+        user.tf_last_counter = tmatch.counter
+
+    def generate_qrcode(self, username: str, totp: str) -> str:
+        image = io.BytesIO()
+        segno.make(self.get_totp_uri(username, totp), error="m").save(image, kind="svg", scale=5, border=2, dark="#111", light="#fff")
+        return "data:image/svg+xml;base64," + base64.b64encode(image.getvalue()).decode()
+
+
+class _Passkeys(WebauthnUtil):
+    """Passkeys sign in on their own: they are discoverable and verify the person, so they count as two factors."""
+
+    def generate_challenge(self, nbytes: int | None = None) -> str:
+        challenge = super().generate_challenge(nbytes)
+        session["passkey_challenge"] = challenge
+        return challenge
+
+    def authenticator_selection(self, user: Any, usage: str) -> AuthenticatorSelectionCriteria:
+        return AuthenticatorSelectionCriteria(
+            resident_key=ResidentKeyRequirement.REQUIRED, user_verification=UserVerificationRequirement.REQUIRED
+        )
+
+    def user_verification(self, user: Any, usage: list[str]) -> UserVerificationRequirement:
+        return UserVerificationRequirement.REQUIRED
+
+
+class _Rights(FabSecurityManager):
+    """Flask-AppBuilder asks here; the answer is that of `app.permissions` for the actor of the request."""
+
+    userstatschartview = None
+
+    def create_login_manager(self, app: Flask) -> LoginManager:
+        return app.login_manager  # type: ignore[attr-defined,no-any-return]
+
+    def create_jwt_manager(self, app: Flask) -> None:
+        return None
+
+    def create_limiter(self, app: Flask) -> None:
+        return None
+
+    def create_db(self) -> None:
+        """The tables come from the migrations, the roles with each workspace."""
+
+    def register_views(self) -> None:
+        """No sign-in, reset, role or user screens: those of this product are scoped to a workspace."""
+
+    def has_access(self, permission_name: str, view_name: str) -> bool:
+        actor = g.get("actor")
+        return actor is not None and permissions.reach(actor, permission_name.removeprefix("can_"), view_name) is not None
+
+    def is_item_public(self, permission_name: str, view_name: str) -> bool:
+        return False
+
+    @staticmethod
+    def before_request() -> None:
+        """Who acts is `g.actor`; Flask-AppBuilder's own `g.user` would cost a query on each page."""
+
+
+class _Builder(AppBuilder):
+    """Flask-AppBuilder without its own index, language, back and menu routes, and without its static files."""
+
+    def _add_admin_views(self) -> None:
+        self._indexview = None
+
+    def _add_global_static(self) -> None:
+        current_app.register_blueprint(Blueprint("appbuilder", "flask_appbuilder.base", template_folder="templates"))
+
