@@ -90,7 +90,7 @@ def load(token: str, *, idle: dt.timedelta, absolute: dt.timedelta) -> Known | N
     keys = sa.select(sa.literal(1)).where(WebAuthn.user_id == User.id).exists()
     statement = (
         sa.select(
-            UserSession.data, UserSession.workspace_id, UserSession.created_at, UserSession.seen_at, keys.label("passkeys"),
+            UserSession.data, UserSession.workspace_id.label("chosen"), UserSession.created_at, UserSession.seen_at, keys.label("passkeys"),
             *_columns(User, _USER), *_columns(Membership, _MEMBERSHIP), *_columns(Workspace, _WORKSPACE), Role.key.label("role_key"),
         )
         .select_from(UserSession)
@@ -106,7 +106,7 @@ def load(token: str, *, idle: dt.timedelta, absolute: dt.timedelta) -> Known | N
     if not rows:
         return None
     first = rows[0]
-    known = Known(digest, first["data"], first["workspace_id"], first["created_at"], first["seen_at"])
+    known = Known(digest, first["data"], first["chosen"], first["created_at"], first["seen_at"])
     if first["user_id"] is not None:
         known.user = _facts(first, "user", _USER)
         known.second_factor = bool(first["user_tf_primary_method"] or first["passkeys"])
