@@ -1,15 +1,17 @@
 """Keys and the few cryptographic acts of the product: seal, derive, keyed hash, sign.
 
-Belongs here: the keyring and pure functions over it. Does not belong here: which columns are sealed (`models.encrypted`),
-links (`models.signed`), where keys come from in a deployment (`config`), or passwords (Argon2id, at the sign-in).
+Belongs here: the keyring and pure functions over it. Does not belong here: which columns are sealed
+(`models.encrypted`), links (`models.signed`), where keys come from (`config`), or passwords (Argon2id, at the sign-in).
 
-A ring holds a root (PEPPER), a signing key (AUDIT_KEY) and the sealing keys (DATA_KEYS). The root never rotates, as what
-it derives (hashes of API keys) cannot be made again from stored data. Sealing keys do: the first seals, all of them open.
-Sources: AES-256-GCM (NIST SP 800-38D, at most 2**32 seals per key), HKDF (RFC 5869), HMAC (RFC 2104), Ed25519 (RFC 8032).
+A ring holds a root (PEPPER), a signing key (AUDIT_KEY) and sealing keys (DATA_KEYS). The root never rotates, as what
+it derives (hashes of API keys) cannot be made again from stored data. Sealing keys do: the first seals, all of them
+open. Sources: AES-256-GCM (NIST SP 800-38D, at most 2**32 seals per key), HKDF (RFC 5869), HMAC (RFC 2104),
+Ed25519 (RFC 8032).
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import os
@@ -206,6 +208,11 @@ def keyring() -> Keyring:
 
 def new_key() -> bytes:
     return os.urandom(KEY_BYTES)
+
+
+def encode_key(key: bytes) -> str:
+    """The key as DATA_KEYS and the keys folder hold it: URL-safe base64 without padding."""
+    return base64.urlsafe_b64encode(key).decode().rstrip("=")
 
 
 def _check(key: bytes) -> None:

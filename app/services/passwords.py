@@ -1,8 +1,8 @@
 """What a password must be: long enough, not common, not made from what everyone knows of its owner.
 
-Belongs here: the rules and their sentences. Does not belong here: hashing (Argon2id, at the sign-in) and the list itself
-(`app.services.common_passwords`). After NIST SP 800-63B section 3.1.1.2: length and a blocklist, any characters welcome,
-no rules of composition, no expiry; a password is compared whole, never by its parts.
+Belongs here: the rules and their sentences. Does not belong here: hashing (Argon2id, at the sign-in) and the list
+(`app.services.common_passwords`). After NIST SP 800-63B: length and a blocklist, any characters welcome, no rules of
+composition, no expiry.
 """
 
 from __future__ import annotations

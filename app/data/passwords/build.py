@@ -63,7 +63,7 @@ def main() -> None:
     short = sum(len(word) < 12 for word in kept)
     content = build(kept)
     (Path(__file__).parent / "common.bloom").write_bytes(content)
-    print(f"{len(kept)} passwords ({short} below 12 characters), {len(content)} bytes")
+    sys.stdout.write(f"{len(kept)} passwords ({short} below 12 characters), {len(content)} bytes\n")
 
 
 if __name__ == "__main__":
