@@ -54,7 +54,10 @@ def test_a_template_parses_fits_the_policy_and_names_known_icons(page: Path) -> 
     assert len(text.splitlines()) <= 400
 
 
-@pytest.mark.parametrize("bad", ['<p style="color:red">', '<a onclick="go()">', "<script>go()</script>", '<img src="https://example.com/a.png">'])
+@pytest.mark.parametrize(
+    "bad",
+    ['<p style="color:red">', '<a onclick="go()">', "<script>go()</script>", '<img src="https://example.com/a.png">'],
+)
 def test_markup_that_the_policy_refuses_is_noticed(bad: str) -> None:
     assert unfit_markup(bad) != []
 

@@ -1,7 +1,7 @@
 // ARIA combobox over the plain relation field: 200 ms after typing it asks data-combo?q= and shows eight rows of two lines.
 // Answer: {items: [{id, title, sub}], more: bool}. The hidden input carries the id; with data-many choices become ticked boxes.
 import { $, $$, debounce, el, icon, latest, withQuery } from "c/dom";
-import { listbox, option } from "c/options";
+import { listbox, option, remark } from "c/options";
 
 let made = 0;
 
@@ -29,7 +29,7 @@ function build(box) {
   input.addEventListener("blur", () => leave(combo));
   list.addEventListener("mousedown", (event) => {
     event.preventDefault();
-    const row = event.target.closest("[role=option]");
+    const row = event.target.closest("[role=option]:not([aria-disabled])");
     if (row) take(combo, row);
   });
 }
@@ -55,14 +55,14 @@ async function fill(combo) {
       row.dataset.title = item.title;
       return row;
     });
-    if (!rows.length) rows.push(el("p", { class: "t3 p-2 px-3" }, q ? `Nothing matches “${q}”` : "Nothing to choose yet"));
-    if (more) rows.push(el("p", { class: "hint px-3 py-1" }, "More matches, keep typing"));
+    if (!rows.length) rows.push(remark(q ? `Nothing matches “${q}”` : "Nothing to choose yet"));
+    if (more) rows.push(remark("More matches, keep typing", "hint"));
     combo.list.replaceChildren(...rows);
     show(combo, true);
     combo.options.first();
   } catch (error) {
     if (error.name === "AbortError") return;
-    combo.list.replaceChildren(el("p", { class: "err p-2 px-3" }, "The search did not answer. Try again."));
+    combo.list.replaceChildren(remark("The search did not answer. Try again.", "err"));
     show(combo, true);
   }
 }

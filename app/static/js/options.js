@@ -17,9 +17,12 @@ export function option(id, item, q, href) {
   return el(tag, { role: "option", id, href, tabindex: "-1", "aria-selected": "false" }, face, el("span", { class: "flex-fill text-truncate" }, ...lines), item.key ? el("kbd", {}, item.key) : null);
 }
 
+/** A line in a listbox that can't be chosen: nothing found, more to come, no answer. */
+export const remark = (text, kind = "t3") => el("div", { role: "option", "aria-disabled": "true", "aria-selected": "false", class: kind }, text);
+
 /** Keeps `aria-activedescendant` of `input` on one option of `box`. */
 export function listbox(input, box) {
-  const all = () => $$("[role=option]", box);
+  const all = () => $$("[role=option]:not([aria-disabled])", box);
   const current = () => all().find((one) => one.getAttribute("aria-selected") === "true");
   const choose = (one) => {
     for (const other of all()) other.setAttribute("aria-selected", String(other === one));
@@ -33,7 +36,7 @@ export function listbox(input, box) {
     if (items.length) choose(items[(items.indexOf(current()) + step + items.length) % items.length]);
   };
   box.addEventListener("mousemove", (event) => {
-    const over = event.target.closest("[role=option]");
+    const over = event.target.closest("[role=option]:not([aria-disabled])");
     if (over && over !== current()) choose(over);
   });
   return { current, choose, move, first: () => choose(all()[0]) };

@@ -1,6 +1,6 @@
 // The palette (Ctrl K): records first, then views and actions, each group five rows, drawn from /search/palette?q=.
 import { $, debounce, el, latest, on, withQuery } from "c/dom";
-import { listbox, option } from "c/options";
+import { listbox, option, remark } from "c/options";
 
 const ask = latest();
 let parts;
@@ -37,7 +37,7 @@ async function load() {
   try {
     draw((await ask(withQuery("/search/palette", q))).groups, q);
   } catch (error) {
-    if (error.name !== "AbortError") parts.list.replaceChildren(el("p", { class: "t3 p-3" }, "Search did not answer. Try again in a moment."));
+    if (error.name !== "AbortError") parts.list.replaceChildren(remark("Search did not answer. Try again in a moment.", "err"));
   }
 }
 
@@ -47,7 +47,7 @@ function draw(groups, q) {
     const rows = group.items.map((item) => option(`pal-${count++}`, item, q, item.url));
     return el("div", { role: "group", "aria-label": group.label }, el("p", { class: "t3 sm px-3 pt-2", "aria-hidden": "true" }, group.label), ...rows);
   }));
-  if (!count) parts.list.append(el("p", { class: "t3 p-3" }, "Nothing found that you may read."));
+  if (!count) parts.list.append(remark("Nothing found that you may read."));
   $("#palette-said").textContent = `${count} results`;
   parts.options.first();
 }
