@@ -265,7 +265,7 @@ def _head_actions(state: State) -> list[dict[str, Any]]:
         actions.append({"label": "Import", "icon": "upload", "url": "/contacts/import", "primary": False, "key": None, "empty": True})
     if screen.can(actor, "export"):
         for kind in ("csv", "xlsx"):
-            actions.append({"label": kind.upper(), "icon": "download", "url": state.url(state.pairs(), page=f"export.{kind}"), "primary": False, "key": None})
+            actions.append({"label": kind.upper(), "icon": "download", "url": state.url(state.pairs(), page=f"export.{kind}"), "primary": False, "key": None, "post": True})
     if screen.may_add(actor):
         actions.append({"label": f"New {screen.singular}", "icon": "plus", "url": screen.url(page="new"), "primary": True, "key": "n"})
     return actions

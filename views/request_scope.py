@@ -38,6 +38,8 @@ _OPEN = (
 _PROGRAMS = ("/api/", "/v1/")
 # What a person without a usable workspace still reaches: their own account and the way out.
 _OWN = ("/account/",)
+# The reference describes the API and holds no record; people read it signed in or not.
+_REFERENCE = frozenset({"api_docs", "openapi"})
 _KEY_START = "rec_"
 
 
@@ -73,9 +75,9 @@ def _enter() -> Response | str | tuple[str, int] | None:
     if request.url_rule is None:
         _recognise()
         return None
-    if request.path.startswith(_PROGRAMS):
+    if request.path.startswith(_PROGRAMS) and request.endpoint not in _REFERENCE:
         return _enter_program()
-    open_page = request.path.startswith(_OPEN) or getattr(_view(), "open_to_all", False)
+    open_page = request.path.startswith(_OPEN) or request.endpoint in _REFERENCE or getattr(_view(), "open_to_all", False)
     problem = _recognise()
     if open_page:
         return None

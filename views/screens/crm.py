@@ -13,7 +13,7 @@ from views.screen import screen
 
 screen(
     Contact, icon="users", group="Records", quick=True, avatars=True, searchable=True,
-    columns=("name", "type", "stage", "next_step", "budget_max", "phone", "email", "owner_id", "last_activity"),
+    columns=("name", "type", "stage", "next_step", "budget_max", "phone", "owner_id", "last_activity"),
     form=(
         ("Person", "name", "goes_by", "company", "job_title", "birthday", "owner_id", "team_id"),
         ("Reach", "email", "phone", "website", "+contact_email", "+contact_phone", "+contact_address"),
