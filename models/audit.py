@@ -76,8 +76,10 @@ class Audit(WorkspaceScoped, Base):
     digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32))
 
     __table_args__ = (
-        sa.Index("ix_audit_workspace", "workspace_id", sa.text("id DESC")),
+        sa.Index("ix_audit_workspace", "workspace_id", sa.text("at DESC"), sa.text("id DESC")),
         sa.Index("ix_audit_action", "workspace_id", "action", sa.text("id DESC")),
+        sa.Index("ix_audit_actor", "workspace_id", "actor_id", sa.text("id DESC")),
+        sa.Index("ix_audit_subject", "workspace_id", "subject_id", sa.text("id DESC")),
         sa.Index("ix_audit_record", "workspace_id", "entity", "record_id", sa.text("id DESC")),
     )
 

@@ -116,8 +116,12 @@ def _audit() -> None:
         sa.UniqueConstraint("workspace_id", "id", name="uq_audit_workspace_id_id"),
     )
     op.create_index("ix_audit_action", "audit", ["workspace_id", "action", sa.literal_column("id DESC")])
+    op.create_index("ix_audit_actor", "audit", ["workspace_id", "actor_id", sa.literal_column("id DESC")])
     op.create_index("ix_audit_record", "audit", ["workspace_id", "entity", "record_id", sa.literal_column("id DESC")])
-    op.create_index("ix_audit_workspace", "audit", ["workspace_id", sa.literal_column("id DESC")])
+    op.create_index("ix_audit_subject", "audit", ["workspace_id", "subject_id", sa.literal_column("id DESC")])
+    op.create_index(
+        "ix_audit_workspace", "audit", ["workspace_id", sa.literal_column("at DESC"), sa.literal_column("id DESC")]
+    )
 
 
 def _change() -> None:
