@@ -30,7 +30,14 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.config.update(settings.load(os.environ))
     app.config.update(config or {})
     logging.configure(app.config["LOG_LEVEL"])
-    crypto.use(crypto.Keyring(app.config["PEPPER"], app.config["DATA_KEYS"], signing=app.config["AUDIT_KEY"]))
+    crypto.use(
+        crypto.Keyring(
+            app.config["PEPPER"],
+            app.config["DATA_KEYS"],
+            signing=app.config["AUDIT_KEY"],
+            reload=lambda: settings.load(os.environ)["DATA_KEYS"],
+        )
+    )
     db.init_app(app)
     Migrate(app, db, directory=os.path.join(os.path.dirname(app.root_path), "migrations"))
     headers.init(app)

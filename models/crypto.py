@@ -11,7 +11,6 @@ Ed25519 (RFC 8032).
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import os
@@ -164,13 +163,15 @@ class Keyring:
         return self._signer.public_key().public_bytes_raw()
 
     def refresh(self) -> None:
-        """Take up keys that another process has added since."""
+        """Take up keys that another process has added since; none that is held is let go."""
         if self._reload is not None:
-            self._hold(self._reload())
+            fresh = self._reload()
+            self._hold({**fresh, **{name: key for name, key in self._keys.items() if name not in fresh}})
 
     def _hold(self, keys: KeyMap) -> None:
         if not keys:
             raise BadKeys("There is no key to seal with. Set DATA_KEYS, or restore the keys folder from backup.")
+        self._keys = dict(keys)
         ciphers: dict[bytes, AESGCM] = {}
         for name, key in keys.items():
             _check(key)
@@ -208,11 +209,6 @@ def keyring() -> Keyring:
 
 def new_key() -> bytes:
     return os.urandom(KEY_BYTES)
-
-
-def encode_key(key: bytes) -> str:
-    """The key as DATA_KEYS and the keys folder hold it: URL-safe base64 without padding."""
-    return base64.urlsafe_b64encode(key).decode().rstrip("=")
 
 
 def _check(key: bytes) -> None:

@@ -1,9 +1,8 @@
 """Moves everything that is sealed to the current key.
 
 Belongs here: the walk over sealed columns. Does not belong here: making keys (`config`, `app.cli.keys`).
-It works on bare connections: it touches every workspace, changes no meaning, and so has no audit row per record; the
-command that calls it writes one for the whole. What is done is done: a run that was cut off goes on where it stopped,
-as it only reads rows that are not on the current key.
+It works on bare connections: it touches every workspace, changes no meaning, and leaves no audit rows. What is done
+is done: a run that was cut off goes on where it stopped, as it only reads rows that are not on the current key.
 """
 
 from __future__ import annotations
