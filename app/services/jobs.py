@@ -118,6 +118,11 @@ def status() -> dict[str, Any]:
     return {"states": counts, "oldest_due_seconds": round((now() - oldest).total_seconds(), 1) if oldest else 0.0}
 
 
+def dead(most: int = 10_000) -> list[int]:
+    """Ids of the jobs that used up their attempts, in every workspace. For operators, unscoped."""
+    return list(session.scalars(sa.select(Job.id).where(Job.state == "dead").order_by(Job.id).limit(most)))
+
+
 def _visible(actor: Actor) -> tuple[sa.ColumnElement[bool], ...]:
     if permissions.reach(actor, "read", "job") is not None:
         return ()
@@ -142,6 +147,6 @@ def _changeable(job_id: int, actor: Actor) -> Job:
 def _counts(wanted: tuple[sa.ColumnElement[bool], ...]) -> dict[str, int]:
     capped = sa.select(Job.state).where(*wanted).order_by(Job.id.desc()).limit(COUNT_CAP).subquery()
     by_state = {
-        s: n for s, n in session.execute(sa.select(capped.c.state, sa.func.count()).group_by(capped.c.state)).all()
+        row[0]: row[1] for row in session.execute(sa.select(capped.c.state, sa.func.count()).group_by(capped.c.state))
     }
     return {tab: sum(n for s, n in by_state.items() if not states or s in states) for tab, states in TABS.items()}

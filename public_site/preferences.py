@@ -1,0 +1,85 @@
+"""What a recipient of marketing decides, on the page behind the signed link of an e-mail: /p/<token>.
+
+GET shows, POST acts, as mail scanners follow links. The link itself is the right to act: no session, no cookie, no CSRF token
+(the blueprint is exempt), and mail programs may POST to it directly (RFC 8058). Does not belong here: what a decision does
+(`app.services.preferences`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Flask, Response, g, render_template, request
+from flask_wtf import CSRFProtect
+
+from app.errors import Gone
+from app.services import preferences
+from models.scope import Actor, ActorKind
+from public_site import brand
+
+pages = Blueprint("preferences", __name__, template_folder="templates")
+STOP_WORDING = "Stop all marketing: one press, at once, for every list."
+UNDO_WORDING = "Undo: send me marketing again."
+
+
+def register(app: Flask, csrf: CSRFProtect) -> None:
+    """Add the page; its POST works without a session."""
+    app.register_blueprint(pages)
+    csrf.exempt(pages)
+
+
+@pages.get("/p/<token>")
+def show(token: str) -> str:
+    return _page(preferences.read(token), token)
+
+
+@pages.post("/p/<token>")
+def decide(token: str) -> str | Response:
+    """One-click from a mail program, or a button of the page."""
+    if request.form.get("List-Unsubscribe") == "One-Click":
+        preferences.unsubscribe(token, actor=_recipient(), source="one-click", wording="List-Unsubscribe=One-Click")
+        return Response("Unsubscribed.\n", content_type="text/plain; charset=utf-8")
+    if request.form.get("decision") == "undo":
+        found = preferences.resubscribe(token, actor=_recipient(), source="preferences page", wording=UNDO_WORDING)
+        return _page(found, token, "undone" if not found.stopped else "blocked")
+    if request.form.get("decision") == "stop":
+        return _page(
+            preferences.unsubscribe(token, actor=_recipient(), source="preferences page", wording=STOP_WORDING),
+            token,
+            "stopped",
+        )
+    return _page(preferences.read(token), token)
+
+
+@pages.errorhandler(Gone)
+def _gone(error: Gone) -> tuple[str, int]:
+    return render_template("gone.html", brand=brand.NOBODY, title=error.title, detail=error.message), 410
+
+
+@pages.before_request
+def _behind_a_token() -> None:
+    g.token_page = True
+
+
+@pages.after_request
+def _not_indexed(answer: Response) -> Response:
+    answer.headers["X-Robots-Tag"] = "noindex"
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _recipient() -> Actor:
+    agent = (request.user_agent.string or "")[:300]
+    return Actor(
+        ActorKind.PUBLIC, "E-mail recipient", ip=request.remote_addr, user_agent=agent, request_id=g.get("request_id")
+    )
+
+
+def _page(found: preferences.Choices, token: str, just: str = "") -> str:
+    facts: dict[str, Any] = {
+        "brand": brand.of(found.workspace),
+        "address": found.address,
+        "stopped": found.stopped,
+        "just": just,
+    }
+    return render_template("preferences.html", token=token, signal=request.headers.get("Sec-GPC") == "1", **facts)

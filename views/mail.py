@@ -1,0 +1,159 @@
+"""E-mail in the console: write to a contact, have a follow-up drafted, send or drop a draft."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from flask import Blueprint, jsonify, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from app import permissions
+from app.errors import Invalid
+from app.services import drafts, merge, messages, records, suppressions
+from app.services.drafts import Card
+from models.contact import Contact
+from models.message import KINDS, Message
+from views import shell
+from views.jobs import percent
+from views.redirects import back
+from views.screen import of
+
+pages = Blueprint("mail_pages", __name__)
+Answer = str | Response | tuple[str, int]
+
+
+@pages.route("/contacts/<int:key>/email", methods=["GET", "POST"])
+def compose(key: int) -> Answer:
+    """The page to write an e-mail; what was typed comes back with each problem."""
+    actor = shell.actor()
+    permissions.require(actor, "write", "message")
+    contact: Contact = records.load(Contact, key, actor=actor)
+    if request.method == "GET":
+        return _form(contact, {}, {})
+    typed = {name: request.form.get(name, "") for name in ("subject", "body", "kind", "occasion")}
+    try:
+        kind = typed["kind"] if typed["kind"] in dict(KINDS) else "transactional"
+        messages.write(
+            contact, typed["subject"], typed["body"], kind=kind, occasion=typed["occasion"][:80], actor=actor
+        )
+    except Invalid as error:
+        return _form(contact, typed, error.fields), 422
+    shell.toast(f"E-mail to {contact.name:.60} is on its way")
+    return redirect(_contact_url(key), 303)
+
+
+@pages.post("/contacts/<int:key>/draft")
+def ask(key: int) -> Response:
+    """Have a follow-up drafted; the contact's page then shows how far it is."""
+    job = drafts.ask(key, actor=shell.actor())
+    if request.headers.get("HX-Request"):
+        return redirect(url_for(".draft", job_id=job.id), 303)
+    return redirect(f"{_contact_url(key)}?draft={job.id}#draft", 303)
+
+
+@pages.get("/drafts/<int:job_id>")
+def draft(job_id: int) -> str | Response:
+    """The card of one draft, which asks for itself until it is there; JSON for programs."""
+    found = card(job_id)
+    if request.accept_mimetypes.best == "application/json":
+        return jsonify(
+            {n: found.get(n) for n in ("state", "percent", "note", "error", "to", "subject", "body", "provider")}
+        )
+    return render_template("parts/draft.html", draft=found)
+
+
+@pages.post("/messages/<int:key>/send")
+def send(key: int) -> Response:
+    """A person's approval: the draft with their changes is queued."""
+    message = messages.send(
+        key, actor=shell.actor(), subject=request.form.get("subject"), body=request.form.get("body")
+    )
+    shell.toast("The e-mail is on its way")
+    return redirect(_after(message), 303)
+
+
+@pages.post("/messages/<int:key>/again")
+def again(key: int) -> Response:
+    message = messages.send_again(key, actor=shell.actor())
+    shell.toast("The e-mail is tried again")
+    return redirect(_after(message), 303)
+
+
+@pages.post("/messages/<int:key>/discard")
+def discard(key: int) -> Response:
+    message = messages.discard(key, actor=shell.actor())
+    shell.toast("Dropped; nothing was sent")
+    return redirect(_after(message), 303)
+
+
+@pages.post("/messages/<int:key>/redraft")
+def redraft(key: int) -> Response:
+    """Drop this draft and ask for another."""
+    message = messages.discard(key, actor=shell.actor())
+    if message.contact_id is None:
+        raise Invalid({"": "This draft belongs to no contact. Write the e-mail yourself."})
+    return ask(message.contact_id)
+
+
+def card(job_id: int) -> dict[str, Any]:
+    """The draft of a job as `parts/draft.html` reads it."""
+    found = drafts.card(job_id, actor=shell.actor())
+    ask_url = url_for("mail_pages.ask", key=found.contact_id)
+    base: dict[str, Any] = {
+        "title": "Follow-up e-mail",
+        "state": found.state,
+        "ask_url": ask_url,
+        "ask_label": "Draft a follow-up",
+    }
+    if found.state == "waiting":
+        return base | {
+            "percent": percent(found.job), "note": found.job.status or "Waiting for its turn. You can leave this page.",
+            "poll_url": url_for("mail_pages.draft", job_id=job_id),
+        }  # fmt: skip
+    if found.state == "failed":
+        retry = ask_url if found.job.state != "refused" else None
+        return base | {"error": found.job.error or "No draft was made.", "redraft_url": retry}
+    return base | _ready(found) if found.state == "ready" else base | {"state": "idle"}
+
+
+def _ready(found: Card) -> dict[str, Any]:
+    message, call = found.message, found.call
+    assert message is not None  # noqa: S101 (a ready card has its message)
+    return {
+        "to": message.recipient, "subject": message.subject, "body": message.body, "provider": message.drafted_by,
+        "approve_url": url_for("mail_pages.send", key=message.id), "redraft_url": url_for("mail_pages.redraft", key=message.id),
+        "discard_url": url_for("mail_pages.discard", key=message.id),
+        "read": ", ".join(drafts.READABLE.get(name, name) for name in call.fields) if call else "nothing",
+        "ledger": {"label": f"AI-{call.id}", "url": None} if call else None,
+    }  # fmt: skip
+
+
+def _form(contact: Contact, typed: dict[str, str], errors: dict[str, str]) -> str:
+    kinds = [{"value": key, "label": label} for key, label in KINDS]
+    return render_template(
+        "compose.html", title=f"E-mail to {contact.name:.80}", contact=contact, errors=errors, kinds=kinds, merge_fields=merge.FIELDS,
+        subject=typed.get("subject", ""), body=typed.get("body", ""), kind=typed.get("kind") or "transactional",
+        occasion=typed.get("occasion") or uuid.uuid4().hex, cancel_url=_contact_url(contact.id), warning=_warning(contact),
+        draft_key=f"{shell.actor().user_id}:{request.path}",
+    )  # fmt: skip
+
+
+def _warning(contact: Contact) -> str | None:
+    """What would stop a message, said before it is written."""
+    if not contact.email:
+        return "This contact has no e-mail address. Add one to the contact first."
+    return suppressions.why_not(contact.email, "transactional", contact) or suppressions.why_not(
+        contact.email, "marketing", contact
+    )
+
+
+def _contact_url(key: int) -> str:
+    return of("contact").url(key)
+
+
+def _after(message: Message) -> str:
+    return back(
+        request.form.get("next"),
+        _contact_url(message.contact_id) if message.contact_id else of("message").url(message.id),
+    )
