@@ -141,15 +141,16 @@ def _context(state: State, page: queries.Page, number: int, exact: bool, editor_
 
 
 def _heads(shown: list[tuple[str, Field]], badge: str) -> list[Markup]:
-    """The open tags of cells; on a phone the badge and the first other column stay visible."""
-    heads, second = [], False
+    """The open tags of cells; on a phone the badge and one more column, a text if there is one, stay visible."""
+    heads = []
+    rest = [name for name, field in shown if name != badge]
+    second = next((name for name in rest if dict(shown)[name].kind is Kind.TEXT), rest[0] if rest else "")
     for name, field in shown:
         classes = ["text-end"] if field.kind in _RIGHT else []
         if name == badge:
             classes.append("k3")
-        elif not second:
+        elif name == second:
             classes.append("k4")
-            second = True
         if field.kind in (Kind.DATE, Kind.MOMENT):
             classes.append("t3")
         heads.append(Markup('<td role=cell class="{}">').format(" ".join(classes)) if classes else Markup("<td role=cell>"))

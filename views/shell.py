@@ -24,6 +24,8 @@ _EXTRA = (
     ("Workspace", "Jobs", "/jobs/", "stack-2", "job", "read"),
     ("Workspace", "Settings", "/settings/workspace", "settings", "workspace", "read"),
 )
+# G and then one of these leads there.
+_KEYS = {"contact": "c", "deal": "d"}
 _GROUPS = ("", "Records", "Outreach", "Setup", "Workspace")
 
 
@@ -128,16 +130,16 @@ def _around() -> dict[str, Any]:
 def menu(found: Actor) -> list[dict[str, Any]]:
     """The menu filtered by rights, in memory."""
     groups: dict[str, list[dict[str, Any]]] = {name: [] for name in _GROUPS}
-    groups[""].append(_item("Today", "/", "layout-dashboard", quick=True))
+    groups[""].append(_item("Today", "/", "layout-dashboard", quick=True, key="t"))
     for spec in screens().values():
         if spec.group and spec.can(found, "read"):
-            groups.setdefault(spec.group, []).append(_item(spec.label, spec.url(), spec.icon, quick=spec.quick))
+            groups.setdefault(spec.group, []).append(_item(spec.label, spec.url(), spec.icon, quick=spec.quick, key=_KEYS.get(spec.entity)))
     for group, label, url, symbol, entity, action in _EXTRA:
         if permissions.reach(found, action, entity) is not None:
             groups[group].append(_item(label, url, symbol))
     return [{"label": name, "items": items} for name, items in groups.items() if items]
 
 
-def _item(label: str, url: str, symbol: str, *, quick: bool = False) -> dict[str, Any]:
+def _item(label: str, url: str, symbol: str, *, quick: bool = False, key: str | None = None) -> dict[str, Any]:
     current = request.path == url if url == "/" else request.path.startswith(url)
-    return {"label": label, "url": url, "icon": symbol, "count": None, "current": current, "quick": quick}
+    return {"label": label, "url": url, "icon": symbol, "count": None, "current": current, "quick": quick, "key": key}
