@@ -28,7 +28,7 @@ from models import normal
 from models.base import db
 from models.crypto import keyring
 from models.user import Role, User, WebAuthn
-from views import account, identity_events, members, request_scope, sign_in, sign_in_forms, sign_in_messages
+from views import account, identity_events, members, request_scope, roles, sign_in, sign_in_forms, sign_in_messages, workspace_settings
 from views.sessions import ServerSessions
 
 _FRESH = dt.timedelta(minutes=30)
@@ -46,7 +46,7 @@ def init(app: Flask) -> AppBuilder:
     _close_side_doors(app, security)
     request_scope.init(app)
     identity_events.init(app)
-    for pages in (sign_in.pages, account.pages, members.pages):
+    for pages in (sign_in.pages, account.pages, members.pages, roles.pages, workspace_settings.pages):
         app.register_blueprint(pages)
     builder = _Builder(app, db.session, security_manager_class=_Rights, update_perms=False)
     # Flask-AppBuilder would keep the visitor's language in the session, and so give a cookie to everybody.

@@ -5,16 +5,16 @@ Belongs here: verbs on memberships that exist. Does not belong here: joining (`a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Invalid, NotFound
-from app.services import api_keys, roles
+from app.services import api_keys, roles, values
 from app.services.operation import operation
-from models import normal, tenancy
+from models import normal, registry, tenancy
 from models.access import Invitation, UserSession
 from models.base import session
 from models.fields import now
@@ -23,6 +23,7 @@ from models.user import Role, User
 from models.workspace import Membership, Team
 
 _WHY = tenancy.reason("a member who leaves takes their sessions with them")
+OWN_FIELDS = ("name", "phone", "job_title", "license")
 LAST_OWNER = "This is the last owner. Make somebody else an owner first."
 
 
@@ -85,6 +86,31 @@ def remove(membership_id: int, *, actor: Actor) -> Membership:
         _revoke_invitations(member.email)
         op.audit("membership.removed", entity="membership", record_id=member.id, facts={"keys": keys, "sessions": sessions_ended})
     return member
+
+
+def own_values(locale: values.Locale, *, actor: Actor) -> dict[str, str]:
+    """What a member may say of themselves, as the form shows it."""
+    member, known = _active(actor.membership_id or 0), registry.fields(Membership)
+    return {name: values.to_input(known[name], getattr(member, name), locale) for name in OWN_FIELDS}
+
+
+def update_own(texts: Mapping[str, str], locale: values.Locale, *, actor: Actor) -> None:
+    """Change one's own profile; every member may. Raises `Invalid`."""
+    member, known = _active(actor.membership_id or 0), registry.fields(Membership)
+    clean, problems = dict[str, Any](), dict[str, str]()
+    for name in OWN_FIELDS:
+        try:
+            clean[name] = values.from_text(known[name], texts.get(name, ""), locale)
+        except ValueError as error:
+            problems[name] = str(error)
+    if not clean.get("name") and "name" not in problems:
+        problems["name"] = "Type your name."
+    if problems:
+        raise Invalid(problems)
+    with operation("membership.update", actor=actor):
+        for name, value in clean.items():
+            if getattr(member, name) != value:
+                setattr(member, name, value)
 
 
 def _active(membership_id: int) -> Membership:

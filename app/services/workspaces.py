@@ -9,15 +9,18 @@ from __future__ import annotations
 import re
 import secrets
 import unicodedata
+from collections.abc import Mapping
 from typing import Any
+from zoneinfo import available_timezones
 
+import phonenumbers
 import sqlalchemy as sa
 
 from app import permissions
-from app.errors import Invalid
+from app.errors import Conflict, Invalid
 from app.services import accounts, roles
 from app.services.operation import operation
-from models import scope
+from models import registry, scope
 from models.base import session
 from models.deal import Pipeline, Stage
 from models.message import Template
@@ -92,12 +95,42 @@ def by_slug(slug: str) -> Workspace | None:
     return session.scalar(sa.select(Workspace).where(Workspace.slug == slug))
 
 
-def set_require_mfa(wanted: bool, *, actor: Actor) -> None:
-    """Make a second factor a condition for everyone in the current workspace; acts on each member's next request."""
+def current() -> Workspace:
+    """The workspace that work is done in."""
+    return session.get_one(Workspace, scope.workspace_id())
+
+
+def update_profile(values: Mapping[str, Any], *, version: int, actor: Actor) -> Workspace:
+    """Set clean field values of the current workspace. `require_mfa` acts on each member's next request. Raises `Invalid`, `Conflict`."""
     permissions.require(actor, "write", "workspace")
-    with operation("workspace.require_mfa", actor=actor):
-        workspace = session.get_one(Workspace, scope.workspace_id())
-        workspace.require_mfa = wanted
+    problems = _problems(values)
+    if problems:
+        raise Invalid(problems)
+    with operation("workspace.update", actor=actor):
+        workspace = session.scalars(sa.select(Workspace).where(Workspace.id == scope.workspace_id()).with_for_update()).one()
+        if workspace.version != version:
+            raise Conflict("Somebody else saved the workspace meanwhile. Nothing is saved yet: check what you typed and save again.", version=workspace.version)
+        for name, value in values.items():
+            if getattr(workspace, name) != value:
+                setattr(workspace, name, value)
+        workspace.version += 1
+    return workspace
+
+
+def _problems(values: Mapping[str, Any]) -> dict[str, str]:
+    found = {}
+    for name in values:
+        if name not in registry.writable(Workspace):
+            found[name] = f"“{name}” cannot be set here."
+    if "name" in values and not values["name"]:
+        found["name"] = "Type the name of your brokerage."
+    if "color" in values and not re.fullmatch(r"#[0-9a-f]{6}", values["color"] or ""):
+        found["color"] = "Type a colour as # and six digits. Example: #10414d"
+    if "region" in values and values["region"] not in phonenumbers.SUPPORTED_REGIONS:
+        found["region"] = "Type a country as two letters. Example: US"
+    if "zone" in values and values["zone"] not in available_timezones():
+        found["zone"] = "This is no time zone. Example: America/New_York"
+    return found
 
 
 def _member(user: User, role: Role, actor: Actor, **facts: Any) -> Membership:

@@ -1,0 +1,152 @@
+"""The roles of the workspace as a matrix of records and actions; copying, editing and deleting one's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request
+from werkzeug.wrappers import Response
+
+from app import permissions
+from app.errors import Invalid
+from app.services import members, roles
+from models.scope import Actor, Reach, Rights
+from models.user import Role
+from views import shell
+from views.freshness import require_fresh
+from views.screen import screens
+from views.settings_kit import field
+
+pages = Blueprint("roles", __name__, url_prefix="/settings/roles")
+
+Answer = str | Response | tuple[str, int]
+_ACTIONS = (("read", "Read"), ("write", "Write"), ("delete", "Delete"), ("export", "Export"))
+_SCOPES = (("", "No"), ("own", "Own"), ("team", "Team"), ("workspace", "All"))
+_DESCRIPTIONS = {
+    "owner": "Everything, and the last word on members.",
+    "admin": "Everything in the workspace.",
+    "broker": "All records of the brokerage, without managing members and roles.",
+    "agent": "Their own records.",
+    "assistant": "The records of their team.",
+    "compliance": "Reads and exports everything, with the audit log.",
+    "read_only": "Reads everything.",
+}
+_AREAS = {"workspace": "Workspace settings", "role": "Roles", "job": "Jobs", "import": "Import", "api_key": "API keys", "ai": "AI drafting", "audit": "Audit log"}
+
+
+@pages.get("")
+def index() -> Answer:
+    permissions.require(shell.actor(), "read", "role")
+    return redirect(f"/settings/roles/{roles.of_workspace()[0].id}", 303)
+
+
+@pages.route("/<int:key>", methods=("GET", "POST"))
+def edit(key: int) -> Answer:
+    """One role; POST saves a role that the brokerage made."""
+    actor = shell.actor()
+    permissions.require(actor, "read", "role")
+    role = roles.get(key)
+    if request.method == "GET":
+        return _matrix(role, actor, roles.current_rights(role))
+    permissions.require(actor, "write", "role")
+    require_fresh(actor, f"/settings/roles/{key}")
+    try:
+        rights = roles.read_rights(_sent())
+        roles.update(key, request.form.get("label", role.label or ""), rights, actor=actor)
+    except Invalid as error:
+        flash(" ".join(error.fields.values()), "error")
+        return _matrix(role, actor, roles.current_rights(role)), 422
+    shell.toast(f"Role “{role.label}” saved")
+    return redirect(f"/settings/roles/{key}", 303)
+
+
+@pages.route("/<int:key>/copy", methods=("GET", "POST"))
+def copy(key: int) -> Answer:
+    """A new role that begins with the rights of this one, as far as the person has them."""
+    actor = shell.actor()
+    permissions.require(actor, "write", "role")
+    role = roles.get(key)
+    require_fresh(actor, f"/settings/roles/{key}/copy")
+    errors: dict[str, str] = {}
+    if request.method == "POST":
+        try:
+            made = roles.create(request.form.get("label", ""), roles.current_rights(role), actor=actor)
+            shell.toast(f"Role “{made.label}” made")
+            return redirect(f"/settings/roles/{made.id}", 303)
+        except Invalid as error:
+            errors = error.fields
+    fields = [field("label", "Name of the new role", value=f"{role.label} 2", errors=errors, required=True)]
+    shown = render_template("confirm.html", title=f"Copy {role.label}", action=f"/settings/roles/{key}/copy", fields=fields, verb="Copy",
+                            cancel_url=f"/settings/roles/{key}", errors=[e for n, e in errors.items() if n != "label"])  # fmt: skip
+    return (shown, 422) if errors else shown
+
+
+@pages.route("/<int:key>/delete", methods=("GET", "POST"))
+def delete(key: int) -> Answer:
+    actor = shell.actor()
+    permissions.require(actor, "write", "role")
+    role = roles.get(key)
+    require_fresh(actor, f"/settings/roles/{key}/delete")
+    errors: list[str] = []
+    if request.method == "POST":
+        try:
+            roles.delete(key, actor=actor)
+            shell.toast("Role deleted")
+            return redirect("/settings/roles", 303)
+        except Invalid as error:
+            errors = list(error.fields.values())
+    shown = render_template("confirm.html", title=f"Delete the role {role.label}", text="Nobody may have it any more. What it granted ends with it.",
+                            action=f"/settings/roles/{key}/delete", verb="Delete", danger=True, cancel_url=f"/settings/roles/{key}", errors=errors)  # fmt: skip
+    return (shown, 422) if errors else shown
+
+
+def _matrix(role: Role, actor: Actor, rights: Rights) -> str:
+    may = permissions.reach(actor, "write", "role") is not None
+    counts: dict[int, int] = {}
+    for one in members.listed(actor=actor) if permissions.reach(actor, "read", "membership") else ():
+        counts[one.role_id] = counts.get(one.role_id, 0) + 1
+    tabs = [
+        {"name": r.key, "label": r.label, "url": f"/settings/roles/{r.id}", "current": r.id == role.id, "builtin": r.builtin, "members": counts.get(r.id, 0)}
+        for r in roles.of_workspace()
+    ]
+    shown = {"name": role.key, "label": role.label, "builtin": role.builtin, "editable": may and not role.builtin, "members": counts.get(role.id, 0),
+             "description": _DESCRIPTIONS.get(role.key or "", "A role of your brokerage.")}  # fmt: skip
+    return render_template(
+        "roles.html", title="Roles", roles=tabs, role=shown, actions=_ACTIONS, scopes=_SCOPES, groups=_groups(actor, rights), extras=[],
+        action=f"/settings/roles/{role.id}", copy_url=f"/settings/roles/{role.id}/copy" if may else None,
+        delete_url=f"/settings/roles/{role.id}/delete" if may and not role.builtin else None,
+    )  # fmt: skip
+
+
+def _groups(actor: Actor, rights: Rights) -> list[dict[str, Any]]:
+    records, areas = [], []
+    for entity, actions in permissions.subjects().items():
+        row = {
+            "entity": entity, "label": _label(entity), "cells": {a: rights.get(entity, {}).get(a, "") for a in actions},
+            "open": {a: _offered(actor, a, entity) for a in actions},
+        }  # fmt: skip
+        (areas if entity in permissions.AREAS else records).append(row)
+    return [{"label": "Records", "rows": records}, {"label": "The workspace", "rows": areas}]
+
+
+def _offered(actor: Actor, action: str, entity: str) -> list[str]:
+    """The reaches this person can give: up to their own."""
+    own = permissions.reach(actor, action, entity)
+    order = [Reach.OWN, Reach.TEAM, Reach.WORKSPACE]
+    if entity in permissions.AREAS:
+        return ["", "workspace"] if own is not None else [""]
+    return ["", *(order[: order.index(own) + 1] if own is not None else [])]
+
+
+def _label(entity: str) -> str:
+    spec = screens().get(entity)
+    return spec.label if spec is not None else _AREAS.get(entity, entity.replace("_", " ").capitalize())
+
+
+def _sent() -> list[tuple[str, str, str]]:
+    found = []
+    for name, value in request.form.items():
+        if name.startswith("right-"):
+            entity, _, action = name.removeprefix("right-").rpartition("-")
+            found.append((entity, action, value))
+    return found
