@@ -7,15 +7,84 @@ import io
 import random
 from collections.abc import Iterator
 
-HEADER = (
-    "First Name,Middle Name,Last Name,Phonetic First Name,Phonetic Middle Name,Phonetic Last Name,Name Prefix,Name Suffix,Nickname,"
-    "File As,Organization Name,Organization Title,Organization Department,Birthday,Notes,Photo,Labels,E-mail 1 - Label,"
-    "E-mail 1 - Value,E-mail 2 - Label,E-mail 2 - Value,Phone 1 - Label,Phone 1 - Value,Phone 2 - Label,Phone 2 - Value,"
-    "Address 1 - Label,Address 1 - Formatted,Address 1 - Street,Address 1 - City,Address 1 - PO Box,Address 1 - Region,"
-    "Address 1 - Postal Code,Address 1 - Country,Address 1 - Extended Address,Website 1 - Label,Website 1 - Value"
-).split(",")
-_FIRST = "Ann Ben Carla Dev Eva Femi Grace Hugo Ines Jin Kofi Lena Mateo Nora Omar Pia Quinn Rosa Sam Tara".split()
-_LAST = "Lee Núñez O'Hara Smith-Jones Okafor Silva Kim Patel Novak Brown García Haddad Ito Jensen Khan Lopez".split()
+HEADER = [
+    "First Name",
+    "Middle Name",
+    "Last Name",
+    "Phonetic First Name",
+    "Phonetic Middle Name",
+    "Phonetic Last Name",
+    "Name Prefix",
+    "Name Suffix",
+    "Nickname",
+    "File As",
+    "Organization Name",
+    "Organization Title",
+    "Organization Department",
+    "Birthday",
+    "Notes",
+    "Photo",
+    "Labels",
+    "E-mail 1 - Label",
+    "E-mail 1 - Value",
+    "E-mail 2 - Label",
+    "E-mail 2 - Value",
+    "Phone 1 - Label",
+    "Phone 1 - Value",
+    "Phone 2 - Label",
+    "Phone 2 - Value",
+    "Address 1 - Label",
+    "Address 1 - Formatted",
+    "Address 1 - Street",
+    "Address 1 - City",
+    "Address 1 - PO Box",
+    "Address 1 - Region",
+    "Address 1 - Postal Code",
+    "Address 1 - Country",
+    "Address 1 - Extended Address",
+    "Website 1 - Label",
+    "Website 1 - Value",
+]
+_FIRST = [
+    "Ann",
+    "Ben",
+    "Carla",
+    "Dev",
+    "Eva",
+    "Femi",
+    "Grace",
+    "Hugo",
+    "Ines",
+    "Jin",
+    "Kofi",
+    "Lena",
+    "Mateo",
+    "Nora",
+    "Omar",
+    "Pia",
+    "Quinn",
+    "Rosa",
+    "Sam",
+    "Tara",
+]
+_LAST = [
+    "Lee",
+    "Núñez",
+    "O'Hara",
+    "Smith-Jones",
+    "Okafor",
+    "Silva",
+    "Kim",
+    "Patel",
+    "Novak",
+    "Brown",
+    "García",
+    "Haddad",
+    "Ito",
+    "Jensen",
+    "Khan",
+    "Lopez",
+]
 _CITIES = (("Springfield", "CA", "90001"), ("Riverton", "OR", "97001"), ("Lakeside", "WA", "98001"))
 
 

@@ -16,7 +16,8 @@ PART = ":::"
 FORMULA = frozenset("=+-@\t\r")
 
 _LABELS = {
-    "work": "work", "business": "work", "office": "work", "company": "work", "trabajo": "work", "oficina": "work", "school": "work",
+    "work": "work", "business": "work", "office": "work", "company": "work", "trabajo": "work", "oficina": "work",
+    "school": "work",
     "home": "home", "personal": "home", "private": "home", "casa": "home", "home page": "home",
     "mobile": "mobile", "cell": "mobile", "iphone": "mobile", "movil": "mobile", "móvil": "mobile", "celular": "mobile",
     "main": "main", "primary": "main", "pref": "main", "principal": "main",
@@ -148,7 +149,7 @@ def _date(year: int, month: int, day: int) -> dt.date:
 
 
 def _lists(part: Part, name: str, values: list[str]) -> list[str]:
-    """The values at each place of a " ::: " cell; several columns of one part ("Street 2", "PO Box") are joined by commas."""
+    """The values at each place of a " ::: " cell; several columns of one part ("Street 2") are joined by commas."""
     found: list[str] = []
     for at in part.places.get(name, ()):
         if not values[at]:

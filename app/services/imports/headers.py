@@ -1,4 +1,5 @@
-"""The words that address books and CRMs use for their columns: Google, Outlook, Apple, Mailchimp, HubSpot, brokerage CRMs, people.
+"""The words that address books and CRMs use for their columns: Google, Outlook, Apple, Mailchimp, HubSpot, brokerage
+CRMs, people.
 
 Belongs here: column names and what they mean. Does not belong here: what a file's values look like (`mapping`).
 """
@@ -23,45 +24,92 @@ class Meaning:
 
 
 _WORDS = {
-    "name": "name|full name|fullname|contact name|display name|client name|client|lead name|contact|customer|customer name|"
-    "person name|nombre completo|nombre y apellido|nombre y apellidos|nom complet|nome completo|vollstandiger name|buyer name|seller name|"
-    "owner name|names",
-    "first_name": "first name|firstname|first|given name|givenname|fname|forename|nombre|nombres|prenom|vorname|primer nombre|nome",
+    "name": (
+        "name|full name|fullname|contact name|display name|client name|client|lead name|contact|customer|"
+        "customer name|person name|nombre completo|nombre y apellido|nombre y apellidos|nom complet|"
+        "nome completo|vollstandiger name|buyer name|seller name|owner name|names"
+    ),
+    "first_name": (
+        "first name|firstname|first|given name|givenname|fname|forename|nombre|nombres|prenom|vorname|"
+        "primer nombre|nome"
+    ),
     "middle_name": "middle name|middlename|additional name|middle|segundo nombre|middle initial",
-    "last_name": "last name|lastname|last|family name|familyname|lname|surname|apellido|apellidos|primer apellido|nom de famille|nachname|"
-    "sobrenome|cognome",
+    "last_name": (
+        "last name|lastname|last|family name|familyname|lname|surname|apellido|apellidos|primer apellido|"
+        "nom de famille|nachname|sobrenome|cognome"
+    ),
     "prefix": "name prefix|prefix|salutation|honorific|anrede|tratamiento",
     "suffix": "name suffix|suffix|generation",
     "goes_by": "nickname|nick name|goes by|preferred name|known as|apodo|alias|short name",
-    "company": "company|company name|organization|organisation|organization name|organization 1 name|organisation name|employer|"
-    "business name|business|brokerage|firm|empresa|compania|societe|firma|associated company|account name|negocio",
-    "job_title": "job title|jobtitle|position|organization title|organization 1 title|occupation|profession|role|puesto|cargo|"
-    "titre|beruf|poste",
-    "email": "email|e mail|mail|email address|e mail address|emailaddress|emails|e mails|email addresses|correo|correo electronico|"
-    "courriel|e mail adresse|mail address|contact email|primary email|subscriber email|direccion de correo electronico|correos",
-    "phone": "phone|phone number|phonenumber|telephone|telephone number|tel|phones|phone numbers|telefono|numero de telefono|"
-    "telefonnummer|telefone|telefon|contact number|number|phone no|tel no|telefonos|whatsapp|whatsapp phone number|contact phone",
-    "address": "address|full address|mailing address|formatted address|direccion|adresse|anschrift|endereco|property address|"
-    "domicilio|postal address|home address|physical address|current address|ip confirmed address",
-    "street": "street|street address|address line 1|address 1|address1|street 1|address street|mailing street|calle|rue|strasse|rua|"
-    "street name|street line 1|mail street",
-    "city": "city|town|address city|mailing city|ciudad|ville|stadt|ort|cidade|localidad|poblacion|city town|mail city",
-    "region": "state|region|state region|province|state province|address state|mailing state|estado|provincia|bundesland|county|"
-    "state code|mail state|comunidad",
-    "postal_code": "zip|zip code|zipcode|postal code|postcode|postalcode|address zip|mailing zip|codigo postal|code postal|plz|"
-    "zip postal code|postal zip|cp|mail zip|mailing zip postal code|address postal code",
-    "country": "country|country region|address country|mailing country|pais|pays|land|country code|mailing country region",
-    "birthday": "birthday|birth date|birthdate|date of birth|dob|bday|fecha de nacimiento|cumpleanos|geburtstag|date de naissance",
-    "website": "website|web page|webpage|web site|url|homepage|home page|website url|sitio web|website 1 value|web|pagina web|site",
-    "notes": "notes|note|comments|comment|description|remarks|background|about|notas|observaciones|comentarios|bemerkungen|"
-    "notizen|message|memo|details|agent notes|lead notes|background info",
-    "tags": "tags|tag|labels|label|group membership|groups|group|categories|category|etiquetas|etiqueta|hashtags|lists|segments|"
-    "categorias|keywords|list",
-    "source": "source|lead source|origin|original source|referred by|referral source|fuente|origen|how did you hear about us|"
-    "original traffic source|hs analytics source|leadsource|registration source",
-    "type": "type|contact type|lead type|client type|buyer seller|person type|tipo|tipo de contacto|tipo de cliente|deal type|"
-    "lead classification",
-}  # fmt: skip
+    "company": (
+        "company|company name|organization|organisation|organization name|organization 1 name|"
+        "organisation name|employer|business name|business|brokerage|firm|empresa|compania|societe|firma|"
+        "associated company|account name|negocio"
+    ),
+    "job_title": (
+        "job title|jobtitle|position|organization title|organization 1 title|occupation|profession|role|"
+        "puesto|cargo|titre|beruf|poste"
+    ),
+    "email": (
+        "email|e mail|mail|email address|e mail address|emailaddress|emails|e mails|email addresses|"
+        "correo|correo electronico|courriel|e mail adresse|mail address|contact email|primary email|"
+        "subscriber email|direccion de correo electronico|correos"
+    ),
+    "phone": (
+        "phone|phone number|phonenumber|telephone|telephone number|tel|phones|phone numbers|telefono|"
+        "numero de telefono|telefonnummer|telefone|telefon|contact number|number|phone no|tel no|"
+        "telefonos|whatsapp|whatsapp phone number|contact phone"
+    ),
+    "address": (
+        "address|full address|mailing address|formatted address|direccion|adresse|anschrift|endereco|"
+        "property address|domicilio|postal address|home address|physical address|current address|"
+        "ip confirmed address"
+    ),
+    "street": (
+        "street|street address|address line 1|address 1|address1|street 1|address street|mailing street|"
+        "calle|rue|strasse|rua|street name|street line 1|mail street"
+    ),
+    "city": (
+        "city|town|address city|mailing city|ciudad|ville|stadt|ort|cidade|localidad|poblacion|city town|mail city"
+    ),
+    "region": (
+        "state|region|state region|province|state province|address state|mailing state|estado|provincia|"
+        "bundesland|county|state code|mail state|comunidad"
+    ),
+    "postal_code": (
+        "zip|zip code|zipcode|postal code|postcode|postalcode|address zip|mailing zip|codigo postal|"
+        "code postal|plz|zip postal code|postal zip|cp|mail zip|mailing zip postal code|"
+        "address postal code"
+    ),
+    "country": (
+        "country|country region|address country|mailing country|pais|pays|land|country code|mailing country region"
+    ),
+    "birthday": (
+        "birthday|birth date|birthdate|date of birth|dob|bday|fecha de nacimiento|cumpleanos|geburtstag|"
+        "date de naissance"
+    ),
+    "website": (
+        "website|web page|webpage|web site|url|homepage|home page|website url|sitio web|website 1 value|"
+        "web|pagina web|site"
+    ),
+    "notes": (
+        "notes|note|comments|comment|description|remarks|background|about|notas|observaciones|comentarios|"
+        "bemerkungen|notizen|message|memo|details|agent notes|lead notes|background info"
+    ),
+    "tags": (
+        "tags|tag|labels|label|group membership|groups|group|categories|category|etiquetas|etiqueta|"
+        "hashtags|lists|segments|categorias|keywords|list"
+    ),
+    "source": (
+        "source|lead source|origin|original source|referred by|referral source|fuente|origen|"
+        "how did you hear about us|original traffic source|hs analytics source|leadsource|"
+        "registration source"
+    ),
+    "type": (
+        "type|contact type|lead type|client type|buyer seller|person type|tipo|tipo de contacto|"
+        "tipo de cliente|deal type|lead classification"
+    ),
+}
 _KNOWN = {name: field for field, names in _WORDS.items() for name in names.split("|")}
 
 # Words with other uses too: a surer column for the same field wins over them.
@@ -70,37 +118,43 @@ _WEAK = frozenset(
 )
 
 _LEFT_OUT = re.compile(
-    r"problem|(?:contact |record |lead |hs object )?id|.*\b(?:display name|yomi|phonetic \w+ name|yomi name)|phonetic .*|file as|photo|"
-    r"assistant s phone|pager|initials|gender|language|sensitivity|priority|private|location|hobby|mileage|directory server|billing information|"
-    r"internet free busy|account|anniversary|children|spouse|assistant s name|manager s name|.*\bfax(?: number)?(?: \d)?|telex|isdn|"
-    r"tty tdd phone|callback|e mail(?: \d)? type|(?:event|relation|custom field|im|user) \d.*|user \d|government id number|"
-    r"organizational id number|office location|subject|maiden name|organization(?: \d)? (?:type|symbol|yomi name|location|"
-    r"job description|department)|department|created.*|create date|updated.*|last (?:modified|activity|contacted|updated|changed).*|"
-    r"optin (?:time|ip)|confirm (?:time|ip)|latitude|longitude|gmtoff|dstoff|timezone|cc|leid|euid|member rating|"
-    r"organization 1 phonetic name|stage|lifecycle stage|lead status|status|assigned to|owner|contact owner|agent|website \d label|"
-    r"website \d type|password"
+    r"problem|(?:contact |record |lead |hs object )?id|"
+    r".*\b(?:display name|yomi|phonetic \w+ name|yomi name)|phonetic .*|file as|photo|assistant s phone|"
+    r"pager|initials|gender|language|sensitivity|priority|private|location|hobby|mileage|directory server|"
+    r"billing information|internet free busy|account|anniversary|children|spouse|assistant s name|"
+    r"manager s name|.*\bfax(?: number)?(?: \d)?|telex|isdn|tty tdd phone|callback|e mail(?: \d)? type|"
+    r"(?:event|relation|custom field|im|user) \d.*|user \d|government id number|organizational id number|"
+    r"office location|subject|maiden name|"
+    r"organization(?: \d)? (?:type|symbol|yomi name|location|job description|department)|department|"
+    r"created.*|create date|updated.*|last (?:modified|activity|contacted|updated|changed).*|"
+    r"optin (?:time|ip)|confirm (?:time|ip)|latitude|longitude|gmtoff|dstoff|timezone|cc|leid|euid|"
+    r"member rating|organization 1 phonetic name|stage|lifecycle stage|lead status|status|assigned to|"
+    r"owner|contact owner|agent|website \d label|website \d type|password"
 )
 _NUMBERED = re.compile(
-    r"(?P<kind>e mail|email|phone|address|website) (?P<n>\d{1,2}) (?P<part>type|label|value|formatted|street|city|po box|region|"
-    r"state|postal code|zip|country|extended address)"
+    r"(?P<kind>e mail|email|phone|address|website) (?P<n>\d{1,2}) (?P<part>type|label|value|formatted|street|city|"
+    r"po box|region|state|postal code|zip|country|extended address)"
 )
 _PLACES = {"home": "home", "business": "work", "work": "work", "other": "other", "office": "work", "company": "work",
-           "personal": "home", "mailing": "home", "casa": "home", "trabajo": "work", "oficina": "work", "private": "home"}  # fmt: skip
+           "personal": "home", "mailing": "home", "casa": "home", "trabajo": "work", "oficina": "work",
+           "private": "home"}  # fmt: skip
 _PLACE = "|".join(_PLACES)
 _PLACED_ADDRESS = re.compile(
-    rf"(?P<place>{_PLACE}) (?:address )?(?P<part>street(?: address)?(?: [123])?|address(?: line)?(?: [123])?|city|state|province|"
-    r"region|zip(?: code)?|postal code|country(?: region)?|address po box|po box)"
+    rf"(?P<place>{_PLACE}) (?:address )?(?P<part>street(?: address)?(?: [123])?|address(?: line)?(?: [123])?|city|"
+    r"state|province|region|zip(?: code)?|postal code|country(?: region)?|address po box|po box)"
 )
 _PARTS = {"type": "label", "state": "region", "province": "region", "zip": "postal_code", "zip code": "postal_code",
           "postal code": "postal_code", "country region": "country"}  # fmt: skip
 _PLACED_PHONE = re.compile(
-    rf"(?P<place>{_PLACE}|mobile|cell|cellular|cellphone|car|primary|main|company main|direct|land|landline|movil|celular|day|evening|"
-    r"handy|iphone|secondary|alternate|alt|radio|fijo|telefono movil|telefono celular|telefono fijo|telefono casa|"
-    r"telefono trabajo|mobil|portable) ?(?:phone|phone number|number|tel|telephone|no|line)? ?(?P<n>\d)?"
+    rf"(?P<place>{_PLACE}|mobile|cell|cellular|cellphone|car|primary|main|company main|direct|land|landline|movil|"
+    r"celular|day|evening|handy|iphone|secondary|alternate|alt|radio|fijo|telefono movil|"
+    r"telefono celular|telefono fijo|telefono casa|telefono trabajo|mobil|portable) ?(?:phone|phone number|number|tel|telephone|no|line)? ?(?P<n>\d)?"
 )
 _PHONE_LABELS = {"mobile": "mobile", "cell": "mobile", "cellular": "mobile", "cellphone": "mobile", "movil": "mobile",
-                 "celular": "mobile", "handy": "mobile", "iphone": "mobile", "primary": "main", "main": "main", "mobil": "mobile",
-                 "portable": "mobile", "company main": "work", "direct": "work", "day": "work", "landline": "home", "land": "home",
+                 "celular": "mobile", "handy": "mobile", "iphone": "mobile", "primary": "main", "main": "main",
+                 "mobil": "mobile",
+                 "portable": "mobile", "company main": "work", "direct": "work", "day": "work", "landline": "home",
+                 "land": "home",
                  "telefono movil": "mobile", "telefono celular": "mobile", "telefono casa": "home",
                  "telefono trabajo": "work"}  # fmt: skip
 _PLACED_EMAIL = re.compile(
@@ -113,6 +167,25 @@ _FILLERS = re.compile(
 _ALONE_PHONE = frozenset(
     ["mobile", "cell", "cellular", "cellphone", "movil", "celular", "handy", "iphone", "landline", "portable", "mobil"]
 )
+
+# Words that need "phone" beside them to mean one.
+_BARE_PLACES = frozenset(
+    [
+        *_PLACES,
+        "car",
+        "primary",
+        "main",
+        "direct",
+        "land",
+        "day",
+        "evening",
+        "secondary",
+        "alternate",
+        "alt",
+        "radio",
+        "fijo",
+    ]
+) | {"company main"}
 
 _ORIGINS = (
     ("Google Contacts", {"group membership", "given name"}),
@@ -129,7 +202,7 @@ _ORIGINS = (
 
 
 def key(header: str) -> str:
-    """A column name without case, accents, punctuation: "E-mail 1 - Value" is "e mail 1 value", "firstName" is "first name"."""
+    """A column name without case, accents, punctuation: "E-mail 1 - Value" is "e mail 1 value"."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", header)
     folded = "".join(c for c in unicodedata.normalize("NFKD", spaced.casefold()) if not unicodedata.combining(c))
     return re.sub(r"[\W_]+", " ", folded).strip()
@@ -181,7 +254,7 @@ def _title(others: Set[str]) -> Meaning:
 def _numbered(name: str) -> Meaning | None:
     """Google's "E-mail 1 - Value", "Address 2 - City"."""
     found = _NUMBERED.fullmatch(name)
-    if not found or name.startswith("website") and found["part"] != "value":
+    if not found or (name.startswith("website") and found["part"] != "value"):
         return None
     what, part = found["kind"].replace("e mail", "email"), _PARTS.get(found["part"], found["part"]).replace(" ", "_")
     if what == "website":
@@ -209,8 +282,7 @@ def _placed(name: str) -> Meaning | None:
             "email", name, _PLACES.get(found["place"], "main" if found["place"] in ("primary", "main") else "")
         )
     found = _PLACED_PHONE.fullmatch(name)
-    if found and (name not in (*_PLACES, "car", "primary", "main", "direct", "land", "day", "evening", "secondary", "alternate", "alt",
-                               "radio", "fijo", "company main") or name in _ALONE_PHONE):  # fmt: skip
+    if found and (name not in _BARE_PLACES or name in _ALONE_PHONE):
         return Meaning("phone", name, _PHONE_LABELS.get(found["place"], _PLACES.get(found["place"], "other")))
     return None
 

@@ -1,6 +1,8 @@
-"""Which column of a file is which field of a contact: a suggestion with its confidence and reason, and the user's own choice.
+"""Which column of a file is which field of a contact: a suggestion with its confidence and reason, and the user's own
+choice.
 
-Belongs here: choices and the suggestion. Does not belong here: the words that headers use (`headers`) or values (`rows`).
+Belongs here: choices and the suggestion. Does not belong here: the words that headers use (`headers`) or values
+(`rows`).
 """
 
 from __future__ import annotations
@@ -59,7 +61,7 @@ _DATE_LIKE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What one column becomes. Columns of one `group` make one e-mail, phone or address; `label` is one the header implies.
+    """What one column becomes. Columns of one `group` make one e-mail, phone or address; `label` is the header's.
 
     `field` is a key of FIELDS, `confidence` from 0 to 1, `reason` a sentence for the preview.
     """
@@ -74,7 +76,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Mapping:
-    """One choice per column, in the order of the columns. `origin` names the program that wrote the file, if it shows."""
+    """One choice per column, in the order of the columns. `origin` is the program that wrote the file, if it shows."""
 
     choices: tuple[Choice, ...]
     origin: str = ""

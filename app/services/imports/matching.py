@@ -1,7 +1,9 @@
-"""Decides what becomes of each row of an import: a new contact, an update, a second row about the same person, or a question.
+"""Decides what becomes of each row of an import: a new contact, an update, a second row about the same person, or a
+question.
 
-Two are the same person when they share an e-mail, or a phone and the name. A phone alone never joins two people: an office or
-a family has one number for many. Pure: the caller looks up who may match (`lookup`) and tells what it wrote (`wrote`).
+Two are the same person when they share an e-mail, or a phone and the name. A phone alone never joins two people: an
+office or a family has one number for many. Pure: the caller looks up who may match (`lookup`) and tells what it wrote
+(`wrote`).
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ _Ref = int
 
 
 class Matcher:
-    """Decides rows in file order, chunk after chunk; the same rows give the same decisions however they are cut in chunks.
+    """Decides rows in file order, chunk after chunk; how the rows are cut in chunks changes nothing.
 
     Keeps the e-mails and phone-name pairs of the file (about 400 bytes a row), nothing else of the rows.
     """
@@ -157,7 +159,8 @@ class Matcher:
             f"{self._names[ref]} ({f'contact {ref}' if ref > 0 else f'line {-ref} of this file'}) by {how}"
             for ref, how in found.items()
         ]
-        return f"This row could be {' or '.join(people)}. Nothing was changed: merge them, or take out what belongs to the other."
+        who = " or ".join(people)
+        return f"This row could be {who}. Nothing was changed: merge them, or take out what belongs to the other."
 
 
 def lookup(rows: Iterable[ContactRow]) -> Keys:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Part:
-    """Where one e-mail, phone or address stands: the places of its parts, of its label, and the label its header implies."""
+    """Where one e-mail, phone or address stands: the places of its parts and label; a label of its header."""
 
     places: dict[str, list[int]] = field(default_factory=dict)
     label_at: int | None = None

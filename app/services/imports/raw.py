@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class RawRow:
-    """`line` is where the row begins in the file, from 1; with a `problem` (a sentence) its cells may be wrong or cut."""
+    """`line` is where the row begins in the file, from 1; with a `problem` its cells may be wrong or cut."""
 
     line: int
     cells: list[str]

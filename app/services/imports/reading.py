@@ -1,7 +1,7 @@
 """Opens a file of contacts as a table: its columns, a sample, and a stream of raw rows with their line numbers.
 
-Belongs here: delimiters, headers, broken quotes, ragged and oversized rows. Does not belong here: what a column means.
-A row that cannot be read is a `RawRow` with a problem, and the rows after it are read all the same.
+Belongs here: delimiters, headers, broken quotes, ragged and oversized rows. Does not belong here: what a column
+means. A row that cannot be read is a `RawRow` with a problem, and the rows after it are read all the same.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _csv_table(stream: BinaryIO, head: str, encoding: str) -> Table:
 
     def rows() -> Iterator[RawRow]:
         raw = (row for row in _csv_rows(open_text(stream)[0], delimiter) if row.problem or any(row.cells))
-        return _fitted(islice(raw, skip, None), len(columns))
+        return _fitted(islice(raw, skip, None), len(columns), delimiter)
 
     return Table("csv", columns, encoding, delimiter, stream, rows)
 
@@ -165,18 +165,22 @@ def unique_columns(header: list[str], width: int) -> list[str]:
     return columns
 
 
-def _fitted(rows: Iterator[RawRow], width: int) -> Iterator[RawRow]:
-    """Short rows filled up; a row with more cells than columns is a problem, as its values stand under the wrong names."""
+def _fitted(rows: Iterator[RawRow], width: int, delimiter: str) -> Iterator[RawRow]:
+    """Short rows filled up; one with more cells than columns is a problem: its values stand under the wrong names."""
     for row in rows:
         short = width - len(row.cells)
         if short > 0:
             row.cells.extend([""] * short)
         elif short < 0 and not row.problem:
             if any(row.cells[width:]):
-                row.problem = f"This row has {len(row.cells)} cells for {width} columns. A value with a comma needs quotation marks."
+                row.problem = _too_wide(len(row.cells), width, delimiter)
             else:
                 del row.cells[width:]
         yield row
+
+
+def _too_wide(cells: int, width: int, delimiter: str) -> str:
+    return f"This row has {cells} cells for {width} columns. A value that holds “{delimiter}” needs quotation marks."
 
 
 class _Lines:
@@ -229,6 +233,7 @@ def _csv_rows(text: TextIO, delimiter: str) -> Iterator[RawRow]:
         except StopIteration:
             return
         except csv.Error:
+            lines.cut = False
             yield _damaged(lines.give_back(), delimiter, start)
             continue
         if lines.cut:
@@ -243,7 +248,7 @@ def _csv_rows(text: TextIO, delimiter: str) -> Iterator[RawRow]:
 
 
 def _damaged(line: str, delimiter: str, number: int) -> RawRow:
-    """One line that breaks the rules of quoting, read leniently: `6" pipe` is fine, a mark left open or a huge cell is not."""
+    """One line that breaks the rules of quoting, read leniently: a mark left open or a huge cell is a problem."""
     if len(line) > MAX_CELL:
         cells = [cell[:1000] for cell in line.split(delimiter)[:MAX_COLUMNS]]
         return RawRow(number, cells, f"A cell of this row has more than {MAX_CELL:,} characters.")

@@ -1,7 +1,8 @@
 """Makes a contact of a raw row: values normalised, what cannot be used told and kept, bad rows given back to be mended.
 
-Belongs here: one row. Does not belong here: what the database already has (`matching`) or which column is what (`mapping`).
-A row is bad only when it names nobody and reaches nobody; any lesser trouble is a warning, and the value goes to the notes.
+Belongs here: one row. Does not belong here: what the database already has (`matching`) or which column is what
+(`mapping`). A row is bad only when it names nobody and reaches nobody; any lesser trouble is a warning, and the value
+goes to the notes.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
-from collections.abc import Iterable, Iterator, Mapping as Dict, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field
 
 from app.services.imports import cells
@@ -24,7 +26,8 @@ PROBLEM = "Problem"
 _LENGTHS = {"name": 200, "goes_by": 80, "company": 200, "job_title": 120, "source": 200}
 _ADDRESS_LENGTHS = {"street": 300, "city": 120, "region": 120, "postal_code": 20, "country": 80}
 _TYPES = {word.casefold(): key for pair in TYPES for key in (pair[0],) for word in pair} | {
-    "prospect": "lead", "tenants": "tenant", "renter": "tenant", "owner": "seller", "buyers": "buyer", "sellers": "seller",
+    "prospect": "lead", "tenants": "tenant", "renter": "tenant", "owner": "seller", "buyers": "buyer",
+    "sellers": "seller",
     "comprador": "buyer", "vendedor": "seller", "inquilino": "tenant", "lead": "lead",
 }  # fmt: skip
 
@@ -59,7 +62,7 @@ class Problem:
 class ContactRow:
     """A contact as a file has it. Absent texts are ""; `notes` may be longer than a contact's own field takes.
 
-    `name` is never blank in a good row: without one the company, the e-mail or the phone stands in, and `name_given` is False,
+    `name` is never blank in a good row: without one the company, e-mail or phone stands in, and `name_given` is False,
     so that an update does not replace a real name by it. `raw` are the cells as they stood, for the file of bad rows.
     """
 
@@ -120,7 +123,7 @@ def to_contact(raw: RawRow, mapping: Mapping, region: str = "US", types: Dict[st
 
 
 def problem_file(columns: Sequence[str], rows: Iterable[ContactRow]) -> Iterator[str]:
-    """The rows as lines of a CSV with their own columns and "Problem", to be mended and imported again. Begins with a BOM."""
+    """Lines of a CSV, BOM first: the rows with their own columns and "Problem", to be mended and imported again."""
     kept = [at for at, name in enumerate(columns) if name != PROBLEM]
     yield "\ufeff" + _csv_line([*(columns[at] for at in kept), PROBLEM])
     for row in rows:
@@ -129,7 +132,7 @@ def problem_file(columns: Sequence[str], rows: Iterable[ContactRow]) -> Iterator
 
 
 def absorb(into: ContactRow, later: ContactRow) -> None:
-    """Merges a later row about the same person: what is there stays, what is missing comes, lists are joined, no note is lost."""
+    """Merges a later row about the same person: what is there stays, what is missing comes, lists are joined."""
     if later.name_given and not into.name_given:
         into.name, into.name_key, into.name_given = later.name, later.name_key, True
     for name in ("first_name", "last_name", "goes_by", "company", "job_title", "website", "source", "type"):
@@ -246,9 +249,9 @@ def _identify(row: ContactRow, region: str) -> None:
 
 
 def _unusable(row: ContactRow, name: str, label: str, text: str, wrong: ValueError) -> None:
-    """The value is told and kept in the notes, so that nothing of the file is lost."""
+    """The value is told, and kept in the notes, so that nothing of the file is lost."""
     shown = text if len(text) <= 80 else f"{text[:80]}…"
-    row.warnings.append(Problem(name, f"{label} “{shown}” was kept in the notes only. {wrong}"))
+    row.warnings.append(Problem(name, f"{label} “{shown}” cannot be used. {wrong}"))
     _note(row, f"{label}: {text}")
 
 
@@ -268,7 +271,7 @@ def _note(row: ContactRow, text: str) -> None:
 
 
 def _csv_line(values: list[str]) -> str:
-    """One line; a cell that a spreadsheet would run as a formula gets an apostrophe, which `cells.clean` takes off again."""
+    """One line; what a spreadsheet would run as a formula gets an apostrophe, which `cells.clean` takes off again."""
     line = io.StringIO()
     csv.writer(line).writerow([f"'{value}" if value[:1] in cells.FORMULA else value for value in values])
     return line.getvalue()

@@ -103,7 +103,7 @@ def _refuse_binary(text: str) -> None:
 
 
 def _cp1252_rest(error: UnicodeError) -> tuple[str, int]:
-    """Bytes that are not UTF-8 as Windows-1252: whole files of old programs, and single cells pasted into newer ones."""
+    """Bytes that are not UTF-8 as Windows-1252: whole files of old programs, single cells pasted into newer ones."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return error.object[error.start : error.end].decode("cp1252", "replace"), error.end

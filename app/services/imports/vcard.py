@@ -1,9 +1,9 @@
 """Reads vCards 2.1, 3.0 (RFC 2426) and 4.0 (RFC 6350) as rows of one fixed table, card by card.
 
 Belongs here: folding, escapes, encodings, parameters, groups. Does not belong here: what is a valid e-mail or phone.
-A reader of our own, as vobject reads a whole file into memory, drops 2.1's bare parameters, and stops at the first card that
-breaks the rules. Several values of a card stand in one cell, parted by " ::: " as in Google's exports, with their labels in a
-column beside; so cards and tables share everything that follows.
+A reader of our own, as vobject reads a whole file into memory, drops 2.1's bare parameters, and stops at the first
+card that breaks the rules. Several values of a card stand in one cell, parted by " ::: " as in Google's exports, with
+their labels in a column beside; so cards and tables share everything that follows.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ MAX_VALUE = 100_000
 MAX_VALUES = 100
 _SKIPPED = frozenset(["PHOTO", "LOGO", "SOUND", "KEY", "X-MS-CARDPICTURE", "X-MS-OL-DESIGN"])
 _KEPT = frozenset(
-    ["FN", "N", "NICKNAME", "ORG", "TITLE", "BDAY", "NOTE", "CATEGORIES", "EMAIL", "TEL", "ADR", "URL", "KIND", "X-ABLABEL",
-     "X-ADDRESSBOOKSERVER-KIND"]
+    ["FN", "N", "NICKNAME", "ORG", "TITLE", "BDAY", "NOTE", "CATEGORIES", "EMAIL", "TEL", "ADR", "URL", "KIND",
+     "X-ABLABEL", "X-ADDRESSBOOKSERVER-KIND"]
 )  # fmt: skip
 _PROPERTY = re.compile(r"(?:(?P<group>[\w.-]+)\.)?(?P<name>[A-Za-z0-9-]+)(?P<params>(?:;(?:\"[^\"]*\"|[^\":;])*)*):")
 _PARAM = re.compile(r";((?:\"[^\"]*\"|[^\";])*)")
@@ -63,7 +63,7 @@ class _Card:
     agents: int = 0
 
     def opens_agent(self) -> bool:
-        """Whether the BEGIN just read belongs to a card inside this one (AGENT; RFC 2426, 3.5.4), which is not imported."""
+        """Whether the BEGIN just read is of a card inside this one (AGENT; RFC 2426, 3.5.4), which is not imported."""
         last = self.properties[-1] if self.properties else None
         if self.agents or (last and last.name == "AGENT" and not last.value):
             self.agents += 1
@@ -102,21 +102,22 @@ def rows(text: TextIO) -> Iterator[RawRow]:
 
 
 def _unfolded(text: TextIO) -> Iterator[tuple[int, str, bool]]:
-    """Logical lines, each with the number of its first physical one and whether it had to be cut; pictures are not joined."""
-    held, start, size, soft = [""], 1, 0, False
+    """Logical lines with the number of their first physical one and whether they were cut; pictures are not joined."""
+    held, start, size, soft, open_end = [""], 1, 0, False, False
     number = 0
     while physical := text.readline(MAX_VALUE):
-        number += 1
+        number += not open_end
         line = physical.rstrip("\r\n").replace("\0", "")
-        if soft or (line[:1] in (" ", "\t") and number > 1):
+        if soft or open_end or (line[:1] in (" ", "\t") and number > 1):
             size += len(line)
             if size < MAX_VALUE and not _is_skipped(held[0]):
-                held.append("\n" + line if soft else line[1:])
+                held.append(line if open_end else "\n" + line if soft else line[1:])
         else:
             if held[0]:
                 yield start, "".join(held), size >= MAX_VALUE
             held, start, size = [line], number, len(line)
-        soft = _soft_break(held[0], line)
+        open_end = not physical.endswith(("\n", "\r"))
+        soft = not open_end and _soft_break(held[0], line)
     if held[0]:
         yield start, "".join(held), size >= MAX_VALUE
 
@@ -215,7 +216,7 @@ def _listed(found: list[_Property], group_labels: dict[str, str]) -> tuple[str, 
 
 
 def _addresses(found: list[_Property], group_labels: dict[str, str]) -> list[str]:
-    """Label, street, city, region, postal code and country; the post office box and the extended address join the street."""
+    """Label, street, city, region, postal code, country; post office box and extended address join the street."""
     columns: list[list[str]] = [[] for _ in range(6)]
     for one in found[:MAX_VALUES]:
         box, extended, street, *rest = ([part.strip() for part in _structured(one.value)] + [""] * 7)[:7]
