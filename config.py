@@ -288,6 +288,8 @@ def _services(env: Mapping[str, str], app_env: str, data_dir: Path) -> dict[str,
         "SQLALCHEMY_ENGINE_OPTIONS": {} if database.startswith("sqlite") else {"pool_pre_ping": True, "pool_size": 5},
         "SQLALCHEMY_TRACK_MODIFICATIONS": False,
         "REDIS_URL": redis,
+        # Signed ends of the audit chains; the test environment writes nothing.
+        "AUDIT_HEADS": env.get("AUDIT_HEADS", "" if app_env == "test" else str(data_dir / "audit-heads")),
         "STORAGE_URL": env.get("STORAGE_URL", f"file://{data_dir / 'files'}"),
         "SMTP_URL": env.get("SMTP_URL", f"sink://{data_dir / 'outbox'}"),
         "MAIL_FROM": env.get("MAIL_FROM", "crm@localhost"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ import config as settings
 import models  # noqa: F401  maps every table
 from app import logging
 from app.cli import commands
+from app.services import audit_heads
 from models import crypto, registry
 from models.base import db
 from public_site import site
@@ -38,6 +40,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
             reload=lambda: settings.load(os.environ)["DATA_KEYS"],
         )
     )
+    audit_heads.use(Path(app.config["AUDIT_HEADS"]) if app.config["AUDIT_HEADS"] else None)
     db.init_app(app)
     Migrate(app, db, directory=os.path.join(os.path.dirname(app.root_path), "migrations"))
     headers.init(app)

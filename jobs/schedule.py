@@ -37,6 +37,7 @@ class Timed:
 DAY = dt.timedelta(days=1)
 TIMETABLE = (
     Timed("bin.purge", Purpose.COMPLY_WITH_LAW, DAY, dt.timedelta(hours=3), "Empty the bin"),
+    Timed("audit.verify", Purpose.COMPLY_WITH_LAW, DAY, dt.timedelta(hours=2), "Check the audit log"),
     Timed("logs.trim", Purpose.COMPLY_WITH_LAW, DAY, dt.timedelta(hours=3, minutes=20), "Delete what is past its time"),
     Timed(
         "access.clean",

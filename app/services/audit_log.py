@@ -1,13 +1,12 @@
-"""Reading the audit log: pages by filter, single entries, exports, and the state of its last check.
+"""Reading the audit log: pages by filter, single entries, exports.
 
 Every filter ends in an index, so that a page costs the same in a log of a million rows. Does not belong here: writing
-(`app.services.history`), sealing and checking (`app.services.chain`, `chain_check`).
+(`app.services.history`), sealing (`app.services.chain`) and checking (`app.services.audit_checks`).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,22 +16,18 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import NotFound
-from app.services import chain_check, safe_csv, subject_keys
+from app.services import safe_csv, subject_keys
 from app.services.operation import operation
 from models import scope, tenancy
-from models.audit import Audit, AuditHead, AuditSeal
+from models.audit import Audit, AuditSeal
 from models.base import session
 from models.contact import Contact
-from models.job import Job
 from models.policy import Purpose
 from models.scope import Actor
 
 PAGE = 50
 CHUNK = 2000
-# A check of more entries than this takes longer than a page may.
-AT_ONCE = 20_000
 MOST_ACTIONS = 40
-CHECKED = "audit.verify"
 _WHY = tenancy.reason("the audit log of the workspace in force, which the statement names")
 _SHOWN = (
     Audit.id, Audit.at, Audit.actor, Audit.action, Audit.entity, Audit.record_id, Audit.facts, Audit.reason, Audit.ip,
@@ -154,34 +149,6 @@ def export(wanted: Wanted, kind: str, *, actor: Actor) -> Iterator[bytes]:
         facts = {"format": kind, "filters": filters, "purpose": Purpose.COMPLY_WITH_LAW.value}
         op.audit("audit.export", entity="audit", subject_id=wanted.person, facts=facts)
     return _lines(wanted, kind, workspace)
-
-
-def check(*, actor: Actor) -> Job | chain_check.Report:
-    """Check the chain of this workspace now, or promise it as a job where that takes longer than a page may."""
-    permissions.require(actor, "read", "audit")
-    workspace = scope.workspace_id()
-    head = session.scalar(sa.select(AuditHead.sequence).where(AuditHead.chain == workspace)) or 0
-    if head > AT_ONCE:
-        with operation("audit.check", actor=actor) as op:
-            return op.promise("audit.verify", {}, purpose=Purpose.COMPLY_WITH_LAW, label="Check of the audit log")
-    return record_check(actor=actor)
-
-
-def record_check(*, actor: Actor) -> chain_check.Report:
-    """Check the chain of this workspace and write what was found into the log."""
-    workspace = scope.workspace_id()
-    began = time.monotonic()
-    report = chain_check.verify(workspace)
-    facts = report.as_dict() | {"seconds": round(time.monotonic() - began, 1), "head": report.heads.get(workspace)}
-    with operation(CHECKED, actor=actor) as op:
-        op.audit(CHECKED, entity="audit", facts=facts)
-    return report
-
-
-def last_check() -> Any | None:
-    """The newest check of this workspace's chain: (id, at, actor, facts), or None."""
-    statement = sa.select(Audit.id, Audit.at, Audit.actor, Audit.facts).where(Audit.action == CHECKED)
-    return session.execute(statement.order_by(Audit.id.desc()).limit(1)).one_or_none()
 
 
 def _statement(columns: Any, wanted: Wanted, cursor: int | None, backwards: bool, limit: int) -> sa.Select[Any]:

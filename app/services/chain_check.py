@@ -33,17 +33,32 @@ class Problem:
     audit_id: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What was found of one chain: how many entries hold, the hash of its end in hex, and the first thing that is wrong."""
+
+    entries: int
+    head: str | None
+    problem: Problem | None
+
+
 @dataclass(slots=True)
 class Report:
-    """What a check found. `entries` were checked in `chains` chains; `waiting` rows are newer than their seals."""
+    """What a check found, by chain. `waiting` rows are newer than their seals; `copies` says whether heads were compared
+    with copies outside the database."""
 
     began: dt.datetime
-    chains: int = 0
-    entries: int = 0
     waiting: int = 0
     copies: bool = False
-    problems: list[Problem] = field(default_factory=list)
-    heads: dict[int, str] = field(default_factory=dict)
+    results: dict[int, Result] = field(default_factory=dict)
+
+    @property
+    def problems(self) -> list[Problem]:
+        return [result.problem for result in self.results.values() if result.problem is not None]
+
+    @property
+    def entries(self) -> int:
+        return sum(result.entries for result in self.results.values())
 
     @property
     def ok(self) -> bool:
@@ -51,9 +66,9 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         return {
-            "ok": self.ok, "chains": self.chains, "entries": self.entries, "waiting": self.waiting,
+            "ok": self.ok, "chains": len(self.results), "entries": self.entries, "waiting": self.waiting,
             "copies_outside": self.copies, "problems": [asdict(p) for p in self.problems],
-            "heads": {str(k): v for k, v in self.heads.items()}, "began": self.began.isoformat(),
+            "heads": {str(chain): result.head for chain, result in self.results.items()}, "began": self.began.isoformat(),
         }  # fmt: skip
 
 
@@ -74,19 +89,14 @@ def verify(only: int | None = None) -> Report:
 
 
 def _check_chain(connection: sa.Connection, number: int, head: Any, copies: list[Head], report: Report) -> None:
-    report.chains += 1
     walk = _Walk(number, {copy.sequence: copy for copy in copies})
     problem = _bad_copy(number, copies)
     for row in _entries(connection, number):
         problem = problem or walk.step(row)
         if problem:
             break
-    report.entries += walk.sequence
     problem = problem or _bad_end(number, head, walk)
-    if problem:
-        report.problems.append(problem)
-    elif head is not None:
-        report.heads[number] = bytes(head.hash).hex()
+    report.results[number] = Result(walk.sequence, bytes(head.hash).hex() if head and not problem else None, problem)
 
 
 class _Walk:

@@ -165,8 +165,8 @@ def test_an_untouched_log_passes_and_grows(sealed: tuple[Flask, Path, int], tmp_
         assert chain_check.verify().as_dict()["entries"] == ENTRIES
         note(harbor, 99)
         report = chain_check.verify(harbor)
-        assert (report.ok, report.entries, report.waiting, report.chains) == (True, ENTRIES + 1, 0, 1)
-        assert len(report.heads[harbor]) == 64
+        assert (report.ok, report.entries, report.waiting, list(report.results)) == (True, ENTRIES + 1, 0, [harbor])
+        assert len(str(report.results[harbor].head)) == 64
 
 
 def test_the_first_wrong_entry_is_named(sealed: tuple[Flask, Path, int], tmp_path: Path) -> None:
