@@ -76,12 +76,20 @@ class Run:
             raise Cancelled
 
     @contextmanager
-    def step(self, name: str = "") -> Iterator[Operation]:
-        """One transaction of a job that has several; a worker that lost the job leaves nothing behind."""
+    def step(self, name: str = "", *, done: int | None = None) -> Iterator[Operation]:
+        """One transaction of a job that has several; a worker that lost the job leaves nothing behind.
+
+        `done` is kept in the same transaction, so that a later attempt goes on from `reached()`.
+        """
         with operation(name or self.spec.name, actor=self.actor) as op:
             yield op
             session.flush()
-            fence(self.claimed, {"error": None})
+            fence(self.claimed, {"error": None} if done is None else {"error": None, "progress": done})
+
+    def reached(self) -> int:
+        """The `done` of the last step that was committed, by this attempt or an earlier one."""
+        statement = sa.select(store.table.c.progress).where(store.table.c.id == self.id)
+        return session.scalar(statement, execution_options=_WHY) or 0
 
     @contextmanager
     def finish(self, name: str = "") -> Iterator[dict[str, Any]]:

@@ -1,0 +1,23 @@
+"""The job that works off a large selection, chunk by chunk, so that no transaction keeps others waiting."""
+
+from __future__ import annotations
+
+from app.services import verbs
+from jobs.registry import job
+from jobs.run import Run
+from models import registry
+from models.policy import Purpose
+
+_CHUNK = 200
+
+
+@job("records.bulk", purpose=Purpose.RUN_TRANSACTIONS, queue="bulk", outside=True)
+def run_verb(run: Run) -> None:
+    model, asked, ids = registry.entity(run.args["entity"]), verbs.find(run.args["entity"], run.args["verb"]), run.args["ids"]
+    for start in range(run.reached(), len(ids), _CHUNK):
+        run.progress(start, len(ids), f"{start:,} of {len(ids):,}")
+        with run.step(f"{run.args['entity']}.{asked.name}", done=min(start + _CHUNK, len(ids))):
+            allowed = verbs.allowed(model, asked, ids[start : start + _CHUNK], actor=run.actor)
+            verbs.run_here(model, asked, allowed, run.args["given"], actor=run.actor)
+    with run.finish() as result:
+        result["records"] = len(ids)
