@@ -48,7 +48,7 @@ def purge_bin(*, actor: Actor) -> dict[str, int]:
         for table in reversed(Base.metadata.sorted_tables):
             model = registry.entities().get(table.name)
             if model is not None and (count := _purge(table, before)):
-                gone[table.name] = count
+                gone[model.__tablename__] = count
         if gone:
             op.audit("bin.purge", facts=gone)
     return gone

@@ -1,0 +1,1 @@
+"""Measurements, run by `make bench` and `make soak`; never as timed tests."""
