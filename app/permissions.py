@@ -62,21 +62,22 @@ def restrict(statement: Any, model: type[Any], actor: Actor, action: str = "read
     return statement if condition is None else statement.where(condition)
 
 
-def criterion(model: type[Any], actor: Actor, action: str = "read") -> Any | None:
-    """The condition that `restrict` adds; None for the whole workspace."""
+def criterion(model: type[Any], actor: Actor, action: str = "read", *, of: Any = None) -> Any | None:
+    """The condition that `restrict` adds; None for the whole workspace. `of` is an alias of `model` to speak of instead."""
     found = require(actor, action, registry.permission_entity(model))
     if found is Reach.WORKSPACE:
         return None
+    row = model if of is None else of
     if model.policy.parent:
         parent = registry.entity(model.policy.parent)
-        link = getattr(model, registry.parent_link(model))
         inner = criterion(parent, actor, action)
+        link = getattr(row, registry.parent_link(model))
         return None if inner is None else link.in_(sa.select(parent.id).where(inner))
     if not issubclass(model, Owned):
         return None
-    own = model.owner_id == actor.membership_id
+    own = row.owner_id == actor.membership_id
     if found is Reach.TEAM and actor.team_id is not None:
-        return sa.or_(own, model.team_id == actor.team_id)
+        return sa.or_(own, row.team_id == actor.team_id)
     return own
 
 

@@ -23,6 +23,7 @@ from views.redirects import back
 from views.screen import Screen, of, screens
 
 _MOST_ROWS = 50
+_MOST_ID = 2**62
 
 
 @dataclass(slots=True)
@@ -32,6 +33,7 @@ class Typed:
     texts: dict[str, str] = field(default_factory=dict)
     rows: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     links: dict[str, list[int]] = field(default_factory=dict)
+    titles: dict[tuple[str, int], str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     conflict: Conflict | None = None
     version: str = ""
@@ -88,8 +90,11 @@ def _stored(screen: Screen, record: Any) -> Typed:
         return Typed(texts, {e: [] for s in screen.sections for e in s.children}, {n: [] for n in filters.links(screen.model) if n in screen.form_fields})
     texts = {n: values.to_input(known[n], getattr(record, n), loc) for n in screen.form_fields if n in known}
     rows = {e: _stored_rows(record, e) for s in screen.sections for e in s.children}
-    linked = {n: [k for k, _ in record_forms.linked_titles(record, link)] for n, link in filters.links(screen.model).items() if n in screen.form_fields}
-    return Typed(texts, rows, linked, version=str(record.version))
+    known_links = filters.links(screen.model)
+    titles = queries.titles(_related_keys(screen, texts), actor=shell.actor(), linked=record if known_links else None)
+    linked = {n: [k for e, k in titles if e == n] for n in known_links if n in screen.form_fields}
+    titles |= {(known_links[e].target, k): title for (e, k), title in titles.items() if e in known_links}
+    return Typed(texts, rows, linked, titles, version=str(record.version))
 
 
 def _default(model: type[Any], name: str) -> Any:
@@ -248,10 +253,16 @@ def _width(one: Field) -> str:
 
 
 def _titles(screen: Screen, typed: Typed) -> dict[tuple[str, int], str]:
-    known = registry.fields(screen.model)
-    wanted = {(f.target or "", int(typed.texts[n])) for n, f in known.items() if f.kind is Kind.RELATION and typed.texts.get(n, "").isdigit()}
-    wanted |= {(filters.links(screen.model)[n].target, k) for n, keys in typed.links.items() for k in keys}
-    return queries.titles({(e, k) for e, k in wanted if k < 2**62}, actor=shell.actor()) if wanted else {}
+    """Names of everything the form refers to: what was read with the record, and the rest in one statement."""
+    wanted = _related_keys(screen, typed.texts)
+    wanted |= {(filters.links(screen.model)[n].target, k) for n, keys in typed.links.items() for k in keys if k < _MOST_ID}
+    missing = wanted - set(typed.titles)
+    return typed.titles | (queries.titles(missing, actor=shell.actor()) if missing else {})
+
+
+def _related_keys(screen: Screen, texts: dict[str, str]) -> set[tuple[str, int]]:
+    relations = {n: f.target or "" for n, f in registry.fields(screen.model).items() if f.kind is Kind.RELATION}
+    return {(relations[n], int(v)) for n, v in texts.items() if n in relations and v.isdigit() and int(v) < _MOST_ID}
 
 
 def _row_label(name: str) -> str:

@@ -22,8 +22,8 @@ from app import permissions
 from app.errors import Invalid
 from app.services import filters, values
 from app.services.filters import Filter
-from models import registry
-from models.base import session
+from models import registry, scope, tenancy
+from models.base import Link, session
 from models.fields import Field, Kind
 from models.scope import Actor
 
@@ -31,6 +31,7 @@ COUNT_CAP = 1000
 MAX_LIMIT = 200
 _SORTABLE = frozenset(Kind) - {Kind.LONG_TEXT, Kind.JSON}
 _JSON = values.Locale()
+_WHY = tenancy.reason("each part of the union names its own workspace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +115,41 @@ def options(model: type[Any], q: str, *, actor: Actor, search: tuple[str, ...] =
     return found.rows, found.next is not None
 
 
-def titles(wanted: set[tuple[str, int]], *, actor: Actor) -> dict[tuple[str, int], str]:
-    """Titles of related records by (entity, id); one statement per entity."""
-    named: dict[tuple[str, int], str] = {}
-    for entity in {e for e, _ in wanted}:
-        model = registry.entity(entity)
-        if permissions.reach(actor, "read", registry.permission_entity(model)) is None:
-            continue
-        keys = [k for e, k in wanted if e == entity]
-        statement = permissions.restrict(sa.select(model.id, getattr(model, registry.title_of(model))).where(model.id.in_(keys)), model, actor)
-        named.update({(entity, key): str(title) for key, title in session.execute(statement)})
-    return named
+def titles(wanted: set[tuple[str, int]], *, actor: Actor, linked: Any = None) -> dict[tuple[str, int], str]:
+    """Titles of related records by (entity, id), as far as the actor may read them; one statement for all entities.
+
+    With `linked`, a record, also those of everything its links lead to, under ("<link>", id).
+    """
+    parts = [_titles_of(registry.entity(e), [k for o, k in wanted if o == e], actor) for e in sorted({e for e, _ in wanted})]
+    if linked is not None:
+        parts += [_titles_of_link(linked, name, link, actor) for name, link in filters.links(type(linked)).items()]
+    readable = [part for part in parts if part is not None]
+    if not readable:
+        return {}
+    statement = sa.union_all(*readable) if len(readable) > 1 else readable[0]
+    return {(row.entity, row.id): str(row.title) for row in session.execute(statement, execution_options=_WHY)}
+
+
+def _titles_of(model: type[Any], keys: list[int], actor: Actor) -> Any | None:
+    if permissions.reach(actor, "read", registry.permission_entity(model)) is None:
+        return None
+    return permissions.restrict(_title_columns(model, model.__tablename__).where(model.id.in_(keys)), model, actor)
+
+
+def _titles_of_link(record: Any, name: str, link: Link, actor: Actor) -> Any | None:
+    target, through = registry.entity(link.target), registry.entity(link.through)
+    if permissions.reach(actor, "read", registry.permission_entity(target)) is None:
+        return None
+    part = _title_columns(target, name).join(through, getattr(through, link.far) == target.id)
+    part = part.where(getattr(through, link.near) == record.id, through.workspace_id == scope.workspace_id(), through.deleted_at.is_(None))
+    return permissions.restrict(part, target, actor)
+
+
+def _title_columns(model: type[Any], label: str) -> Any:
+    title = getattr(model, registry.title_of(model))
+    columns = (sa.literal(label).label("entity"), model.id.label("id"), title.label("title"))
+    # One part of a union cannot be filtered from outside, so each carries the walls itself.
+    return sa.select(*columns).where(model.workspace_id == scope.workspace_id(), model.deleted_at.is_(None))
 
 
 @cache
@@ -148,7 +173,7 @@ def _base(query: ListQuery, actor: Actor, *, with_sort: str) -> Any:
             raise Invalid({name: f"There is no column “{name[:60]}”."})
         if field.kind is Kind.RELATION and field.target and not query.raw:
             other = orm.aliased(registry.entity(field.target), flat=True)
-            joins.append((other, other.id == getattr(model, name)))
+            joins.append((other, _visible(other, getattr(model, name), registry.entity(field.target), actor)))
             picked.append(getattr(other, registry.title_of(registry.entity(field.target))))
         else:
             picked.append(getattr(model, name))
@@ -156,6 +181,14 @@ def _base(query: ListQuery, actor: Actor, *, with_sort: str) -> Any:
     for other, on in joins:
         statement = statement.outerjoin(other, on)
     return _where(statement, query, actor)
+
+
+def _visible(other: Any, key: Any, target: type[Any], actor: Actor) -> Any:
+    """Joins a related record only as far as the viewer may read it: a name is data too."""
+    if permissions.reach(actor, "read", registry.permission_entity(target)) is None:
+        return sa.false()
+    reachable = permissions.criterion(target, actor, of=other)
+    return other.id == key if reachable is None else sa.and_(other.id == key, reachable)
 
 
 def _where(statement: Any, query: ListQuery, actor: Actor) -> Any:

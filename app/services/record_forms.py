@@ -81,14 +81,6 @@ def linked(record: Any, link: Link) -> Sequence[Any]:
     return session.scalars(sa.select(through).where(getattr(through, link.near) == record.id).order_by(through.id)).all()
 
 
-def linked_titles(record: Any, link: Link) -> list[tuple[int, str]]:
-    """(id, title) of what a record is linked to, by title."""
-    through, target = registry.entity(link.through), registry.entity(link.target)
-    title = getattr(target, registry.title_of(target))
-    statement = sa.select(target.id, title).join(through, getattr(through, link.far) == target.id).where(getattr(through, link.near) == record.id)
-    return [(key, str(name)) for key, name in session.execute(statement.order_by(title))]
-
-
 def _save_child(parent: Any, row: ChildRow, actor: Actor, source: str) -> None:
     model = registry.entity(row.entity)
     link = registry.parent_link(model)
