@@ -21,7 +21,7 @@ from app.services import audit_heads
 from models import crypto, registry
 from models.base import db
 from public_site import site
-from views import console, headers, health, identity, problems, shell
+from views import compliance, console, headers, health, identity, problems, shell
 
 csrf = CSRFProtect()
 
@@ -50,6 +50,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         _tune(db.engine)
         appbuilder = identity.init(app)
         console.register(app, appbuilder, csrf)
+        compliance.register(app)
     site.init(app)
     health.init(app)
     problems.init(app)

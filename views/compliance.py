@@ -1,0 +1,228 @@
+"""The compliance console at /compliance/: Flask-Admin views over the audit log and the other ledgers, read-only.
+
+Flask-Admin gives the views their addresses and asks each for `is_accessible`; pages are drawn on our own base template, so
+that none of Flask-Admin's templates, scripts or styles is ever loaded. Does not belong here: reading (`app.services`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from flask import Flask, Response, redirect, render_template, request, stream_with_context
+from flask_admin import Admin, AdminIndexView, BaseView, expose
+from werkzeug.wrappers import Response as AnyResponse
+
+from app import permissions
+from app.errors import Forbidden, NotFound
+from app.services import audit_checks, audit_log, ledgers
+from app.services.audit_log import Wanted
+from models import registry, scope
+from models.job import Job
+from models.workspace import Membership
+from views import shell
+from views.ledgers import LEDGERS, Ledger, entry_words, facts_of
+
+HOME = "/compliance/"
+_KINDS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
+Answer = str | AnyResponse
+
+
+def register(app: Flask) -> None:
+    """Add the console; after identity, whose actor it asks."""
+    admin = Admin(app, name="Compliance", index_view=AuditView(), url="/compliance")
+    for ledger in LEDGERS:
+        admin.add_view(LedgerView(ledger))
+    admin.add_view(DataMapView())
+
+
+class ComplianceView(BaseView):
+    """A page for those with the right to read the audit log; everybody else gets the 403 page."""
+
+    def is_accessible(self) -> bool:
+        return permissions.reach(shell.actor(), "read", "audit") is not None
+
+    def inaccessible_callback(self, _name: str, **_kwargs: Any) -> Any:
+        raise Forbidden("read", "audit")
+
+    def draw(self, template: str, **context: Any) -> str:
+        """Render with the menu of this side."""
+        return render_template(f"compliance/{template}", nav=menu(), zone=shell.actor().zone, **context)
+
+
+class AuditView(ComplianceView, AdminIndexView):
+    """The audit log: browse, filter, one entry beside the list, check, export."""
+
+    def __init__(self) -> None:
+        super().__init__(name="Audit log", url="/compliance", endpoint="compliance")
+        self.static_folder = None
+
+    @expose("/")
+    def index(self) -> Answer:
+        wanted, asked, broken = read_filters()
+        actor = shell.actor()
+        page = audit_log.page(wanted, actor=actor, after=_number("after"), before=_number("before"))
+        chosen = _number("entry")
+        entry = audit_log.entry(chosen, actor=actor) if chosen else None
+        return self._page(wanted, asked, page, entry, broken=broken)
+
+    @expose("/audit/<int:key>")
+    def entry(self, key: int) -> Answer:
+        """The lasting address of an entry."""
+        return redirect(f"{HOME}?entry={audit_log.entry(key, actor=shell.actor()).row.id}")
+
+    @expose("/audit/<int:key>/values", methods=("POST",))
+    def values(self, key: int) -> Answer:
+        """Open the personal values of an entry; a POST, as looking is itself noted."""
+        values = audit_log.open_values(key, actor=shell.actor())
+        wanted, asked, _broken = read_filters()
+        page = audit_log.page(wanted, actor=shell.actor())
+        return self._page(wanted, asked, page, audit_log.entry(key, actor=shell.actor()), opened=True, values=values)
+
+    @expose("/verify", methods=("POST",))
+    def verify(self) -> Answer:
+        found = audit_checks.check(actor=shell.actor())
+        if isinstance(found, Job):
+            shell.toast("The check was started; its result will stand here.")
+        elif found.ok:
+            shell.toast(f"Checked {found.entries:,} entries: none altered or missing")
+        return redirect(HOME)
+
+    @expose("/audit.<kind>", methods=("POST",))
+    def export(self, kind: str) -> Answer:
+        """The filtered log as a file; a POST, as an export leaves an entry."""
+        if kind not in _KINDS:
+            raise NotFound()
+        body = audit_log.export(read_filters()[0], kind, actor=shell.actor())
+        name = f'attachment; filename="audit-log.{kind}"'
+        return Response(stream_with_context(body), content_type=_KINDS[kind], headers={"Content-Disposition": name})
+
+    def _page(self, wanted: Wanted, asked: dict[str, str], page: audit_log.Page, entry: Any, *,
+              broken: list[str] | None = None, opened: bool = False, values: dict[str, Any] | None = None) -> str:  # fmt: skip
+        zone = ZoneInfo(shell.actor().zone)
+        link = f"{HOME}?{urlencode(asked)}{'&' if asked else ''}"
+        return self.draw(
+            "audit.html", asked=asked, link=link, query=urlencode(asked), broken=broken or [], people=_people(),
+            entities=sorted(registry.entities()), rows=[_row(row, zone) for row in page.rows], page=page,
+            filtered=bool(asked), check=_check(zone), may_export=permissions.reach(shell.actor(), "export", "audit") is not None,
+            entry=entry and _entry(entry, zone), opened=opened, values=facts_of(values) if values else values,
+        )  # fmt: skip
+
+
+class LedgerView(ComplianceView):
+    """One of the other ledgers, as `views.ledgers` declares it."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(name=ledger.title, url=f"/compliance/{ledger.slug}", endpoint=f"compliance_{ledger.slug.replace('-', '_')}")
+        self.ledger = ledger
+
+    @expose("/")
+    def index(self) -> Answer:
+        spec = self.ledger
+        filters = {name: value for name in spec.filters if (value := request.args.get(name, "")[:200])}
+        page = ledgers.page(
+            spec.model, spec.names(), spec.exact(filters), actor=shell.actor(), after=_number("after"), before=_number("before")
+        )
+        zone = ZoneInfo(shell.actor().zone)
+        rows = [(row[0], spec.cells(row[1:], zone)) for row in page.rows]
+        return self.draw("ledger.html", spec=spec, rows=rows, page=page, filters=filters, link=f"?{urlencode(filters)}{'&' if filters else ''}")
+
+
+class DataMapView(ComplianceView):
+    """Every column of every table with its category, subject, purpose and retention."""
+
+    def __init__(self) -> None:
+        super().__init__(name="Data map", url="/compliance/data-map", endpoint="compliance_data_map")
+
+    @expose("/")
+    def index(self) -> Answer:
+        return self.draw("data_map.html", tables=ledgers.data_map())
+
+
+def menu() -> list[dict[str, Any]]:
+    """The menu of the compliance side."""
+    here = request.path + ("?sign_ins" if request.args.get("action") == "sign_in" else "")
+    entries = [("", "Audit log", HOME, "history")]
+    entries += [(ledger.group, ledger.title, f"/compliance/{ledger.slug}/", ledger.icon) for ledger in LEDGERS]
+    entries += [("Inventory", "Data map", "/compliance/data-map/", "table")]
+    entries += [("Security", "Sign-ins", f"{HOME}?action=sign_in", "shield-lock")]
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for group, label, url, symbol in entries:
+        current = here == url.replace("?action=sign_in", "?sign_ins")
+        item = {"label": label, "url": url, "icon": symbol, "count": None, "current": current, "quick": not group}
+        groups.setdefault(group, []).append(item)
+    return [{"label": label, "items": items} for label, items in groups.items()]
+
+
+def read_filters() -> tuple[Wanted, dict[str, str], list[str]]:
+    """The filters of the address, as asked for, and sentences on parts that made no sense."""
+    names = ("action", "who", "entity", "record", "person", "request_id", "since", "until")
+    asked = {name: value for name in names if (value := request.args.get(name, "").strip()[:200])}
+    broken: list[str] = []
+    since, until = _day(asked, "since", broken), _day(asked, "until", broken)
+    wanted = Wanted(
+        action=asked.get("action", ""), actor_id=_whole(asked, "who", broken), entity=asked.get("entity", ""),
+        record_id=_whole(asked, "record", broken), person=audit_log.person(asked.get("person", "")),
+        request_id=asked.get("request_id", ""), since=since, until=until + dt.timedelta(days=1) if until else None,
+    )  # fmt: skip
+    return wanted, asked, broken
+
+
+def _day(asked: dict[str, str], name: str, broken: list[str]) -> dt.datetime | None:
+    """The start of a day in the viewer's zone."""
+    if name not in asked:
+        return None
+    try:
+        return dt.datetime.combine(dt.date.fromisoformat(asked[name]), dt.time(), ZoneInfo(shell.actor().zone))
+    except ValueError:
+        broken.append(f"“{asked.pop(name)}” is no date.")
+        return None
+
+
+def _whole(asked: dict[str, str], name: str, broken: list[str]) -> int | None:
+    if name not in asked:
+        return None
+    if asked[name].isascii() and asked[name].isdigit() and len(asked[name]) < 19:
+        return int(asked[name])
+    broken.append(f"“{asked.pop(name)}” is no number.")
+    return None
+
+
+def _number(name: str) -> int | None:
+    text = request.args.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def _people() -> list[tuple[int, str]]:
+    from models.base import session
+
+    return [(key, name) for key, name in session.query(Membership.id, Membership.name).order_by(Membership.name).limit(500)]
+
+
+def _row(row: Any, zone: ZoneInfo) -> tuple[Any, ...]:
+    local = row.at.astimezone(zone)
+    verb, bad = entry_words(row.action, row.facts)
+    kind = (row.entity or "").replace("_", " ")
+    changed = len(row.facts.get("fields", ())) if isinstance(row.facts, dict) else 0
+    change = f"{changed} field{'s' if changed != 1 else ''}" if changed else ""
+    return (row.id, f"{local:%d %b %H:%M:%S}", row.at.isoformat(), row.actor, verb, bad, kind, row.record_id or "", change)
+
+
+def _entry(entry: audit_log.Entry, zone: ZoneInfo) -> dict[str, Any]:
+    row = entry.row
+    verb, bad = entry_words(row.action, row.facts)
+    known = registry.entities().get(row.entity or "")
+    return {
+        "row": row, "verb": verb, "bad": bad, "when": f"{row.at.astimezone(zone):%d %b %Y %H:%M:%S %Z}", "place": entry.place,
+        "before": entry.before, "facts": facts_of(row.facts, known), "sealed": row.sealed is not None,
+        "workspace": scope.workspace_id(),
+    }  # fmt: skip
+
+
+def _check(zone: ZoneInfo) -> dict[str, Any] | None:
+    found = audit_checks.last()
+    if found is None:
+        return None
+    return {"facts": found.facts, "who": found.actor, "when": shell.day(found.at, zone), "id": found.id}
