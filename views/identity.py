@@ -13,7 +13,7 @@ import io
 from typing import Any
 
 import segno
-from flask import Blueprint, Flask, current_app, g, session
+from flask import Blueprint, Flask, Response, current_app, g, request, session
 from flask_appbuilder import AppBuilder
 from flask_appbuilder.security.sqla.manager import SecurityManager as FabSecurityManager
 from flask_login import LoginManager
@@ -29,6 +29,7 @@ from models.base import db
 from models.crypto import keyring
 from models.user import Role, User, WebAuthn
 from views import account, identity_events, members, request_scope, roles, sign_in, sign_in_forms, sign_in_messages, workspace_settings
+from views.redirects import back
 from views.sessions import ServerSessions
 
 _FRESH = dt.timedelta(minutes=30)
@@ -44,6 +45,7 @@ def init(app: Flask) -> AppBuilder:
         mail_util_cls=_Mail, password_util_cls=_Passwords, totp_cls=_Codes, webauthn_util_cls=_Passkeys, **sign_in_forms.FORMS,
     )  # fmt: skip
     _close_side_doors(app, security)
+    app.after_request(_stay_here)
     request_scope.init(app)
     identity_events.init(app)
     for pages in (sign_in.pages, account.pages, members.pages, roles.pages, workspace_settings.pages):
@@ -122,8 +124,17 @@ def _close_side_doors(app: Flask, security: Security) -> None:
     manager.session_protection = None
     security.want_json(lambda _request: False)
     security.principal.identity_loaders.clear()
+    # Hashes the (slow) hash of a password once more, for a link: nothing is left to slow down.
+    security.hashing_context.update(sha256_crypt__default_rounds=1000)
     processors = app.template_context_processors[None]
     processors[:] = [one for one in processors if one.__name__ != "_user_context_processor"]
+
+
+def _stay_here(answer: Response) -> Response:
+    """Flask-Security follows `next`; whatever it made of it, the answer leads to a page of ours (ASVS 3.7.2)."""
+    if request.blueprint == "security" and answer.location is not None:
+        answer.location = back(answer.location, "/")
+    return answer
 
 
 class _Security(Security):

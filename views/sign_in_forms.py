@@ -17,15 +17,17 @@ from flask_security import (
     TwoFactorVerifyCodeForm,
     VerifyForm,
     WebAuthnRegisterForm,
+    current_user,
 )
 from flask_security.utils import get_message, hash_data, hash_password
-from flask_security.webauthn import WebAuthnRegisterResponseForm, WebAuthnSigninResponseForm
+from flask_security.webauthn import WebAuthnRegisterResponseForm, WebAuthnSigninForm, WebAuthnSigninResponseForm
 from wtforms import HiddenField
 
 from app.errors import TooMany
 from app.services import throttle
 from app.services.operation import operation
 from models import normal
+from views.redirects import back
 from views.request_scope import visitor
 
 _LONGEST = 1000
@@ -50,7 +52,16 @@ def locked(email: str) -> bool:
     return throttle.wait(throttle.ACCOUNT, email) > 0
 
 
-class _Login(LoginForm):
+class _OwnNext:
+    """`next` may name a page of ours; anything else is dropped, so that it is no reason to fail."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.next  # type: ignore[attr-defined]
+        field.data = back(field.data, "")
+
+
+class _Login(_OwnNext, LoginForm):
     remember = None
 
     def validate(self, **kwargs: Any) -> bool:
@@ -73,7 +84,7 @@ class _Login(LoginForm):
         return fits
 
 
-class _Verify(VerifyForm):
+class _Verify(_OwnNext, VerifyForm):
     def validate(self, **kwargs: Any) -> bool:
         check_address()
         if locked(self.user.email):
@@ -119,8 +130,6 @@ class _Forgot(ForgotPasswordForm):
 
 class _Change(ChangePasswordForm):
     def validate(self, **kwargs: Any) -> bool:
-        from flask_security import current_user
-
         if locked(current_user.email):
             self.password.errors = [get_message("GENERIC_AUTHN_FAILED")[0]]
             return False
@@ -144,7 +153,11 @@ class _PasskeyMade(WebAuthnRegisterResponseForm):
         return _same_challenge(self) and bool(super().validate(**kwargs))
 
 
-class _PasskeyUsed(WebAuthnSigninResponseForm):
+class _PasskeyAsked(_OwnNext, WebAuthnSigninForm):
+    remember = None
+
+
+class _PasskeyUsed(_OwnNext, WebAuthnSigninResponseForm):
     remember = None
 
     def validate(self, **kwargs: Any) -> bool:
@@ -178,5 +191,6 @@ FORMS: dict[str, Any] = {
     "mf_recovery_form": _RecoveryCode,
     "wan_register_form": _PasskeyName,
     "wan_register_response_form": _PasskeyMade,
+    "wan_signin_form": _PasskeyAsked,
     "wan_signin_response_form": _PasskeyUsed,
 }
