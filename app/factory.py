@@ -18,6 +18,7 @@ import models  # noqa: F401  maps every table
 from app import logging
 from app.cli import commands
 from app.services import audit_heads
+from jobs import dispatch
 from models import crypto, registry
 from models.base import db
 from public_site import site
@@ -51,8 +52,9 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         appbuilder = identity.init(app)
         console.register(app, appbuilder, csrf)
         compliance.register(app)
-    site.init(app)
+    site.init(app, csrf)
     health.init(app)
+    dispatch.init(app)
     problems.init(app)
     commands.init(app)
     registry.check()

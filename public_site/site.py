@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from flask import Flask
+from flask_wtf import CSRFProtect
+
+from public_site import preferences
 
 
-def init(app: Flask) -> None:
+def init(app: Flask, csrf: CSRFProtect) -> None:
     """Add the page families."""
+    preferences.register(app, csrf)

@@ -21,7 +21,7 @@ from app.services.verbs import Verb
 from models import registry
 from models.fields import Field, Kind
 from models.work import Note
-from views import api, dashboard, search, shell
+from views import api, dashboard, dev_inbox, jobs, mail, search, shell
 from views.forms import edit_form
 from views.lists import State, read_state, show_list
 from views.record_page import show_record
@@ -36,8 +36,8 @@ def register(app: Flask, appbuilder: AppBuilder, csrf: CSRFProtect) -> None:
     for spec in screens().values():
         view = type(f"{spec.entity.title().replace('_', '')}Console", (EntityView,), {"screen": spec, "route_base": f"/{spec.slug}", "endpoint": f"console_{spec.entity}"})
         appbuilder.add_view_no_menu(view)
-    app.register_blueprint(dashboard.pages)
-    app.register_blueprint(search.pages)
+    for pages in (dashboard.pages, search.pages, jobs.pages, mail.pages, dev_inbox.pages):
+        app.register_blueprint(pages)
     app.add_url_rule("/changes/<int:key>/undo", "undo", undo, methods=["POST"])
     api.register(app, csrf)
 
