@@ -48,6 +48,8 @@ def email(text: str) -> str:
     Raises ValueError. Nobody is asked over the network whether the address exists.
     """
     text = text.strip()
+    if len(text) > 600:
+        raise ValueError("This e-mail address is too long: at most 254 characters fit.")
     lowered = text.lower()
     plain = _PLAIN_EMAIL.fullmatch(lowered)
     if plain and len(lowered) <= 254 and lowered.index("@") <= 64 and plain.group(1) not in _SPECIAL:
@@ -56,8 +58,6 @@ def email(text: str) -> str:
         text = text[7:].partition("?")[0]
     if "@" not in text:
         raise ValueError("This e-mail address has no @. Example: sam@example.com")
-    if len(text) > 600:
-        raise ValueError("This e-mail address is too long: at most 254 characters fit.")
     try:
         found = validate_email(
             text, check_deliverability=False, allow_display_name=True, strict=True
@@ -77,6 +77,8 @@ def phone(text: str, region: str = "US") -> str:
     plain = _NANP.fullmatch(text.strip())
     if plain and (plain.group(1) or _calls_one(region)):
         return f"+1{plain.group(2)}{plain.group(3)}{plain.group(4)}"
+    if len(text.strip()) > 60:
+        raise ValueError(f"This is too long for one phone number. {_PHONE_EXAMPLE}")
     return _any_phone(text.strip(), region)
 
 
@@ -137,8 +139,6 @@ def _any_phone(text: str, region: str) -> str:
         text = text[:-2]
     if not any(c.isdigit() for c in text):
         raise ValueError(f"This phone number has no digits. {_PHONE_EXAMPLE}")
-    if len(text) > 60:
-        raise ValueError(f"This is too long for one phone number. {_PHONE_EXAMPLE}")
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:

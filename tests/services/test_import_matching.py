@@ -143,7 +143,7 @@ def test_chunks_change_nothing(people: list[tuple[str, list[str], list[str]]], s
 
 
 def _write(store: dict[int, Known], decision: Decision, ids: dict[int, int]) -> None:
-    """What a database would hold after the decision: a contact's own name, and the e-mails and phones of all its rows."""
+    """What a database would hold after the decision: a contact has its first name and all e-mails and phones."""
     row = decision.row
     if decision.action is Action.ERROR:
         return

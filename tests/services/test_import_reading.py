@@ -1,4 +1,4 @@
-"""Files as people really have them open as tables; what is no table says so; a broken row never costs its neighbours."""
+"""Files as people have them open as tables; what is no table says so; a broken row never costs its neighbours."""
 
 from __future__ import annotations
 

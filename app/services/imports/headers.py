@@ -148,12 +148,13 @@ _PARTS = {"type": "label", "state": "region", "province": "region", "zip": "post
 _PLACED_PHONE = re.compile(
     rf"(?P<place>{_PLACE}|mobile|cell|cellular|cellphone|car|primary|main|company main|direct|land|landline|movil|"
     r"celular|day|evening|handy|iphone|secondary|alternate|alt|radio|fijo|telefono movil|"
-    r"telefono celular|telefono fijo|telefono casa|telefono trabajo|mobil|portable) ?(?:phone|phone number|number|tel|telephone|no|line)? ?(?P<n>\d)?"
+    r"telefono celular|telefono fijo|telefono casa|telefono trabajo|mobil|portable)"
+    r" ?(?:phone|phone number|number|tel|telephone|no|line)? ?(?P<n>\d)?"
 )
 _PHONE_LABELS = {"mobile": "mobile", "cell": "mobile", "cellular": "mobile", "cellphone": "mobile", "movil": "mobile",
                  "celular": "mobile", "handy": "mobile", "iphone": "mobile", "primary": "main", "main": "main",
-                 "mobil": "mobile",
-                 "portable": "mobile", "company main": "work", "direct": "work", "day": "work", "landline": "home",
+                 "mobil": "mobile", "portable": "mobile", "company main": "work", "direct": "work",
+                 "day": "work", "landline": "home",
                  "land": "home",
                  "telefono movil": "mobile", "telefono celular": "mobile", "telefono casa": "home",
                  "telefono trabajo": "work"}  # fmt: skip

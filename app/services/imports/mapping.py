@@ -157,6 +157,7 @@ def _suggested(column: str, meaning: Meaning | None, values: list[str], at: int)
 
 def _hint(values: list[str]) -> tuple[str, float] | None:
     """The field that most values look like, and their share."""
+    values = [value[:200] for value in values]
     if not values:
         return None
     for field, shape in (("email", _EMAIL), ("website", _URL), ("phone", _PHONE)):

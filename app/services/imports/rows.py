@@ -103,7 +103,7 @@ def to_contact(raw: RawRow, mapping: Mapping, region: str = "US", types: Dict[st
 
     `region` is the country phones and dates are read for; `types` has the value of each type by its case-folded word.
     """
-    plan, values = mapping.plan, [cells.clean(cell) for cell in raw.cells]
+    plan, values = mapping.plan, [cells.clean(cell) if cell else "" for cell in raw.cells]
     values.extend([""] * (len(mapping.choices) - len(values)))
     row = ContactRow(raw.line, raw.cells)
     if raw.problem:

@@ -13,6 +13,7 @@ import quopri
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TextIO
 
 from app.services.imports.raw import RawRow
@@ -84,7 +85,8 @@ def is_vcard(head: str) -> bool:
 def rows(text: TextIO) -> Iterator[RawRow]:
     """One row of `COLUMNS` per card; a card that breaks off or is a group has a problem, and reading goes on."""
     card: _Card | None = None
-    for number, line, cut in _unfolded(text):
+    for number, whole, cut in _unfolded(text):
+        line = whole.replace("\0", "")
         head = line[:40].strip().upper()
         if head == "BEGIN:VCARD" and not (card and card.opens_agent()):
             if card:
@@ -103,32 +105,29 @@ def rows(text: TextIO) -> Iterator[RawRow]:
 
 def _unfolded(text: TextIO) -> Iterator[tuple[int, str, bool]]:
     """Logical lines with the number of their first physical one and whether they were cut; pictures are not joined."""
-    held, start, size, soft, open_end = [""], 1, 0, False, False
-    number = 0
+    held: list[str] = []
+    start, size, number = 1, 0, 0
+    soft = open_end = skipped = quoted = False
     while physical := text.readline(MAX_VALUE):
         number += not open_end
-        line = physical.rstrip("\r\n").replace("\0", "")
-        if soft or open_end or (line[:1] in (" ", "\t") and number > 1):
+        line = physical.rstrip("\r\n")
+        if held and (soft or open_end or line[:1] in (" ", "\t")):
             size += len(line)
-            if size < MAX_VALUE and not _is_skipped(held[0]):
+            if size < MAX_VALUE and not skipped:
                 held.append(line if open_end else "\n" + line if soft else line[1:])
         else:
-            if held[0]:
+            if held:
                 yield start, "".join(held), size >= MAX_VALUE
-            held, start, size = [line], number, len(line)
+            held, start, size = ([line] if line else []), number, len(line)
+            skipped, quoted = _is_skipped(line), "QUOTED-PRINTABLE" in line[:200].upper()
         open_end = not physical.endswith(("\n", "\r"))
-        soft = not open_end and _soft_break(held[0], line)
-    if held[0]:
+        soft = quoted and not open_end and line.endswith("=")
+    if held:
         yield start, "".join(held), size >= MAX_VALUE
 
 
 def _is_skipped(first: str) -> bool:
-    return re.split(r"[;:]", first, maxsplit=1)[0].rpartition(".")[2].upper() in _SKIPPED
-
-
-def _soft_break(first: str, line: str) -> bool:
-    """Whether quoted-printable text goes on in the next line (vCard 2.1; RFC 2045, 6.7)."""
-    return line.endswith("=") and "QUOTED-PRINTABLE" in first.partition(":")[0].upper()
+    return first[:60].partition(":")[0].partition(";")[0].rpartition(".")[2].upper() in _SKIPPED
 
 
 def _read_line(card: _Card, line: str) -> None:
@@ -145,8 +144,9 @@ def _read_line(card: _Card, line: str) -> None:
             card.properties.append(_Property((found["group"] or "").lower(), name, params, value[:MAX_VALUE]))
 
 
+@lru_cache(maxsize=512)
 def _params(text: str) -> dict[str, list[str]]:
-    """Parameters by upper-case name; 2.1's bare ones ("TEL;CELL") count as TYPE, or as ENCODING where they name one."""
+    """By upper-case name, shared by calls; bare ones ("TEL;CELL", 2.1) are TYPE, or ENCODING where they name one."""
     params: dict[str, list[str]] = {}
     for part in _PARAM.findall(text):
         name, equals, value = part.partition("=")
