@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.services.imports.mapping import suggest
@@ -74,6 +74,7 @@ def test_a_picture_costs_no_memory_and_a_huge_note_is_told() -> None:
     assert "characters" in rows[0].problem
 
 
+@example([" folded", "NOTE;QUOTED-PRINTABLE:a="])
 @given(
     st.lists(
         st.sampled_from(

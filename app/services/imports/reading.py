@@ -71,7 +71,8 @@ def open_table(source: BinaryIO | bytes | Path, filename: str = "") -> Table:
     table.sample = [row.cells for row in islice(table.rows(), SAMPLE) if not row.problem]
     if not table.sample and next(table.rows(), None) is None:
         name = f"“{filename}”" if filename else "This file"
-        raise UnreadableFile(f"{name} has column names but no rows. Nothing was imported.")
+        what = "no card we can read" if table.kind == "vcard" else "column names but no rows"
+        raise UnreadableFile(f"{name} has {what}. Nothing was imported.")
     return table
 
 

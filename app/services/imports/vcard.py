@@ -111,6 +111,7 @@ def _unfolded(text: TextIO) -> Iterator[tuple[int, str, bool]]:
     while physical := text.readline(MAX_VALUE):
         number += not open_end
         line = physical.rstrip("\r\n")
+        soft = soft and line.strip().upper() not in ("BEGIN:VCARD", "END:VCARD")
         if held and (soft or open_end or line[:1] in (" ", "\t")):
             size += len(line)
             if size < MAX_VALUE and not skipped:
