@@ -12,7 +12,7 @@ from app.services import queries, records, timeline, values
 from app.services.timeline import Event
 from models import registry
 from models.fields import Field, Kind
-from views import shell
+from views import mail, shell
 from views.lists import _TONES
 from views.screen import Screen, of, screens
 
@@ -163,6 +163,9 @@ def _draft(screen: Screen, record: Any) -> dict[str, Any] | None:
     actor = shell.actor()
     if screen.entity != "contact" or not record.email or not (actor.everything or actor.rights.get("ai")):
         return None
+    asked = request.args.get("draft", "")
+    if asked.isascii() and asked.isdigit() and len(asked) < 19:
+        return mail.card(int(asked))
     return {"title": "Follow-up e-mail", "ask_url": screen.url(record.id, "draft"), "ask_label": "Draft a follow-up"}
 
 
