@@ -11,6 +11,8 @@ from models import fields as f
 from models.base import Base, Owned, alive
 from models.policy import Category, Erase, Policy, SubjectKind, years
 
+LOGO = sa.text("role = 'logo' AND deleted_at IS NULL")
+
 
 class StoredFile(Owned, Base):
     """A stored file: type found from its content, size in bytes, SHA-256 in hex. `storage_key` is never shown."""
@@ -33,4 +35,5 @@ class StoredFile(Owned, Base):
         return (
             sa.Index("ix_stored_file_contact", "workspace_id", "contact_id", sa.text("id DESC"), **alive()),
             sa.Index("ix_stored_file_alive", "workspace_id", sa.text("id DESC"), **alive()),
+            sa.Index("ix_stored_file_logo", "workspace_id", "id", sqlite_where=LOGO, postgresql_where=LOGO),
         )
