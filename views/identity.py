@@ -17,7 +17,7 @@ from flask import Blueprint, Flask, Response, current_app, g, request, session
 from flask_appbuilder import AppBuilder
 from flask_appbuilder.security.sqla.manager import SecurityManager as FabSecurityManager
 from flask_login import LoginManager
-from flask_security import MailUtil, PasswordUtil, Security, SQLAlchemyUserDatastore, Totp, WebauthnUtil
+from flask_security import MailUtil, MfRecoveryCodesUtil, PasswordUtil, Security, SQLAlchemyUserDatastore, Totp, WebauthnUtil
 from flask_security.mail_util import EmailValidateException
 from flask_security.utils import aware_utcnow
 from webauthn.helpers.structs import AuthenticatorSelectionCriteria, ResidentKeyRequirement, UserVerificationRequirement
@@ -42,7 +42,8 @@ def init(app: Flask) -> AppBuilder:
     app.session_interface = ServerSessions(app)
     security = _Security(
         app, SQLAlchemyUserDatastore(db, User, Role, WebAuthn),
-        mail_util_cls=_Mail, password_util_cls=_Passwords, totp_cls=_Codes, webauthn_util_cls=_Passkeys, **sign_in_forms.FORMS,
+        mail_util_cls=_Mail, password_util_cls=_Passwords, totp_cls=_Codes, webauthn_util_cls=_Passkeys,
+        mf_recovery_codes_util_cls=_RecoveryCodes, **sign_in_forms.FORMS,
     )  # fmt: skip
     _close_side_doors(app, security)
     app.after_request(_stay_here)
@@ -209,6 +210,15 @@ class _Passkeys(WebauthnUtil):
 
     def user_verification(self, user: Any, usage: list[str]) -> UserVerificationRequirement:
         return UserVerificationRequirement.REQUIRED
+
+
+class _RecoveryCodes(MfRecoveryCodesUtil):
+    """Flask-Security tells nobody of new recovery codes; the audit log and the owner shall know."""
+
+    def create_recovery_codes(self, user: Any) -> list[str]:
+        codes: list[str] = super().create_recovery_codes(user)
+        identity_events.recovery_codes_made(user)
+        return codes
 
 
 class _Rights(FabSecurityManager):

@@ -36,6 +36,10 @@ def init(app: Flask) -> None:
         signal.connect(handler, app)
 
 
+def recovery_codes_made(user: Any) -> None:
+    _credentials_changed(user, "recovery_codes.made", "New recovery codes were made for your account")
+
+
 def user_actor(user: Any) -> Actor:
     """The user as actor of what concerns their own account."""
     found = person()

@@ -154,14 +154,14 @@ class _PasskeyMade(WebAuthnRegisterResponseForm):
 
 
 class _PasskeyAsked(_OwnNext, WebAuthnSigninForm):
-    remember = None
+    """Flask-Security's, with `next` checked."""
 
 
 class _PasskeyUsed(_OwnNext, WebAuthnSigninResponseForm):
-    remember = None
-
     def validate(self, **kwargs: Any) -> bool:
         check_address()
+        # A cookie that remembers would outlive the sessions on the server.
+        self.remember.data = ""
         if not _same_challenge(self):
             return False
         # Flask-Security notes an account that is switched off as an error, yet says that the form is valid.

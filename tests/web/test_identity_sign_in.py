@@ -273,3 +273,13 @@ def test_a_session_from_an_earlier_password_is_dead(app: Flask, client: Browser,
         session.get_one(User, world.harbour.agent.user_id).fs_uniquifier = "another mark"
         session.commit()
     assert client.get("/account/").status_code == 303
+
+
+def test_no_cookie_outlives_the_session_on_the_server(client: Browser, world: World) -> None:
+    person = world.harbour.agent
+    answer = client.submit("/auth/login", {"email": person.email, "password": person.password, "remember": "y"}, page="/auth/login")
+    assert answer.status_code == 302
+    (line,) = answer.headers.getlist("Set-Cookie")
+    assert line.startswith("session=s.")
+    assert "HttpOnly" in line
+    assert "SameSite=Lax" in line

@@ -1,4 +1,5 @@
-"""The jobs screen: people see and steer their own jobs; a reader of all jobs sees more; nobody sees another brokerage's."""
+"""The jobs screen: people see and steer their own jobs; a reader of all jobs sees more; nobody sees another
+brokerage's."""
 
 from __future__ import annotations
 
