@@ -93,7 +93,8 @@ def update(model: type[Any], key: int, values: Mapping[str, Any], *, actor: Acto
             if getattr(record, name) != value:
                 setattr(record, name, value)
         if isinstance(record, Owned) and "owner_id" in values and "team_id" not in values:
-            record.team_id = permissions.members_team(record.owner_id) or record.team_id
+            with session.no_autoflush:  # the new owner is checked below; until then the database must not see it
+                record.team_id = permissions.members_team(record.owner_id) or record.team_id
         _prepare(record, values, actor, op)
         _flush(record)
         _stay_in_reach(record, actor)
@@ -181,9 +182,11 @@ def _take_ownership(record: Owned, actor: Actor) -> None:
 
 
 def _prepare(record: Any, values: Mapping[str, Any], actor: Actor, op: Operation) -> None:
-    problems = _missing(record)
-    problems.update(_bad_references(record, values, actor))
-    problems.update(_duplicates(record))
+    # Without autoflush: a wrong reference is to become a sentence, not the database's error.
+    with session.no_autoflush:
+        problems = _missing(record)
+        problems.update(_bad_references(record, values, actor))
+        problems.update(_duplicates(record))
     if problems:
         raise Invalid(problems)
     for function in _rules.get(type(record), ()):
@@ -223,17 +226,16 @@ def _out_of_reach(target: type[Any], key: int, actor: Actor) -> bool:
 def _duplicates(record: Any) -> dict[str, str]:
     model = type(record)
     problems = {}
-    with session.no_autoflush:
-        for names in unique_sets(model):
-            values = [getattr(record, n) for n in names]
-            if any(v is None for v in values):
-                continue
-            statement = sa.select(model.id).where(*(getattr(model, n) == v for n, v in zip(names, values, strict=True)))
-            if record.id is not None:
-                statement = statement.where(model.id != record.id)
-            if session.scalar(statement.limit(1)) is not None:
-                label = registry.fields(model)[names[-1]].label
-                problems[names[-1]] = f"{label}: another {model.__tablename__.replace('_', ' ')} already has this."
+    for names in unique_sets(model):
+        values = [getattr(record, n) for n in names]
+        if any(v is None for v in values):
+            continue
+        statement = sa.select(model.id).where(*(getattr(model, n) == v for n, v in zip(names, values, strict=True)))
+        if record.id is not None:
+            statement = statement.where(model.id != record.id)
+        if session.scalar(statement.limit(1)) is not None:
+            label = registry.fields(model)[names[-1]].label
+            problems[names[-1]] = f"{label}: another {model.__tablename__.replace('_', ' ')} already has this."
     return problems
 
 
