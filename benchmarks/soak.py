@@ -1,7 +1,9 @@
-"""`make soak`: 10,000 jobs while workers are killed four times and Redis is flushed twice; each effect must happen exactly once.
+"""`make soak`: 10,000 jobs while workers are killed four times and Redis is flushed twice; each effect must happen
+exactly once.
 
 Runs on SQLite, and on PostgreSQL (as the role that row security binds) where a server answers. Real worker processes
-(`python -m benchmarks.soak worker`), a real Valkey, real SIGKILLs. Prints figures and exits with 1 if an effect is missing or doubled.
+(`python -m benchmarks.soak worker`), a real Valkey, real SIGKILLs. Prints figures and exits with 1 if an effect is
+missing or doubled.
 """
 
 from __future__ import annotations
@@ -125,10 +127,12 @@ class Soak:
         )
         print(f"soak {kind}: {JOBS} jobs, {self.killed} workers killed, Redis flushed {self.flushed} times")
         print(
-            f"soak {kind}: promised in {promised:.1f} s, worked off in {took:.1f} s, {JOBS / took:.0f} jobs/s with {WORKERS} workers"
+            f"soak {kind}: promised in {promised:.1f} s, worked off in {took:.1f} s, "
+            f"{JOBS / took:.0f} jobs/s with {WORKERS} workers"
         )
         print(
-            f"soak {kind}: effects missing {missing}, doubled {doubled}, states {states}: {'exactly once' if ok else 'FAILED'}"
+            f"soak {kind}: effects missing {missing}, doubled {doubled}, states {states}: "
+            f"{'exactly once' if ok else 'FAILED'}"
         )
         return ok
 

@@ -1,4 +1,5 @@
-"""The doorbell: after a commit that promised work, a short message in RQ wakes a worker. The work itself is in the database.
+"""The doorbell: after a commit that promised work, a short message in RQ wakes a worker. The work itself is in the
+database.
 
 A lost, doubled or late bell changes nothing but the time until the ticker rings again, so a bell never fails a request.
 Belongs here: ringing and answering. Does not belong here: what is worked off (`jobs.runner`).

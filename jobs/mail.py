@@ -42,10 +42,14 @@ def send_account_mail(run: Run) -> dict[str, Any]:
     if not run.args:
         raise Invalid({"": "The text of this e-mail held a secret link and was deleted. Ask for a new link."})
     letter = mail.Letter(
-        message_id=f"<{uuid.uuid4().hex}@{_domain()}>", sender=current_app.config["MAIL_FROM"],
-        sender_name=str(current_app.config["APP_NAME"]), to=run.args["to"], subject=run.args["subject"], text=run.args["text"],
+        message_id=f"<{uuid.uuid4().hex}@{_domain()}>",
+        sender=current_app.config["MAIL_FROM"],
+        sender_name=str(current_app.config["APP_NAME"]),
+        to=run.args["to"],
+        subject=run.args["subject"],
+        text=run.args["text"],
         automatic=True,
-    )  # fmt: skip
+    )
     outcome, answer = _hand_over(letter, run)
     if outcome == "queued":
         raise Retry(answer)

@@ -24,8 +24,8 @@ Ended = Callable[[Mapping[str, Any], str, str], None]
 class Spec:
     """One kind of job. `outside` jobs talk to other machines and open their own steps; all others are one transaction.
 
-    `ended(args, state, reason)` is called in the transaction that gives a job up, so that its subject does not wait for ever.
-    `forget` empties the arguments once the job is over, where they hold a secret.
+    `ended(args, state, reason)` is called in the transaction that gives a job up, so that its subject does not wait
+    for ever. `forget` empties the arguments once the job is over, where they hold a secret.
     """
 
     name: str

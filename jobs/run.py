@@ -93,7 +93,8 @@ class Run:
 
     @contextmanager
     def finish(self, name: str = "") -> Iterator[dict[str, Any]]:
-        """The last transaction: its effects and `done` are one. What the block puts into the yielded dict is the job's result."""
+        """The last transaction: its effects and `done` are one. What the block puts into the yielded dict is the job's
+        result."""
         result: dict[str, Any] = {}
         with operation(name or self.spec.name, actor=self.actor):
             yield result

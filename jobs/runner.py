@@ -1,7 +1,8 @@
 """Works off promised jobs: claim a chunk, run each under its own actor and workspace, settle how it ended.
 
-Start a worker with `python -m jobs.runner`: it listens for the doorbell in RQ where REDIS_URL is set, else it looks by itself.
-Belongs here: the loop and the verdict on each run. Does not belong here: row bookkeeping (`jobs.store`), bells (`jobs.dispatch`).
+Start a worker with `python -m jobs.runner`: it listens for the doorbell in RQ where REDIS_URL is set, else it looks by
+itself. Belongs here: the loop and the verdict on each run. Does not belong here: row bookkeeping (`jobs.store`), bells
+(`jobs.dispatch`).
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ stopping = threading.Event()
 
 
 def drain(app: Flask, *, seconds: float | None = None, most: int | None = None, queues: Sequence[str] = ()) -> int:
-    """Work off due jobs until none is left, `seconds` are over, `most` are done or the worker is told to stop. Returns how many ran."""
+    """Work off due jobs until none is left, `seconds` are over, `most` are done or the worker is told to stop. Returns
+    how many ran."""
     deadline = None if seconds is None else time.monotonic() + seconds
     lease = float(app.config.get("JOB_LEASE_SECONDS", store.LEASE_SECONDS))
     ran = 0
@@ -51,7 +53,8 @@ def drain(app: Flask, *, seconds: float | None = None, most: int | None = None, 
 
 
 def backoff(attempt: int) -> float:
-    """Seconds to wait after the `attempt`-th failure: doubling from 5 s to an hour, with up to a quarter of jitter either way."""
+    """Seconds to wait after the `attempt`-th failure: doubling from 5 s to an hour, with up to a quarter of jitter
+    either way."""
     steady = min(BACKOFF_SECONDS * 2.0 ** max(0, attempt - 1), LONGEST_BACKOFF)
     return steady * random.uniform(0.75, 1.25)  # noqa: S311 (spreads load, guards nothing)
 

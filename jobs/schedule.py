@@ -50,7 +50,8 @@ TIMETABLE = (
 
 
 def promise_due(moment: dt.datetime, timetable: tuple[Timed, ...] = TIMETABLE) -> int:
-    """Promise the jobs whose time has come and that nobody has promised yet. A time missed while all was off is made up once."""
+    """Promise the jobs whose time has come and that nobody has promised yet. A time missed while all was off is made
+    up once."""
     with scope.across_workspaces("schedules belong to no workspace"):
         return sum(_promise(timed, timed.last_due(moment)) for timed in timetable)
 

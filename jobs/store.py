@@ -1,7 +1,7 @@
 """The bookkeeping of job rows in short transactions of their own: claim, begin, renew, report, give back.
 
-These touch nothing but the job row and see every workspace, as a worker serves all. Does not belong here: what a job does,
-and the row's last word, which is part of the job's own transaction (`jobs.run`).
+These touch nothing but the job row and see every workspace, as a worker serves all. Does not belong here: what a job
+does, and the row's last word, which is part of the job's own transaction (`jobs.run`).
 """
 
 from __future__ import annotations
@@ -22,8 +22,17 @@ from models.job import Job
 
 LEASE_SECONDS = 60
 table: sa.Table = Job.__table__
-_COLUMNS = (table.c.id, table.c.workspace_id, table.c.name, table.c.args, table.c.actor, table.c.label, table.c.attempts,
-            table.c.max_attempts, table.c.token)  # fmt: skip
+_COLUMNS = (
+    table.c.id,
+    table.c.workspace_id,
+    table.c.name,
+    table.c.args,
+    table.c.actor,
+    table.c.label,
+    table.c.attempts,
+    table.c.max_attempts,
+    table.c.token,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +65,8 @@ def connection() -> Iterator[sa.Connection]:
 
 
 def claim(most: int, lease: float = LEASE_SECONDS, queues: Sequence[str] = ()) -> list[Claimed]:
-    """Take up to `most` due jobs, oldest first. Two workers never get the same one: PostgreSQL skips locked rows, SQLite's
-    statement takes the write lock before it reads."""
+    """Take up to `most` due jobs, oldest first. Two workers never get the same one: PostgreSQL skips locked rows,
+    SQLite's statement takes the write lock before it reads."""
     moment = now()
     due = sa.select(table.c.id).where(table.c.state == "waiting", table.c.run_at <= moment)
     if queues:

@@ -1,5 +1,5 @@
-"""The clock of the product: `python -m jobs.ticker`. Every second it rings for due work, promises what the timetable says,
-and seals the audit chain; where Redis is away it works off jobs itself. Several tickers may run at once."""
+"""The clock of the product: `python -m jobs.ticker`. Every second it rings for due work, promises what the timetable
+says, and seals the audit chain; where Redis is away it works off jobs itself. Several tickers may run at once."""
 
 from __future__ import annotations
 

@@ -15,9 +15,11 @@ OUTCOMES = ("asked", "answered", "failed", "refused")
 
 
 class AiCall(WorkspaceScoped, Base):
-    """One call. `fields` lists what was read ("contact.goes_by"); `payload_hash` and `reply_hash` are SHA-256 in hex of the exact bytes.
+    """One call. `fields` lists what was read ("contact.goes_by"); `payload_hash` and `reply_hash` are SHA-256 in hex
+    of the exact bytes.
 
-    `sealed` is the payload with addresses and numbers blacked out, under the contact's data key; it is shredded with the contact.
+    `sealed` is the payload with addresses and numbers blacked out, under the contact's data key; it is shredded with
+    the contact.
     """
 
     __tablename__ = "ai_call"

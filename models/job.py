@@ -18,9 +18,10 @@ STATES = ("waiting", "running", "done", "failed", "dead", "cancelled", "refused"
 class Job(WorkspaceScoped, Base):
     """One promise. `dedupe` is unique: the same promise made twice is one. `token` fences a worker whose lease ran out.
 
-    States: waiting -> running -> done | failed (no retry can mend it) | refused (its actor lost the right) | cancelled; running -> waiting
-    (again later) -> dead after `max_attempts`. `cancel_asked` ends a running job at its next report of progress.
-    `actor` holds what is needed to act as the one who asked (kind, membership, label); rights are read again when it runs.
+    States: waiting -> running -> done | failed (no retry can mend it) | refused (its actor lost the right) |
+    cancelled; running -> waiting (again later) -> dead after `max_attempts`. `cancel_asked` ends a running job at its
+    next report of progress. `actor` holds what is needed to act as the one who asked (kind, membership, label); rights
+    are read again when it runs.
     """
 
     __tablename__ = "job"
@@ -54,8 +55,20 @@ class Job(WorkspaceScoped, Base):
     finished_at: Mapped[dt.datetime | None] = mapped_column(UTC)
 
     __table_args__ = (
-        sa.Index("ix_job_due", "queue", "run_at", "id", sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'")),
-        sa.Index("ix_job_leased", "lease_until", sqlite_where=sa.text("state = 'running'"), postgresql_where=sa.text("state = 'running'")),
+        sa.Index(
+            "ix_job_due",
+            "queue",
+            "run_at",
+            "id",
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
+        ),
+        sa.Index(
+            "ix_job_leased",
+            "lease_until",
+            sqlite_where=sa.text("state = 'running'"),
+            postgresql_where=sa.text("state = 'running'"),
+        ),
         sa.Index("ix_job_workspace", "workspace_id", sa.text("id DESC")),
     )
 

@@ -1,8 +1,8 @@
 """What a recipient of marketing decides, on the page behind the signed link of an e-mail: /p/<token>.
 
-GET shows, POST acts, as mail scanners follow links. The link itself is the right to act: no session, no cookie, no CSRF token
-(the blueprint is exempt), and mail programs may POST to it directly (RFC 8058). Does not belong here: what a decision does
-(`app.services.preferences`).
+GET shows, POST acts, as mail scanners follow links. The link itself is the right to act: no session, no cookie, no
+CSRF token (the blueprint is exempt), and mail programs may POST to it directly (RFC 8058). Does not belong here: what
+a decision does (`app.services.preferences`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What the tests and the soak of jobs share: a small application with one brokerage and people in two roles, no web pages."""
+"""What the tests and the soak of jobs share: a small application with one brokerage and people in two roles, no web
+pages."""
 
 from __future__ import annotations
 

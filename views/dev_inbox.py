@@ -40,10 +40,16 @@ def show(name: str) -> str:
     mail = _read(name)
     text, html = mail.get_body(("plain",)), mail.get_body(("html",))
     shown: dict[str, Any] = {
-        "subject": mail["Subject"], "sender": mail["From"], "to": mail["To"], "date": mail["Date"],
-        "headers": [(header, mail[header]) for header in _SHOWN if mail[header]], "text": text.get_content() if text else "",
-        "html_url": url_for(".html", name=name) if html else None, "raw_url": url_for(".raw", name=name), "attachments": [],
-    }  # fmt: skip
+        "subject": mail["Subject"],
+        "sender": mail["From"],
+        "to": mail["To"],
+        "date": mail["Date"],
+        "headers": [(header, mail[header]) for header in _SHOWN if mail[header]],
+        "text": text.get_content() if text else "",
+        "html_url": url_for(".html", name=name) if html else None,
+        "raw_url": url_for(".raw", name=name),
+        "attachments": [],
+    }
     return render_template(
         "dev_inbox.html", title="Development inbox", mails=_list(name), mail=shown, folder=str(_folder())
     )

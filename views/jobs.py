@@ -1,4 +1,5 @@
-"""The jobs screen: what runs, waits or was given up, with retry and cancel. Rows and cards poll themselves while they move."""
+"""The jobs screen: what runs, waits or was given up, with retry and cancel. Rows and cards poll themselves while they
+move."""
 
 from __future__ import annotations
 
@@ -35,11 +36,15 @@ def index() -> str:
         for name, label in _LABELS.items()
     ]
     return render_template(
-        "jobs.html", title="Jobs", tabs=tabs, jobs=[card(job, "row") for job in page.jobs], counts_text=_count(page.counts["all"]),
+        "jobs.html",
+        title="Jobs",
+        tabs=tabs,
+        jobs=[card(job, "row") for job in page.jobs],
+        counts_text=_count(page.counts["all"]),
         prev_url=url_for(".index", tab=tab, after=page.newer) if page.newer else None,
         next_url=url_for(".index", tab=tab, before=page.older) if page.older else None,
         may_retry=permissions.reach(actor, "write", "job") is not None,
-    )  # fmt: skip
+    )
 
 
 @pages.get("/jobs/<int:key>")
@@ -91,14 +96,31 @@ def card(job: Job, shape: str = "") -> dict[str, Any]:
         else job.state
     )
     return {
-        "id": job.id, "url": url_for("jobs_pages.show", key=job.id), "label": job.label or job.name, "queue": job.queue, "state": state,
-        "percent": percent(job), "done": job.progress, "total": job.total, "attempts": job.attempts, "max_attempts": job.max_attempts,
-        "error": job.error if job.state != "done" else None, "note": job.status or None, "who": job.actor.get("label"),
-        "when": f"{local.day} {local:%b %Y, %H:%M %Z}", "stamp": local.isoformat(), "result": None, "facts": [], "log": [],
-        "next_step": _NEXT.get(job.state), "poll_url": _poll_url(job, shape),
+        "id": job.id,
+        "url": url_for("jobs_pages.show", key=job.id),
+        "label": job.label or job.name,
+        "queue": job.queue,
+        "state": state,
+        "percent": percent(job),
+        "done": job.progress,
+        "total": job.total,
+        "attempts": job.attempts,
+        "max_attempts": job.max_attempts,
+        "error": job.error if job.state != "done" else None,
+        "note": job.status or None,
+        "who": job.actor.get("label"),
+        "when": f"{local.day} {local:%b %Y, %H:%M %Z}",
+        "stamp": local.isoformat(),
+        "result": None,
+        "facts": [],
+        "log": [],
+        "next_step": _NEXT.get(job.state),
+        "poll_url": _poll_url(job, shape),
         "retry_url": url_for("jobs_pages.retry", key=job.id) if mine and job.state in jobs.OVER else None,
-        "cancel_url": url_for("jobs_pages.cancel", key=job.id) if mine and job.state in _MOVING and not job.cancel_asked else None,
-    }  # fmt: skip
+        "cancel_url": url_for("jobs_pages.cancel", key=job.id)
+        if mine and job.state in _MOVING and not job.cancel_asked
+        else None,
+    }
 
 
 def _poll_url(job: Job, shape: str) -> str | None:

@@ -121,22 +121,35 @@ def _ready(found: Card) -> dict[str, Any]:
     message, call = found.message, found.call
     assert message is not None  # noqa: S101 (a ready card has its message)
     return {
-        "to": message.recipient, "subject": message.subject, "body": message.body, "provider": message.drafted_by,
-        "approve_url": url_for("mail_pages.send", key=message.id), "redraft_url": url_for("mail_pages.redraft", key=message.id),
+        "to": message.recipient,
+        "subject": message.subject,
+        "body": message.body,
+        "provider": message.drafted_by,
+        "approve_url": url_for("mail_pages.send", key=message.id),
+        "redraft_url": url_for("mail_pages.redraft", key=message.id),
         "discard_url": url_for("mail_pages.discard", key=message.id),
         "read": ", ".join(drafts.READABLE.get(name, name) for name in call.fields) if call else "nothing",
         "ledger": {"label": f"AI-{call.id}", "url": None} if call else None,
-    }  # fmt: skip
+    }
 
 
 def _form(contact: Contact, typed: dict[str, str], errors: dict[str, str]) -> str:
     kinds = [{"value": key, "label": label} for key, label in KINDS]
     return render_template(
-        "compose.html", title=f"E-mail to {contact.name:.80}", contact=contact, errors=errors, kinds=kinds, merge_fields=merge.FIELDS,
-        subject=typed.get("subject", ""), body=typed.get("body", ""), kind=typed.get("kind") or "transactional",
-        occasion=typed.get("occasion") or uuid.uuid4().hex, cancel_url=_contact_url(contact.id), warning=_warning(contact),
+        "compose.html",
+        title=f"E-mail to {contact.name:.80}",
+        contact=contact,
+        errors=errors,
+        kinds=kinds,
+        merge_fields=merge.FIELDS,
+        subject=typed.get("subject", ""),
+        body=typed.get("body", ""),
+        kind=typed.get("kind") or "transactional",
+        occasion=typed.get("occasion") or uuid.uuid4().hex,
+        cancel_url=_contact_url(contact.id),
+        warning=_warning(contact),
         draft_key=f"{shell.actor().user_id}:{request.path}",
-    )  # fmt: skip
+    )
 
 
 def _warning(contact: Contact) -> str | None:

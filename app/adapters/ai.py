@@ -1,7 +1,7 @@
 """Writers of drafts. Today one: a built-in template that needs no provider and says so.
 
-A writer is given the exact bytes that the ledger holds the hash of, and nothing else. Does not belong here: what may be read
-and the ledger (`app.services.drafts`).
+A writer is given the exact bytes that the ledger holds the hash of, and nothing else. Does not belong here: what may
+be read and the ledger (`app.services.drafts`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def writer() -> Writer:
 
 
 def draft(payload: bytes, *, purpose: Purpose) -> Reply:
-    """A follow-up e-mail from the fields in `payload` (a JSON object of field name -> text). Raises `app.adapters.NoPurpose`."""
+    """A follow-up e-mail from the fields in `payload` (a JSON object of field name -> text). Raises
+    `app.adapters.NoPurpose`."""
     adapters.call(purpose, "ai")
     read: dict[str, str] = json.loads(payload)
     name = read.get("contact.goes_by") or read.get("contact.name", "")

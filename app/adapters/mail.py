@@ -1,7 +1,8 @@
 """Hands e-mail to the outside: over SMTP with a kept connection, or into a folder of .eml files (the sink).
 
 Belongs here: MIME, headers, the SMTP talk. Does not belong here: who is written to and why (`app.services.messages`).
-Sources: RFC 5321 (SMTP), 5322 (format), 2047 (words in headers), 2369 and 8058 (List-Unsubscribe), 3834 (Auto-Submitted).
+Sources: RFC 5321 (SMTP), 5322 (format), 2047 (words in headers), 2369 and 8058 (List-Unsubscribe), 3834
+(Auto-Submitted).
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ _TIMEOUT = 30.0
 
 
 class NotSent(Exception):
-    """The server did not take the message. `lasting` is True for 5xx (do not try again), False for 4xx and no connection."""
+    """The server did not take the message. `lasting` is True for 5xx (do not try again), False for 4xx and no
+    connection."""
 
     def __init__(self, answer: str, lasting: bool) -> None:
         super().__init__(answer)
@@ -78,8 +80,17 @@ def send(letter: Letter, *, url: str, purpose: Purpose) -> str:
 
 def build(letter: Letter, at: dt.datetime | None = None) -> bytes:
     """The letter in the form of RFC 5322: text, and HTML made from it with its links clickable."""
-    headers = (letter.message_id, letter.sender, letter.sender_name, letter.to, letter.to_name, letter.subject, letter.reply_to or "",
-               letter.unsubscribe_url or "", letter.unsubscribe_mailto or "")  # fmt: skip
+    headers = (
+        letter.message_id,
+        letter.sender,
+        letter.sender_name,
+        letter.to,
+        letter.to_name,
+        letter.subject,
+        letter.reply_to or "",
+        letter.unsubscribe_url or "",
+        letter.unsubscribe_mailto or "",
+    )
     if any(ord(c) < 32 or ord(c) == 127 for value in headers for c in value):
         raise Unfit("A header of this e-mail holds a line break. Remove it and send again.")
     if not all(address.isascii() for address in (letter.to, letter.sender, letter.reply_to or "")):
@@ -99,7 +110,8 @@ def build(letter: Letter, at: dt.datetime | None = None) -> bytes:
 
 
 def _bare_headers(letter: Letter) -> bytes:
-    """Headers with ids and addresses, written as they are: the library would encode long ones as words, and break them."""
+    """Headers with ids and addresses, written as they are: the library would encode long ones as words, and break
+    them."""
     lines = [f"Message-ID: {letter.message_id}"]
     if letter.automatic:
         lines.append("Auto-Submitted: auto-generated")

@@ -1,7 +1,8 @@
-"""Has a follow-up e-mail drafted: what may be read, the ledger of each call, and the draft that a person then sends or drops.
+"""Has a follow-up e-mail drafted: what may be read, the ledger of each call, and the draft that a person then sends or
+drops.
 
-Off until the workspace switches it on; a job that waits when it is switched off ends refused (P20-P22). Nothing here sends.
-Does not belong here: the writers (`app.adapters.ai`).
+Off until the workspace switches it on; a job that waits when it is switched off ends refused (P20-P22). Nothing here
+sends. Does not belong here: the writers (`app.adapters.ai`).
 """
 
 from __future__ import annotations
@@ -35,9 +36,15 @@ FEATURE = "follow-up draft"
 JOB = "ai.draft"
 # What a draft may be made of, in the words of the page. Whatever is not here is never handed over.
 READABLE: Mapping[str, str] = {
-    "contact.name": "name", "contact.goes_by": "goes by", "contact.type": "type", "contact.next_step": "next step",
-    "deal.title": "newest deal", "deal.property_address": "its property", "sender.name": "your name", "workspace.name": "brokerage",
-}  # fmt: skip
+    "contact.name": "name",
+    "contact.goes_by": "goes by",
+    "contact.type": "type",
+    "contact.next_step": "next step",
+    "deal.title": "newest deal",
+    "deal.property_address": "its property",
+    "sender.name": "your name",
+    "workspace.name": "brokerage",
+}
 _OFF = "AI drafting is switched off for this workspace. An admin can switch it on in the settings."
 _PERSONAL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+|\+?\d[\d ().-]{5,}\d")
 
@@ -62,7 +69,8 @@ class Card:
 
 
 def ask(contact_id: int, *, actor: Actor) -> Job:
-    """Promise a draft of a follow-up to a contact; nothing is sent. Raises `Forbidden` (no right, switched off), `Invalid`, `NotFound`."""
+    """Promise a draft of a follow-up to a contact; nothing is sent. Raises `Forbidden` (no right, switched off),
+    `Invalid`, `NotFound`."""
     with operation("draft.ask", actor=actor) as op:
         _allowed(contact_id, actor)
         job = op.promise(
@@ -74,15 +82,25 @@ def ask(contact_id: int, *, actor: Actor) -> Job:
 
 
 def prepare(contact_id: int, *, actor: Actor, job_id: int, provider: str, model: str) -> Asked:
-    """Read what the actor may see and write the ledger row, in the operation that the caller commits before the call."""
+    """Read what the actor may see and write the ledger row, in the operation that the caller commits before the
+    call."""
     contact = _allowed(contact_id, actor)
     read = _read(contact, actor)
     payload = json.dumps(read, sort_keys=True, ensure_ascii=False).encode()
     call = AiCall(
-        contact_id=contact.id, membership_id=actor.membership_id, asked_by=actor.label, job_id=job_id, feature=FEATURE,
-        purpose=Purpose.SEND_REQUESTED.value, provider=provider, model=model, fields=sorted(read), payload_bytes=len(payload),
-        payload_hash=hashlib.sha256(payload).hexdigest(), sealed=_sealed(payload, contact.id),
-    )  # fmt: skip
+        contact_id=contact.id,
+        membership_id=actor.membership_id,
+        asked_by=actor.label,
+        job_id=job_id,
+        feature=FEATURE,
+        purpose=Purpose.SEND_REQUESTED.value,
+        provider=provider,
+        model=model,
+        fields=sorted(read),
+        payload_bytes=len(payload),
+        payload_hash=hashlib.sha256(payload).hexdigest(),
+        sealed=_sealed(payload, contact.id),
+    )
     session.add(call)
     session.flush()
     return Asked(call.id, payload)

@@ -38,7 +38,8 @@ def trim(what: Mapping[type[Any], str], *, actor: Actor) -> dict[str, int]:
 
 
 def purge_bin(*, actor: Actor) -> dict[str, int]:
-    """Delete for good what has been in the bin for 30 days, with its history of values; the audit log keeps that it existed.
+    """Delete for good what has been in the bin for 30 days, with its history of values; the audit log keeps that it
+    existed.
 
     A record that others still refer to (a consent, a deal that is in use) stays in the bin until they are gone.
     """
@@ -48,7 +49,7 @@ def purge_bin(*, actor: Actor) -> dict[str, int]:
         for table in reversed(Base.metadata.sorted_tables):
             model = registry.entities().get(table.name)
             if model is not None and (count := _purge(table, before)):
-                gone[model.__tablename__] = count
+                gone[f"{table.name}"] = count
         if gone:
             op.audit("bin.purge", facts=gone)
     return gone

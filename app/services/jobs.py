@@ -1,4 +1,5 @@
-"""What people do with jobs: look, try again, cancel. The one who asked for a job always sees it; others need a right on "job".
+"""What people do with jobs: look, try again, cancel. The one who asked for a job always sees it; others need a right
+on "job".
 
 Does not belong here: running them (`jobs.runner`).
 """
@@ -20,8 +21,12 @@ from models.job import Job
 from models.scope import Actor
 
 TABS: Mapping[str, tuple[str, ...]] = {
-    "all": (), "waiting": ("waiting",), "running": ("running",), "failed": ("failed", "dead", "refused"), "done": ("done", "cancelled"),
-}  # fmt: skip
+    "all": (),
+    "waiting": ("waiting",),
+    "running": ("running",),
+    "failed": ("failed", "dead", "refused"),
+    "done": ("done", "cancelled"),
+}
 OVER = frozenset({"failed", "dead", "refused", "cancelled"})
 PAGE = 50
 COUNT_CAP = 1000
@@ -99,7 +104,7 @@ def cancel(job_id: int, *, actor: Actor) -> Job:
         job = _changeable(job_id, actor)
         if job.state not in {"waiting", "running"}:
             raise Conflict(f"This job is {job.state}; there is nothing left to cancel.")
-        # The worker settles it, also where it only waits: what the job was about must hear of it in the same transaction.
+        # The worker settles it, also where it only waits: what the job was about hears of it in the same transaction.
         job.cancel_asked = op.at
         if job.state == "waiting":
             job.run_at = op.at
@@ -110,10 +115,7 @@ def cancel(job_id: int, *, actor: Actor) -> Job:
 
 def status() -> dict[str, Any]:
     """Counts by state over all workspaces, and how long the oldest due job waits (seconds). For operators, unscoped."""
-    counts = {
-        state: count
-        for state, count in session.execute(sa.select(Job.state, sa.func.count()).group_by(Job.state)).all()
-    }
+    counts = {row[0]: row[1] for row in session.execute(sa.select(Job.state, sa.func.count()).group_by(Job.state))}
     oldest = session.scalar(sa.select(sa.func.min(Job.run_at)).where(Job.state == "waiting", Job.run_at <= now()))
     return {"states": counts, "oldest_due_seconds": round((now() - oldest).total_seconds(), 1) if oldest else 0.0}
 

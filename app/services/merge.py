@@ -1,4 +1,5 @@
-"""Fills `{{ contact.goes_by }}` and its like into a text. A closed list of names and nothing else: no code, no loops, no filters.
+"""Fills `{{ contact.goes_by }}` and its like into a text. A closed list of names and nothing else: no code, no loops,
+no filters.
 
 Pure: no database, no request. Does not belong here: where the values come from (`app.services.messages`).
 """
@@ -26,7 +27,8 @@ class UnknownField(ValueError):
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
-    """`text` with each field replaced by its value (empty if there is none); raises `UnknownField`. Values are never filled again."""
+    """`text` with each field replaced by its value (empty if there is none); raises `UnknownField`. Values are never
+    filled again."""
 
     def value(match: re.Match[str]) -> str:
         name = match.group(1).strip()

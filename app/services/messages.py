@@ -1,8 +1,9 @@
 """The one way an e-mail leaves: written, queued, handed over, and what the server said. Every sender goes through here.
 
-draft -> queued -> sending -> sent | failed | unknown; queued -> suppressed | cancelled; sending -> queued when the server asks for
-patience. "sending" is committed before the hand-over, so that a crash in between shows as "unknown" and is never sent twice
-unseen. Does not belong here: SMTP (`app.adapters.mail`), texts of drafts (`app.services.drafts`).
+draft -> queued -> sending -> sent | failed | unknown; queued -> suppressed | cancelled; sending -> queued when the
+server asks for patience. "sending" is committed before the hand-over, so that a crash in between shows as "unknown"
+and is never sent twice unseen. Does not belong here: SMTP (`app.adapters.mail`), texts of drafts
+(`app.services.drafts`).
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ OUTCOMES = frozenset({"sent", "failed", "unknown", "queued"})
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message as the mail adapter needs it. `unsubscribe` is set on marketing mail: (workspace id, message row id)."""
+    """A message as the mail adapter needs it. `unsubscribe` is set on marketing mail: (workspace id, message row
+    id)."""
 
     row_id: int
     message_id: str
@@ -48,12 +50,25 @@ class Outgoing:
     unsubscribe: tuple[int, int] | None
 
 
-def write(contact: Contact | None, subject: str, body: str, *, actor: Actor, kind: str = "transactional", cause: str = "user",
-          cause_id: str = "", occasion: str = "", recipient: str | None = None, drafted_by: str | None = None, send: bool = True) -> Message:  # fmt: skip
+def write(
+    contact: Contact | None,
+    subject: str,
+    body: str,
+    *,
+    actor: Actor,
+    kind: str = "transactional",
+    cause: str = "user",
+    cause_id: str = "",
+    occasion: str = "",
+    recipient: str | None = None,
+    drafted_by: str | None = None,
+    send: bool = True,
+) -> Message:
     """Write a message, and promise to send it unless it is a draft (`send=False`).
 
-    The same (cause, cause_id, occasion, recipient) gives back the message that is there: a doubled request is one e-mail.
-    Merge fields are filled now, so that what is kept is what is sent. Raises `Invalid` by field, `Forbidden`, `NotFound`.
+    The same (cause, cause_id, occasion, recipient) gives back the message that is there: a doubled request is one
+    e-mail. Merge fields are filled now, so that what is kept is what is sent. Raises `Invalid` by field, `Forbidden`,
+    `NotFound`.
     """
     permissions.require(actor, "write", "message")
     if contact is not None:
@@ -67,10 +82,21 @@ def write(contact: Contact | None, subject: str, body: str, *, actor: Actor, kin
             return known
         words = _words(contact, actor)
         message = Message(
-            contact_id=contact.id if contact else None, recipient=address, subject=_filled("subject", subject, words),
-            body=_filled("body", body, words), kind=kind, cause=cause, cause_id=cause_id, occasion=occasion, drafted_by=drafted_by,
-            state="draft", owner_id=actor.membership_id, team_id=actor.team_id, source=cause, created_by=actor.label,
-        )  # fmt: skip
+            contact_id=contact.id if contact else None,
+            recipient=address,
+            subject=_filled("subject", subject, words),
+            body=_filled("body", body, words),
+            kind=kind,
+            cause=cause,
+            cause_id=cause_id,
+            occasion=occasion,
+            drafted_by=drafted_by,
+            state="draft",
+            owner_id=actor.membership_id,
+            team_id=actor.team_id,
+            source=cause,
+            created_by=actor.label,
+        )
         session.add(message)
         session.flush()
         if send:
@@ -79,7 +105,8 @@ def write(contact: Contact | None, subject: str, body: str, *, actor: Actor, kin
 
 
 def send(message_id: int, *, actor: Actor, subject: str | None = None, body: str | None = None) -> Message:
-    """A person's decision to send a draft, with their last changes to it. Sending what is already under way changes nothing."""
+    """A person's decision to send a draft, with their last changes to it. Sending what is already under way changes
+    nothing."""
     with operation("message.send", actor=actor, reason=None) as op:
         message: Message = records.load(Message, message_id, actor=actor, action="write")
         if message.state not in SENDABLE:
@@ -119,8 +146,8 @@ def discard(message_id: int, *, actor: Actor) -> Message:
 def hand_over(message_id: int, *, actor: Actor, domain: str) -> Outgoing | None:
     """queued -> sending, for the job that will now talk to the mail server. None when there is nothing to send.
 
-    Suppressions, minors and the right to write are checked here, at the wire. A message found in "sending" was being handed
-    over when a worker ended: it becomes "unknown", for a person to decide.
+    Suppressions, minors and the right to write are checked here, at the wire. A message found in "sending" was being
+    handed over when a worker ended: it becomes "unknown", for a person to decide.
     """
     message: Message = records.load(Message, message_id, actor=actor, action="write")
     if message.state == "sending":
@@ -239,11 +266,17 @@ def _outgoing(message: Message, contact: Contact | None) -> Outgoing:
     name = workspace.name if workspace else ""
     office = f"{name}, {workspace.address}" if workspace and workspace.address else name
     return Outgoing(
-        row_id=message.id, message_id=message.message_id or "", to=message.recipient, to_name=contact.name if contact else "",
-        subject=message.subject, text=message.body, sender_name=f"{owner.name}, {name}" if owner else name,
-        reply_to=owner.email if owner else (workspace.email if workspace else None), office=office,
+        row_id=message.id,
+        message_id=message.message_id or "",
+        to=message.recipient,
+        to_name=contact.name if contact else "",
+        subject=message.subject,
+        text=message.body,
+        sender_name=f"{owner.name}, {name}" if owner else name,
+        reply_to=owner.email if owner else (workspace.email if workspace else None),
+        office=office,
         unsubscribe=(scope.workspace_id(), message.id) if message.kind == "marketing" else None,
-    )  # fmt: skip
+    )
 
 
 def _state(message: Message) -> str:

@@ -1,7 +1,8 @@
 """What a recipient decides on the page behind a signed link: stop marketing, or take that back. No sign-in.
 
-The link carries workspace and message, never an address. Each decision is a row of the consent ledger, a suppression, an
-entry on the timeline and an audit row, in one transaction. Does not belong here: the page (`public_site.preferences`).
+The link carries workspace and message, never an address. Each decision is a row of the consent ledger, a suppression,
+an entry on the timeline and an audit row, in one transaction. Does not belong here: the page
+(`public_site.preferences`).
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ def read(token: str) -> Choices:
 
 
 def unsubscribe(token: str, *, actor: Actor, source: str, wording: str) -> Choices:
-    """Stop marketing to the recipient, at once. `source` names the page or "one-click"; `wording` is the text that was shown.
-    Pressing twice is pressing once. Raises `Gone`."""
+    """Stop marketing to the recipient, at once. `source` names the page or "one-click"; `wording` is the text that was
+    shown. Pressing twice is pressing once. Raises `Gone`."""
     workspace_id, message_id = _ids(token)
     with inside(workspace_id), operation("preferences.unsubscribe", actor=actor) as op:
         message = _message(message_id)
@@ -110,7 +111,8 @@ def _ids(token: str) -> tuple[int, int]:
         workspace_id, message_id = read_link(PURPOSE, token)
     except (BadLink, TypeError, ValueError):
         raise Gone(
-            "This link no longer works. It has expired or was switched off by the person who sent it. You did nothing wrong."
+            "This link no longer works. It has expired or was switched off by the person who sent it. "
+            "You did nothing wrong."
         ) from None
     return int(workspace_id), int(message_id)
 
@@ -122,7 +124,8 @@ def _message(message_id: int) -> Message:
     ).one_or_none()
     if found is None:
         raise Gone(
-            "This link no longer works, as the message it came with was deleted. Reply to the sender to be taken off the list."
+            "This link no longer works, as the message it came with was deleted. "
+            "Reply to the sender to be taken off the list."
         )
     return found
 
@@ -159,5 +162,5 @@ def _note(message: Message, actor: Actor, *, given: bool, source: str, wording: 
             source=source,
             details=f"On the page of the link in “{message.subject}”.",
             created_by=actor.label,
-        )  # fmt: skip
+        )
     )

@@ -1,7 +1,7 @@
 """Who must not be written to, and which mail that stops (P62). Asked at the wire, right before each send.
 
-Account mail (a password reset) passes: it has its own job and is never marketing. Does not belong here: the page on which
-people unsubscribe (`app.services.preferences`).
+Account mail (a password reset) passes: it has its own job and is never marketing. Does not belong here: the page on
+which people unsubscribe (`app.services.preferences`).
 """
 
 from __future__ import annotations

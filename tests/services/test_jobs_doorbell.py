@@ -111,7 +111,11 @@ def _worker(folder: Path) -> subprocess.Popen[bytes]:
         "import sys; from pathlib import Path; from tests import jobs_kit; from jobs import dispatch;"
         "dispatch.serve(jobs_kit.make_app(Path(sys.argv[1]), create=False, REDIS_URL=sys.argv[2]))"
     )
-    return subprocess.Popen([sys.executable, "-c", program, str(folder), str(redis_url())], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    return subprocess.Popen(
+        [sys.executable, "-c", program, str(folder), str(redis_url())],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
 
 
 def test_a_worker_that_is_told_to_stop_returns_what_it_has_not_begun(tmp_path: Path) -> None:

@@ -73,8 +73,14 @@ def _started(handler: Server, **facts: Any) -> Controller:
 
 
 def _letter(**facts: Any) -> mail.Letter:
-    given = {"message_id": "<1@example.com>", "sender": "crm@example.com", "sender_name": "Dana, Harbor Realty", "to": "sam@example.com",
-             "subject": "Two homes by the water", "text": "Hi Sam,\n\nsee https://example.com/a?b=1&c=2."}  # fmt: skip
+    given = {
+        "message_id": "<1@example.com>",
+        "sender": "crm@example.com",
+        "sender_name": "Dana, Harbor Realty",
+        "to": "sam@example.com",
+        "subject": "Two homes by the water",
+        "text": "Hi Sam,\n\nsee https://example.com/a?b=1&c=2.",
+    }
     return mail.Letter(**(given | facts))
 
 
@@ -182,8 +188,26 @@ def test_no_server_is_a_passing_problem() -> None:
 
 def test_starttls_insists_on_a_certificate_it_can_trust(tmp_path: Path) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", str(key), "-out", str(certificate)],
-                   check=True, capture_output=True)  # fmt: skip
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+            "-keyout",
+            str(key),
+            "-out",
+            str(certificate),
+        ],
+        check=True,
+        capture_output=True,
+    )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     handler = Server()

@@ -121,8 +121,15 @@ def test_a_draft_waits_for_a_person(app: Flask, office: Office) -> None:
     assert [m.get_body(("plain",)).get_content().strip() for m in office.outbox()] == ["Hi Sam, changed."]
 
 
-@pytest.mark.parametrize(("scope_", "kind", "state"), [("marketing", "marketing", "suppressed"), ("marketing", "transactional", "sent"),
-                                                       ("all", "marketing", "suppressed"), ("all", "transactional", "suppressed")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("scope_", "kind", "state"),
+    [
+        ("marketing", "marketing", "suppressed"),
+        ("marketing", "transactional", "sent"),
+        ("all", "marketing", "suppressed"),
+        ("all", "transactional", "suppressed"),
+    ],
+)
 def test_a_suppression_is_asked_at_the_wire(app: Flask, office: Office, scope_: str, kind: str, state: str) -> None:
     message_id = office.write(kind=kind)
     _suppress(office, scope_)
