@@ -45,7 +45,7 @@ def sign_in_link(email: str) -> dict[str, Any]:
     if user is None or not user.active:
         raise NotFound("There is no active account with this address.")
     token = accounts.make_sign_in_link(user, actor=scope.system("Command line"))
-    return {"url": f"{current_app.config['PUBLIC_URL']}/auth/link/{token}"}
+    return {"sign_in_link": f"{current_app.config['PUBLIC_URL']}/auth/link/{token}"}
 
 
 def hash_of(password: str, context: tuple[str, ...]) -> str:
