@@ -15,7 +15,7 @@ from models.policy import Purpose
 if TYPE_CHECKING:
     from jobs.run import Run
 
-MODULES = ("jobs.bulk", "jobs.mail", "jobs.drafts", "jobs.housekeeping", "jobs.audit")
+MODULES = ("jobs.bulk", "jobs.mail", "jobs.drafts", "jobs.housekeeping", "jobs.imports", "jobs.audit")
 Function = Callable[["Run"], dict[str, Any] | None]
 Ended = Callable[[Mapping[str, Any], str, str], None]
 

@@ -17,7 +17,7 @@ TYPES = (("buyer", "Buyer"), ("seller", "Seller"), ("landlord", "Landlord"), ("t
 STAGES = (("new", "New"), ("qualified", "Qualified"), ("active", "Active"), ("under_contract", "Under contract"), ("closed", "Closed"),
           ("nurture", "Nurture"), ("lost", "Lost"))  # fmt: skip
 BASES = (("unknown", "Not recorded"), ("consent", "Consent"), ("contract", "Contract"), ("legitimate_interest", "Legitimate interest"),
-         ("legal_obligation", "Legal obligation"))  # fmt: skip
+         ("legal_obligation", "Legal obligation"), ("attested", "Attested in own words"))  # fmt: skip
 LABELS = (("main", "Main"), ("work", "Work"), ("home", "Home"), ("mobile", "Mobile"), ("other", "Other"))
 CONTACT = Policy(Category.CONTACT, subject="self", kind=SubjectKind.CLIENT, keep=years(7), erase=Erase.ANONYMISE)
 DETAIL = Policy(Category.CONTACT, subject="contact_id", kind=SubjectKind.CLIENT, keep=years(7), erase=Erase.DELETE, parent="contact")

@@ -105,10 +105,16 @@ def insert_rows(changes: list[dict[str, Any]], audits: list[dict[str, Any]]) -> 
 
 def change_row(op: Operation, edit: Edit) -> dict[str, Any]:
     record = edit.record
+    return plain_change_row(op, workspace_of(record), edit.verb, record.__tablename__, record.id, subject_of(record), edit.old, edit.new)
+
+
+def plain_change_row(op: Operation, workspace: int, verb: str, entity: str, record_id: int, subject_id: int | None,
+                     old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:  # fmt: skip
+    """A row ready to insert, for bulk verbs that hold no loaded record; `old` and `new` are plain values."""
     return {
-        "workspace_id": workspace_of(record), "at": op.at, "operation": op.name, "verb": edit.verb, "entity": record.__tablename__,
-        "record_id": record.id, "subject_id": subject_of(record), "actor": op.actor.label, "membership_id": op.actor.membership_id,
-        "old": edit.old, "new": edit.new, "reason": op.reason, "request_id": op.actor.request_id, "undoes": op.undoes,
+        "workspace_id": workspace, "at": op.at, "operation": op.name, "verb": verb, "entity": entity,
+        "record_id": record_id, "subject_id": subject_id, "actor": op.actor.label, "membership_id": op.actor.membership_id,
+        "old": old, "new": new, "reason": op.reason, "request_id": op.actor.request_id, "undoes": op.undoes,
     }  # fmt: skip
 
 

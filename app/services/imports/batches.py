@@ -1,0 +1,236 @@
+"""An import as people handle it: the file received with its attested basis, columns chosen, started, looked at again.
+
+Belongs here: the `import_batch` row and its states: mapping -> waiting -> running -> done | failed | cancelled. Does not belong
+here: rows and people (`run`), or where bytes are kept: the caller stores the file and gives its key.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO
+
+import sqlalchemy as sa
+
+from app import permissions
+from app.errors import Conflict, Forbidden, Invalid, NotFound
+from app.services.imports import mapping as mappings
+from app.services.imports.deciding import VERDICTS, Terms
+from app.services.imports.reading import Table
+from app.services.operation import Operation, operation
+from models import scope
+from models.base import session
+from models.contact import BASES
+from models.fields import now
+from models.job import Job
+from models.policy import Purpose
+from models.privacy import Attestation, ImportBatch
+from models.scope import Actor, Reach
+from models.workspace import Membership, Workspace
+
+JOB = "contacts.import"
+ON_MATCH = {
+    "fill": ("Fill what is empty", "Nothing that you have is replaced."),
+    "overwrite": ("Replace with the file", "Where the file has a value, it wins. Nothing is emptied."),
+    "skip": ("Leave as it is", "Only new people are added."),
+}
+OPEN = ("mapping", "failed", "cancelled")
+_IN_MEMORY = 8 * 1024 * 1024
+_NO_BASIS = "Say on which ground you may keep these people’s details. Without it nothing is imported."
+_NO_WORDS = "Say where the list comes from, as in “Sign-in sheet of the open home on 3 May”."
+
+
+def permit(actor: Actor) -> None:
+    """Raises `Forbidden` unless the actor may import contacts."""
+    permissions.require(actor, "write", "import")
+    permissions.require(actor, "write", "contact")
+
+
+def receive(table: Table, file_name: str, *, basis: str, words: str, keep: Callable[[], str], actor: Actor,
+            owner_id: int | None = None) -> ImportBatch:  # fmt: skip
+    """Take in a file that opened as `table`, with the ground attested for it (P8). `keep` stores it and gives its key.
+
+    `basis` is a key of BASES but "unknown", `words` say in the person's own words what the list is. Raises `Invalid` without
+    them, and leaves an audit row of the refusal. The suggested mapping is on the batch.
+    """
+    permit(actor)
+    _attested(basis, words, actor)
+    _check_owner(owner_id, actor)
+    total = sum(1 for _ in table.rows())
+    with operation("import.receive", actor=actor) as op:
+        batch = ImportBatch(
+            file_name=file_name[:200] or "contacts", storage_key=keep(), kind=table.kind, membership_id=actor.membership_id, rows_read=total,
+            mapping=mappings.suggest(table.columns, table.sample).to_json(),
+            options={"basis": basis, "on_match": "fill", "owner_id": owner_id, "found": _found(table, total)},
+        )  # fmt: skip
+        session.add(batch)
+        session.flush()
+        session.add(Attestation(what="import", what_id=batch.id, basis=basis, words=words.strip(), membership_id=actor.membership_id, by=actor.label))
+        _audit(op, "import.attest", batch, {"basis": basis, "rows": total})
+    return batch
+
+
+def basis_of(text: str) -> tuple[str, str]:
+    """The ground a sentence names ("consent", "legitimate interest: past clients") and the sentence; else ground "attested"."""
+    said = text.casefold().replace("_", " ")
+    for key, label in BASES:
+        if key not in ("unknown", "attested") and (label.casefold() in said or key.replace("_", " ") in said):
+            return key, text
+    return ("attested" if text.strip() else "", text)
+
+
+def get(batch_id: int, *, actor: Actor) -> ImportBatch:
+    """An import of this workspace; raises `NotFound`. One's own, or any for those who may read every contact."""
+    permit(actor)
+    found = session.scalars(sa.select(ImportBatch).where(ImportBatch.id == batch_id, *_visible(actor))).one_or_none()
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def past(*, actor: Actor, most: int = 10) -> list[ImportBatch]:
+    """The newest imports first."""
+    permit(actor)
+    return list(session.scalars(sa.select(ImportBatch).where(*_visible(actor)).order_by(ImportBatch.id.desc()).limit(most)))
+
+
+def attestation(batch: ImportBatch) -> Attestation | None:
+    statement = sa.select(Attestation).where(Attestation.what == "import", Attestation.what_id == batch.id)
+    return session.scalars(statement.order_by(Attestation.id.desc()).limit(1)).first()
+
+
+def choose(batch: ImportBatch, fields: Mapping[str, str], on_match: str, *, actor: Actor) -> ImportBatch:
+    """Set what columns become: `fields` maps column names to keys of `mapping.FIELDS`. Raises `Invalid`, per column."""
+    permit(actor)
+    _still_open(batch)
+    chosen, problems = mappings.Mapping.from_json(batch.mapping), dict[str, str]()
+    current = {choice.column: choice.field for choice in chosen.choices}
+    for column, field in fields.items():
+        try:
+            chosen = chosen if current.get(column) == field else chosen.with_field(column, field)
+        except ValueError as wrong:
+            problems[column] = str(wrong)
+    problems |= _twice(chosen)
+    if on_match not in ON_MATCH:
+        problems["on_match"] = "Choose what happens to people who are already here."
+    if not problems and not chosen.identifies:
+        problems[""] = "No column holds a name, an e-mail or a phone. Choose at least one of them."
+    if problems:
+        raise Invalid(problems)
+    with operation("import.map", actor=actor):
+        batch.mapping, batch.options = chosen.to_json(), {**batch.options, "on_match": on_match}
+    return batch
+
+
+def start(batch: ImportBatch, *, actor: Actor) -> Job:
+    """Promise the job that imports the file; asked for twice, it is one. Needs the attestation (P8)."""
+    permit(actor)
+    _still_open(batch)
+    said = attestation(batch)
+    _attested(said.basis if said else "", said.words if said else "", actor)
+    with operation("import.start", actor=actor) as op:
+        attempt = int(batch.options.get("attempt", 0)) + 1
+        job = op.promise(
+            JOB, {"batch_id": batch.id}, purpose=Purpose.RUN_TRANSACTIONS, label=f"Import {batch.file_name}", queue="bulk",
+            dedupe=f"{JOB}:{scope.workspace_id()}:{batch.id}:{attempt}",
+        )  # fmt: skip
+        session.flush()
+        batch.state, batch.job_id, batch.options = "waiting", job.id, {**batch.options, "attempt": attempt}
+        _audit(op, "import.start", batch, {"rows": batch.rows_read, "on_match": batch.options["on_match"]})
+    return job
+
+
+def finish(batch_id: int, problems_key: str | None, *, actor: Actor) -> dict[str, Any]:
+    """The last words on an import, inside the caller's transaction; returns its counts."""
+    with operation("import.finish", actor=actor) as op:
+        batch = session.scalars(sa.select(ImportBatch).where(ImportBatch.id == batch_id)).one()
+        batch.state, batch.finished_at, batch.problems_key = "done", now(), problems_key
+        counts = counts_of(batch)
+        _audit(op, "import.finish", batch, {**counts, "rows": batch.counts.get("rows", 0)})
+    return counts
+
+
+def ended(args: Mapping[str, Any], state: str, _reason: str) -> None:
+    """Called where the job is given up; what was written stays, and the import can be started again from where it stopped."""
+    batch = session.scalars(sa.select(ImportBatch).where(ImportBatch.id == int(args["batch_id"]))).one_or_none()
+    if batch is not None and batch.state != "done":
+        batch.state, batch.finished_at = ("cancelled" if state == "cancelled" else "failed"), now()
+
+
+def counts_of(batch: ImportBatch) -> dict[str, int]:
+    """created, updated, skipped, errors; their sum is the rows read so far."""
+    return {name: int(batch.counts.get(name, 0)) for name in VERDICTS}
+
+
+def terms_of(batch: ImportBatch, actor: Actor) -> Terms:
+    """What holds for every row. New contacts belong to the chosen owner, else to the one who imports."""
+    workspace = session.get(Workspace, scope.workspace_id())
+    owner = batch.options.get("owner_id") or actor.membership_id
+    team = actor.team_id if owner == actor.membership_id else permissions.members_team(owner)
+    region = workspace.region if workspace is not None else "US"
+    return Terms(f"import:{batch.id}", batch.options["basis"], batch.options["on_match"], region, owner, team)
+
+
+def spooled(stream: BinaryIO) -> BinaryIO:
+    """The stream as one that can be read again from its start; on disk where it is large. The caller closes it."""
+    file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 (handed to the caller)
+    shutil.copyfileobj(stream, file)
+    file.seek(0)
+    return file  # type: ignore[return-value]
+
+
+def _attested(basis: str, words: str, actor: Actor) -> None:
+    problems = {}
+    if basis == "unknown" or basis not in dict(BASES):
+        problems["basis"] = _NO_BASIS
+    if not words.strip():
+        problems["basis_note"] = _NO_WORDS
+    if problems:
+        with operation("import.refuse", actor=actor) as op:
+            op.audit("import.refuse", entity="import_batch", facts={"missing": sorted(problems)})
+        raise Invalid(problems)
+
+
+def _check_owner(owner_id: int | None, actor: Actor) -> None:
+    """What one brings in must stay within one's own reach."""
+    if owner_id is None or owner_id == actor.membership_id:
+        return
+    owner = session.scalars(sa.select(Membership).where(Membership.id == owner_id, Membership.active)).one_or_none()
+    if owner is None:
+        raise Invalid({"owner_id": "Owner: there is no such member. Choose one from the list."})
+    how_far = permissions.require(actor, "write", "contact")
+    if how_far is Reach.OWN or (how_far is Reach.TEAM and owner.team_id != actor.team_id):
+        raise Forbidden("write", "contact", "With your role you can only import contacts within your own reach.")
+
+
+def _twice(chosen: mappings.Mapping) -> dict[str, str]:
+    seen, problems = dict[str, str](), dict[str, str]()
+    for choice in chosen.choices:
+        if choice.field and choice.field not in mappings.REPEATED:
+            if choice.field in seen:
+                label = mappings.FIELDS[choice.field]
+                problems[choice.column] = f"{label} already comes from “{seen[choice.field]}”. Leave one of them out."
+            seen[choice.field] = choice.column
+    return problems
+
+
+def _still_open(batch: ImportBatch) -> None:
+    if batch.state not in OPEN:
+        raise Conflict("This import has been started already. Its page shows how far it is.")
+
+
+def _visible(actor: Actor) -> list[Any]:
+    everybody = permissions.reach(actor, "read", "contact") is Reach.WORKSPACE
+    return [] if everybody else [ImportBatch.membership_id == actor.membership_id]
+
+
+def _found(table: Table, total: int) -> str:
+    if table.kind == "vcard":
+        return f"vCard, {table.encoding}, {total:,} cards"
+    words = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}.get(table.delimiter, "")
+    return f"CSV, {words}, {table.encoding}, {total:,} rows" if words else f"CSV, {table.encoding}, {total:,} rows"
+
+
+def _audit(op: Operation, action: str, batch: ImportBatch, facts: dict[str, Any]) -> None:
+    op.audit(action, entity="import_batch", record_id=batch.id, facts=facts)

@@ -1,0 +1,141 @@
+"""Looks up whom the workspace has already, for a chunk of rows: a fixed number of statements, however many rows.
+
+Belongs here: reading. Does not belong here: what becomes of a row (`matching`, `deciding`). Rows of other workspaces and of
+the bin are never seen (`models.tenancy`); contacts out of the importer's reach only tell that an address is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from app import permissions
+from app.services.imports.matching import Keys, Known
+from app.services.imports.people import Person
+from models import tenancy
+from models.base import session
+from models.contact import Contact, ContactAddress, ContactEmail, ContactPhone, ContactTag, Tag
+from models.scope import Actor
+
+FIELDS = (
+    "name",
+    "name_key",
+    "email",
+    "phone",
+    "goes_by",
+    "company",
+    "job_title",
+    "website",
+    "birthday",
+    "type",
+    "about",
+    "lawful_basis",
+)
+PART = 10_000  # parameters of one IN; SQLite takes 32,766
+
+
+@dataclass(slots=True)
+class Chunk:
+    """`people` by id are those within reach; `taken` are addresses of contacts out of reach, `binned` those of contacts in the bin."""
+
+    people: dict[int, Person] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+    binned: set[str] = field(default_factory=set)
+
+    def known(self) -> list[Known]:
+        return [
+            Known(key, p.values["name"], p.values["name_key"], tuple(p.emails), tuple(p.phones))
+            for key, p in self.people.items()
+        ]
+
+
+def look_up(keys: Keys, names: Collection[str], *, actor: Actor, source_ref: str, lock: bool) -> Chunk:
+    """Who shares an e-mail, or a phone and the name (`names` are name keys), with the rows. `lock` keeps them still until commit."""
+    found = Chunk()
+    holders = _email_holders(keys.emails, found)
+    ids = set(holders.values()) | _phone_holders(keys.phones, names)
+    if ids:
+        _load(found, ids, actor, source_ref, lock)
+    found.taken = {email for email, key in holders.items() if key not in found.people}
+    return found
+
+
+def _email_holders(emails: Iterable[str], found: Chunk) -> dict[str, int]:
+    holders: dict[str, int] = {}
+    for part in _parts(emails):
+        holders.update(
+            (address, key)
+            for address, key in session.execute(
+                sa.select(Contact.email, Contact.id).where(Contact.email.in_(part))
+            ).tuples()
+        )
+        further = sa.select(ContactEmail.address, ContactEmail.contact_id, Contact.deleted_at).join(
+            Contact, Contact.id == ContactEmail.contact_id
+        ).where(ContactEmail.address.in_(part), ContactEmail.deleted_at.is_(None))  # fmt: skip
+        # The bin is looked at here: an address of a binned contact's own row still holds its place in the unique index.
+        for address, key, deleted in session.execute(further, execution_options=tenancy.with_deleted()).tuples():
+            if deleted is None:
+                holders[address] = key
+            else:
+                found.binned.add(address)
+    return holders
+
+
+def _phone_holders(phones: Iterable[str], names: Collection[str]) -> set[int]:
+    """Only with the name: an office number may be on half of all contacts."""
+    ids: set[int] = set()
+    with_name = Contact.name_key.in_(sorted(names))
+    for part in _parts(phones):
+        ids.update(session.scalars(sa.select(Contact.id).where(Contact.phone.in_(part), with_name)))
+        further = sa.select(Contact.id).join(ContactPhone, ContactPhone.contact_id == Contact.id)
+        ids.update(session.scalars(further.where(ContactPhone.number.in_(part), with_name)))
+    return ids
+
+
+def more(found: Chunk, ids: set[int], *, actor: Actor, source_ref: str, lock: bool) -> None:
+    """Load people who are known by other means than the keys of these rows."""
+    if missing := ids - set(found.people):
+        _load(found, missing, actor, source_ref, lock)
+
+
+def _load(found: Chunk, ids: set[int], actor: Actor, source_ref: str, lock: bool) -> None:
+    columns = [getattr(Contact, name) for name in FIELDS]
+    for part in _parts(sorted(ids)):
+        statement = sa.select(Contact.id, Contact.source_ref, *columns).where(Contact.id.in_(part))
+        for action in ("read", "write"):
+            statement = permissions.restrict(statement, Contact, actor, action)
+        for key, ref, *values in session.execute(statement.with_for_update(of=Contact) if lock else statement):
+            person = Person(key, dict(zip(FIELDS, values, strict=True)), ours=ref == source_ref)
+            person.emails.update(filter(None, [person.values["email"]]))
+            person.phones.update(filter(None, [person.values["phone"]]))
+            found.people[key] = person
+    for part in _parts(sorted(found.people)):
+        _load_details(found.people, part)
+
+
+def _load_details(people: dict[int, Person], part: Sequence[Any]) -> None:
+    for key, address in _details(ContactEmail, part, ContactEmail.address):
+        people[key].emails.add(address)
+    for key, number in _details(ContactPhone, part, ContactPhone.number):
+        people[key].phones.add(number)
+    for key, street, code in _details(ContactAddress, part, ContactAddress.street, ContactAddress.postal_code):
+        people[key].addresses.add((street.casefold(), (code or "").casefold()))
+    tags = (
+        sa.select(ContactTag.contact_id, Tag.name)
+        .join(Tag, Tag.id == ContactTag.tag_id)
+        .where(ContactTag.contact_id.in_(part))
+    )
+    for key, name in session.execute(tags):
+        people[key].tags.add(name.casefold())
+
+
+def _details(model: Any, part: Sequence[Any], *columns: Any) -> Any:
+    return session.execute(sa.select(model.contact_id, *columns).where(model.contact_id.in_(part)))
+
+
+def _parts(values: Iterable[Any]) -> Iterable[list[Any]]:
+    found = sorted(values)
+    return [found[at : at + PART] for at in range(0, len(found), PART)]

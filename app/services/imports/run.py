@@ -1,0 +1,159 @@
+"""Runs an import over a whole file, a chunk in each transaction; and the same without writing, as the preview.
+
+Belongs here: the loop, counts, running on after a break. Does not belong here: verdicts (`deciding`), statements (`writing`).
+The row count of a batch grows in the transaction of its chunk, so that a killed worker's successor goes on behind it. It decides
+the earlier rows once more without writing: so it knows the file's own people again, and has the bad rows for their file.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import BinaryIO
+
+import sqlalchemy as sa
+
+from app.errors import Conflict
+from app.services.imports import batches
+from app.services.imports.deciding import VERDICTS, Decider, Outcome
+from app.services.imports.mapping import Mapping
+from app.services.imports.people import Person
+from app.services.imports.reading import Table, open_table
+from app.services.imports.rows import ContactRow, problem_file, to_contact
+from app.services.imports.writing import Writer
+from app.services.operation import Operation
+from models import tenancy
+from models.base import session
+from models.privacy import ImportBatch
+from models.scope import Actor
+
+CHUNK = 1000
+SAMPLE = 50
+_IN_MEMORY = 4 * 1024 * 1024
+_BATCHES = ImportBatch.__table__
+_WHY = tenancy.reason("the count of an import grows with its rows, in the transaction that writes them")
+Step = Callable[[str], AbstractContextManager[Operation]]
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(slots=True)
+class Preview:
+    """`counts` by verdict; `rows` is a sample, errors first."""
+
+    counts: dict[str, int]
+    rows: list[Outcome]
+
+
+@dataclass(slots=True)
+class Problems:
+    """The bad rows as a CSV file that grows: own columns and "Problem"."""
+
+    columns: list[str]
+    file: BinaryIO = field(init=False)
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        self.file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # type: ignore[assignment]  # noqa: SIM115
+
+    def add(self, outcomes: list[Outcome]) -> None:
+        bad = [outcome.row for outcome in outcomes if outcome.verdict == "errors"]
+        if bad:
+            lines = problem_file(self.columns, bad)
+            head = next(lines)
+            self.file.write("".join([head if not self.count else "", *lines]).encode())
+            self.count += len(bad)
+
+    def ready(self) -> BinaryIO:
+        self.file.seek(0)
+        return self.file
+
+
+def preview(batch: ImportBatch, source: BinaryIO, *, actor: Actor) -> Preview:
+    """What `work` would do now, over the whole file; changes nothing."""
+    batches.permit(actor)
+    decider = Decider(batches.terms_of(batch, actor), actor)
+    seen: dict[str, list[Outcome]] = {verdict: [] for verdict in VERDICTS}
+    counts = dict.fromkeys(VERDICTS, 0)
+    with open_table(source) as table:
+        for rows in _chunks(table, batch, decider.terms.region):
+            for outcome in decider.decide(rows):
+                counts[outcome.verdict] += 1
+                if len(seen[outcome.verdict]) < SAMPLE:
+                    seen[outcome.verdict].append(outcome)
+    first = [*seen["errors"][: SAMPLE // 2], *seen["updated"], *seen["created"], *seen["skipped"]]
+    return Preview(counts, first[:SAMPLE])
+
+
+def bad_rows(batch: ImportBatch, source: BinaryIO, *, actor: Actor) -> Problems:
+    """The rows that the preview counts as errors, to be mended beforehand."""
+    batches.permit(actor)
+    decider = Decider(batches.terms_of(batch, actor), actor)
+    with open_table(source) as table:
+        problems = Problems(table.columns)
+        for rows in _chunks(table, batch, decider.terms.region):
+            problems.add(decider.decide(rows))
+    return problems
+
+
+def work(batch_id: int, source: BinaryIO, *, actor: Actor, step: Step, progress: Progress) -> Problems:
+    """Import the file of a batch; `step` opens the transaction of a chunk. Returns the bad rows; `batches.finish` ends it.
+
+    May be called again after a break: rows written before are not written again. Raises IntegrityError where somebody took an
+    address at the same moment; calling again settles that too.
+    """
+    batch = batches.get(batch_id, actor=actor)
+    total, done, counts = batch.rows_read, int(batch.counts.get("rows", 0)), batches.counts_of(batch)
+    terms = batches.terms_of(batch, actor)
+    decider, writer = Decider(terms, actor, lock=True), Writer(terms)
+    with open_table(source) as table:
+        problems, read = Problems(table.columns), 0
+        for rows in _chunks(table, batch, terms.region):
+            read += len(rows)
+            if read <= done:
+                problems.add(decider.decide(rows))
+                session.rollback()
+                continue
+            progress(done, total, _status(done, total, counts))
+            with step("contact.import") as op:
+                _go_on(batch_id, done)
+                outcomes = decider.decide(rows)
+                writer.write(op, _people(outcomes))
+                for outcome in outcomes:
+                    counts[outcome.verdict] += 1
+                done = read
+                _count(batch_id, {**counts, "rows": done})
+            decider.wrote(outcomes)
+            problems.add(outcomes)
+    progress(done, total, _status(done, total, counts))
+    return problems
+
+
+def _chunks(table: Table, batch: ImportBatch, region: str) -> Iterator[list[ContactRow]]:
+    mapping = Mapping.from_json(batch.mapping)
+    rows = table.rows()
+    while chunk := [to_contact(raw, mapping, region) for raw in islice(rows, CHUNK)]:
+        yield chunk
+
+
+def _people(outcomes: list[Outcome]) -> list[Person]:
+    """Each person once, though several rows of the chunk may be about them."""
+    return list({id(o.person): o.person for o in outcomes if o.person is not None}.values())
+
+
+def _go_on(batch_id: int, done: int) -> None:
+    """Takes the batch for this transaction: on SQLite the write lock before anything is read, on PostgreSQL the row."""
+    session.execute(sa.update(_BATCHES).where(_BATCHES.c.id == batch_id).values(state="running"), execution_options=_WHY)
+    counts = session.scalar(sa.select(ImportBatch.counts).where(ImportBatch.id == batch_id)) or {}
+    if int(counts.get("rows", 0)) != done:
+        raise Conflict("Somebody else is working on this import. Nothing of this step was kept.")
+
+
+def _count(batch_id: int, counts: dict[str, int]) -> None:
+    session.execute(sa.update(_BATCHES).where(_BATCHES.c.id == batch_id).values(counts=counts), execution_options=_WHY)
+
+
+def _status(done: int, total: int, counts: dict[str, int]) -> str:
+    return f"{done:,} of {total:,} rows, {counts['errors']:,} to review" if counts["errors"] else f"{done:,} of {total:,} rows"

@@ -1,0 +1,200 @@
+"""Writes a chunk of people with their details, tags, change rows and audit rows, in a fixed number of statements.
+
+The same rules as `app.services.records` and `contacts.complete`, in bulk: provenance, ownership, name key, one address for one
+person (`known` and `deciding` saw to it), history under the person's own key. A new person is one change and one audit row, which
+also tell of the details; what is added to somebody known has rows of its own. Does not belong here: deciding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.services import history, subject_keys
+from app.services.imports.deciding import Terms
+from app.services.imports.known import FIELDS
+from app.services.imports.people import Person
+from app.services.operation import Operation
+from models import registry, scope, tenancy
+from models.base import session
+from models.contact import Contact, ContactAddress, ContactEmail, ContactPhone, ContactTag, Tag
+from models.work import Note
+
+_WHY = tenancy.reason("an import writes prepared rows of its own workspace, with their history")
+_NOTE = 20_000
+_PLAIN = ("type", "stage", "lawful_basis", "owner_id", "team_id")
+_PERSONAL = tuple(name for name in FIELDS if registry.fields(Contact)[name].personal and name != "name_key")
+_TABLES: dict[str, Any] = {m.__tablename__: m for m in (ContactEmail, ContactPhone, ContactAddress, ContactTag, Note)}
+
+
+@dataclass(slots=True)
+class Writer:
+    """Writes the people of one import; keeps the ids of the workspace's tags."""
+
+    terms: Terms
+    _tags: dict[str, int] = field(default_factory=dict)
+
+    def write(self, op: Operation, people: Sequence[Person]) -> None:
+        """Inserts and updates inside the open operation, and gives new people their ids. May raise IntegrityError where
+        somebody else took an address meanwhile; then nothing of the chunk may stay."""
+        new = [person for person in people if person.id is None]
+        known = [person for person in people if person.id is not None and person.changed]
+        stamp = self._stamp(op)
+        self._make_tags(op, people, stamp)
+        story = _Story(op, stamp["workspace_id"])
+        self._insert(new, stamp)
+        for person in new:
+            story.created(person, self.terms)
+        _update(known, op)
+        for person in known:
+            story.updated(person)
+        for details, person_rows in ((False, new), (True, known)):
+            self._insert_details(person_rows, stamp, story if details else None)
+        self._insert_notes([*new, *known], stamp, story)
+        story.write()
+
+    def _stamp(self, op: Operation) -> dict[str, Any]:
+        """Provenance of every row (P3)."""
+        return {
+            "workspace_id": scope.workspace_id(), "created_at": op.at, "updated_at": op.at, "created_by": op.actor.label, "version": 1,
+            "source": "import", "source_ref": self.terms.source_ref,
+        }  # fmt: skip
+
+    def _insert(self, new: list[Person], stamp: dict[str, Any]) -> None:
+        base = {
+            **stamp, **dict.fromkeys(FIELDS), "owner_id": self.terms.owner_id, "team_id": self.terms.team_id, "type": "buyer", "stage": "new",
+            "minor": False, "last_activity": stamp["created_at"],
+        }  # fmt: skip
+        ids = _insert(Contact, [{**base, **person.values} for person in new])
+        for person, key in zip(new, ids, strict=True):
+            person.id = key
+
+    def _insert_details(self, people: list[Person], stamp: dict[str, Any], story: _Story | None) -> None:
+        """Of known people with ids, as their history names each row; of new ones without."""
+        rows: dict[str, list[dict[str, Any]]] = {}
+        for person in people:
+            for entity, values in _details_of(person, self._tags):
+                rows.setdefault(entity, []).append({**stamp, "contact_id": person.id, **values})
+        for entity, its in rows.items():
+            model = _TABLES[entity]
+            if story is None:
+                session.execute(sa.insert(model.__table__).inline(), its, execution_options=_WHY)
+            else:
+                story.details(model, its, _insert(model, its))
+
+    def _insert_notes(self, people: list[Person], stamp: dict[str, Any], story: _Story) -> None:
+        base = {**stamp, "owner_id": self.terms.owner_id, "team_id": self.terms.team_id, "pinned": False}
+        rows = [
+            {**base, "contact_id": person.id, "body": text[at : at + _NOTE]}
+            for person in people
+            for text in person.added_notes
+            for at in range(0, len(text), _NOTE)
+        ]
+        story.details(Note, rows, _insert(Note, rows))
+
+    def _make_tags(self, op: Operation, people: Sequence[Person], stamp: dict[str, Any]) -> None:
+        wanted = {tag.casefold(): tag for person in people for tag in person.added_tags}
+        if wanted.keys() <= self._tags.keys():
+            return
+        self._tags = {name.casefold(): key for key, name in session.execute(sa.select(Tag.id, Tag.name).order_by(Tag.id.desc())).tuples()}
+        missing = [name for key, name in sorted(wanted.items()) if key not in self._tags]
+        rows = [{**stamp, "name": name} for name in missing]
+        ids = _insert(Tag, rows)
+        self._tags.update((name.casefold(), key) for name, key in zip(missing, ids, strict=True))
+        story = _Story(op, stamp["workspace_id"])
+        story.details(Tag, rows, ids)
+        story.write()
+
+
+@dataclass(slots=True)
+class _Story:
+    """The change and audit rows of a chunk."""
+
+    op: Operation
+    workspace: int
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    events: list[history.Event] = field(default_factory=list)
+
+    def created(self, person: Person, terms: Terms) -> None:
+        values = person.values
+        personal: dict[str, Any] = {name: [None, history.plain(values[name])] for name in _PERSONAL if values.get(name)}
+        personal |= {name: [None, added] for name, added in _added(person).items()}
+        owned = {"owner_id": terms.owner_id, "team_id": terms.team_id, "stage": "new", "type": "buyer", **values}
+        facts = {name: [None, owned[name]] for name in _PLAIN if owned.get(name)}
+        self._note("create", "contact", person.id or 0, person.id, {}, {}, {"fields": sorted([*facts, *personal]), **facts}, personal)
+
+    def updated(self, person: Person) -> None:
+        new = {name: history.plain(person.values[name]) for name in person.old}
+        old = {name: history.plain(value) for name, value in person.old.items()}
+        shown = {name: [old[name], value] for name, value in new.items() if name != "name_key"}
+        if shown:
+            personal = {name: value for name, value in shown.items() if name in _PERSONAL}
+            facts = {"fields": sorted(shown), **{n: v for n, v in shown.items() if n not in personal}}
+            self._note("update", "contact", person.id or 0, person.id, old, new, facts, personal)
+
+    def details(self, model: Any, rows: Sequence[dict[str, Any]], ids: Sequence[int]) -> None:
+        known = registry.writable(model)
+        for row, key in zip(rows, ids, strict=True):
+            values = {name: [None, row[name]] for name in known if row.get(name) not in (None, "", False)}
+            personal = {name: value for name, value in values.items() if known[name].personal}
+            facts = {"fields": sorted(values), **{n: v for n, v in values.items() if n not in personal}}
+            self._note("create", model.__tablename__, key, row.get("contact_id"), {}, {}, facts, personal)
+
+    def write(self) -> None:
+        people = {(self.workspace, e.subject_id) for e in self.events if e.subject_id is not None and e.personal}
+        keys = subject_keys.for_subjects(people)
+        audits = [history.audit_row(self.op.actor, event, keys, at=self.op.at, reason=self.op.reason) for event in self.events]
+        history.insert_rows(self.changes, audits)
+
+    def _note(self, verb: str, entity: str, key: int, subject: int | None, old: dict[str, Any], new: dict[str, Any],
+              facts: dict[str, Any], personal: dict[str, Any]) -> None:  # fmt: skip
+        self.changes.append(history.plain_change_row(self.op, self.workspace, verb, entity, key, subject, old, new))
+        self.events.append(history.Event(f"{entity}.{verb}", entity, key, subject, facts, personal, self.workspace))
+
+
+def _details_of(person: Person, tags: dict[str, int]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for email in person.added_emails:
+        yield "contact_email", {"address": email.value, "label": email.label or "other"}
+    for phone in person.added_phones:
+        yield "contact_phone", {"number": phone.value, "label": phone.label or "other"}
+    for a in person.added_addresses:
+        street = a.street or a.city or a.postal_code or a.region or a.country
+        yield "contact_address", {
+            "street": street, "city": a.city or None, "state": a.region or None, "postal_code": a.postal_code or None,
+            "country": a.country or None, "label": a.label or "home",
+        }  # fmt: skip
+    for key in dict.fromkeys(tag.casefold() for tag in person.added_tags):
+        yield "contact_tag", {"tag_id": tags[key]}
+
+
+def _added(person: Person) -> dict[str, Any]:
+    """The details of a new person, for its audit row."""
+    found = {
+        "emails": [email.value for email in person.added_emails],
+        "phones": [phone.value for phone in person.added_phones],
+        "addresses": [[a.street, a.city, a.region, a.postal_code, a.country] for a in person.added_addresses],
+        "tags": person.added_tags,
+    }
+    return {name: values for name, values in found.items() if values}
+
+
+def _update(people: list[Person], op: Operation) -> None:
+    rows = [{"its_id": p.id, "at": op.at, **{f"to_{name}": p.values[name] for name in FIELDS}} for p in people if p.old]
+    if rows:
+        table = Contact.__table__
+        values = {name: sa.bindparam(f"to_{name}", type_=table.c[name].type) for name in FIELDS}
+        here = sa.and_(table.c.id == sa.bindparam("its_id"), table.c.workspace_id == scope.workspace_id())
+        statement = sa.update(table).where(here).values(**values, updated_at=sa.bindparam("at", type_=table.c.updated_at.type), version=table.c.version + 1)
+        session.execute(statement, rows, execution_options=_WHY)
+
+
+def _insert(model: Any, rows: Sequence[dict[str, Any]]) -> list[int]:
+    """Inserts rows and gives their ids, in their order."""
+    if not rows:
+        return []
+    table = model.__table__
+    statement = sa.insert(table).returning(table.c.id, sort_by_parameter_order=True)
+    return list(session.execute(statement, rows, execution_options=_WHY).scalars())
