@@ -143,7 +143,7 @@ def test_the_command_line_makes_a_link(app: Flask, client: Browser, world: World
 
     done = app.test_cli_runner().invoke(args=["user", "sign-in-link", "--email", world.harbour.owner.email, "--json"])
     assert done.exit_code == 0, done.output
-    url = json.loads(done.output)["url"]
+    url = json.loads(done.output)["sign_in_link"]
     assert url.startswith(app.config["PUBLIC_URL"] + "/auth/link/")
     path = url.removeprefix(app.config["PUBLIC_URL"])
     client.get(path)
@@ -152,13 +152,21 @@ def test_the_command_line_makes_a_link(app: Flask, client: Browser, world: World
     assert missing.exit_code == 1
 
 
-def test_changing_the_password_keeps_this_session_and_ends_the_others(app: Flask, client: Browser, world: World) -> None:
+def test_changing_the_password_keeps_this_session_and_ends_the_others(
+    app: Flask, client: Browser, world: World
+) -> None:
     person, elsewhere = world.harbour.agent, app.test_client()
     sign_in(client, person, form=True)
     sign_in(elsewhere, person)
-    wrong = client.submit("/auth/change", {"password": "not this one at all", "new_password": NEW, "new_password_confirm": NEW}, page="/auth/change")
+    wrong = client.submit(
+        "/auth/change",
+        {"password": "not this one at all", "new_password": NEW, "new_password_confirm": NEW},
+        page="/auth/change",
+    )
     assert wrong.status_code == 200
-    done = client.submit("/auth/change", {"password": person.password, "new_password": NEW, "new_password_confirm": NEW})
+    done = client.submit(
+        "/auth/change", {"password": person.password, "new_password": NEW, "new_password_confirm": NEW}
+    )
     assert done.headers["Location"] == "/account/security"
     assert client.get("/account/").status_code == 200
     assert elsewhere.get("/account/").status_code == 303
