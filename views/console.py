@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, Response, jsonify, redirect, render_template, request
+from flask import Flask, Response, jsonify, redirect, render_template, request, stream_with_context
 from flask_appbuilder import AppBuilder, BaseView, expose
 from flask_wtf import CSRFProtect
 from werkzeug.wrappers import Response as AnyResponse
@@ -142,7 +142,7 @@ class EntityView(BaseView):
         state = read_state(self.screen, request.args)
         body = exports.export(state.query(action="export"), kind, locale=shell.locale(), actor=shell.actor())
         types = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
-        return Response(body, content_type=types[kind], headers={"Content-Disposition": f'attachment; filename="{self.screen.slug}.{kind}"'})
+        return Response(stream_with_context(body), content_type=types[kind], headers={"Content-Disposition": f'attachment; filename="{self.screen.slug}.{kind}"'})
 
     @expose("/picker", methods=("GET",))
     def picker(self) -> Answer:

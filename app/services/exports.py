@@ -41,9 +41,14 @@ def export(query: ListQuery, kind: str, *, locale: values.Locale, actor: Actor) 
 
 
 def _lines(query: ListQuery, makers: list[Callable[[Any], Any]], workspace: int, actor: Actor) -> Iterator[list[list[Any]]]:
-    with scope.inside(workspace):
-        for chunk in queries.stream(query, actor=actor, chunk=_CHUNK):
-            yield [[None if value is None else make(value) for make, value in zip(makers, row[1:], strict=True)] for row in chunk]
+    found = queries.stream(query, actor=actor, chunk=_CHUNK)
+    while True:
+        # The workspace holds for the reading alone: a generator that is left half-way must not leave it behind on its thread.
+        with scope.inside(workspace):
+            chunk = next(found, None)
+        if chunk is None:
+            return
+        yield [[None if value is None else make(value) for make, value in zip(makers, row[1:], strict=True)] for row in chunk]
 
 
 def _plain(field: Field, locale: values.Locale) -> Callable[[Any], Any]:

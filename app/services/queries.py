@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -20,17 +19,19 @@ from sqlalchemy import orm
 
 from app import permissions
 from app.errors import Invalid
-from app.services import filters, values
+from app.services import filters, search_index, values
 from app.services.filters import Filter
 from models import registry, scope, tenancy
 from models.base import Link, session
 from models.fields import Field, Kind
-from models.scope import Actor
+from models.scope import Actor, Reach
 
-COUNT_CAP = 1000
+COUNT_CAP = search_index.CAP
 MAX_LIMIT = 200
 _SORTABLE = frozenset(Kind) - {Kind.LONG_TEXT, Kind.JSON}
+_PLUMBING = frozenset({"deleted_at", "name_key"})
 _JSON = values.Locale()
+_kept: dict[Any, Any] = {}
 _WHY = tenancy.reason("each part of the union names its own workspace")
 
 
@@ -38,7 +39,7 @@ _WHY = tenancy.reason("each part of the union names its own workspace")
 class ListQuery:
     """What a list shows. `sort` is a field name, with "-" for descending; `search` names the searched fields.
 
-    A relation column gives the related title, or with `raw` its id.
+    A relation column gives the related title, or with `raw` its id. `hits` is what `searched` found.
     """
 
     model: type[Any]
@@ -51,6 +52,7 @@ class ListQuery:
     limit: int = 50
     action: str = "read"
     raw: bool = False
+    hits: search_index.Hits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,16 @@ class Page:
     previous: str | None
 
 
+def searched(query: ListQuery) -> ListQuery:
+    """The query after its search, which page and count then share; needs no call where only one of them is wanted."""
+    if query.hits is not None or not query.q.strip():
+        return query
+    return replace(query, hits=search_index.look_up(query.model, query.search, query.q))
+
+
 def page(query: ListQuery, *, actor: Actor) -> Page:
-    """One page, in one statement."""
+    """One page, in one statement, and one more for a search."""
+    query = searched(query)
     name, down = _sort(query)
     backwards, value, key = _read_cursor(query, name)
     statement = _ordered(_base(query, actor, with_sort=name), query.model, name, down ^ backwards)
@@ -84,8 +94,11 @@ def page(query: ListQuery, *, actor: Actor) -> Page:
 
 def count(query: ListQuery, *, actor: Actor, exact: bool = False) -> tuple[int, bool]:
     """How many records match, and whether that is exact. Stops after `COUNT_CAP` unless `exact`."""
+    query = searched(query)
     found = _where(sa.select(sa.literal(1)).select_from(query.model), query, actor)
     if not exact:
+        if query.hits is not None and query.hits.common and not query.filters and permissions.criterion(query.model, actor, query.action) is None:
+            return COUNT_CAP, False
         found = found.limit(COUNT_CAP + 1)
     number = session.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0
     return (number, True) if exact or number <= COUNT_CAP else (COUNT_CAP, False)
@@ -93,7 +106,7 @@ def count(query: ListQuery, *, actor: Actor, exact: bool = False) -> tuple[int, 
 
 def ids(query: ListQuery, *, actor: Actor, limit: int | None = None) -> list[int]:
     """The ids of all matching records, for bulk actions."""
-    return list(session.scalars(_where(sa.select(query.model.id), query, actor).order_by(query.model.id).limit(limit)))
+    return list(session.scalars(_where(sa.select(query.model.id), searched(query), actor).order_by(query.model.id).limit(limit)))
 
 
 def stream(query: ListQuery, *, actor: Actor, chunk: int = 2000) -> Iterator[list[Any]]:
@@ -155,7 +168,7 @@ def _title_columns(model: type[Any], label: str) -> Any:
 @cache
 def sortable(model: type[Any]) -> tuple[str, ...]:
     """Fields a list can be sorted by."""
-    return ("id", *(n for n, f in registry.fields(model).items() if f.kind in _SORTABLE and not f.secret and f.kind is not Kind.RELATION))
+    return ("id", *(n for n, f in registry.fields(model).items() if f.kind in _SORTABLE - {Kind.RELATION} and not f.secret and n not in _PLUMBING))
 
 
 def _sortable(model: type[Any], name: str) -> bool:
@@ -163,24 +176,41 @@ def _sortable(model: type[Any], name: str) -> bool:
 
 
 def _base(query: ListQuery, actor: Actor, *, with_sort: str) -> Any:
-    model = query.model
-    fields = registry.fields(model)
-    picked: list[Any] = [model.id]
-    joins: list[tuple[Any, Any]] = []
+    return _where(_picked(query, actor, with_sort), query, actor)
+
+
+def _picked(query: ListQuery, actor: Actor, with_sort: str) -> Any:
+    """The columns with their joins. Kept, as building them is half the work of a query; what they depend on is in the key."""
+    model, fields = query.model, registry.fields(query.model)
+    unknown = next((name for name in query.columns if name not in fields), None)
+    if unknown is not None:
+        raise Invalid({unknown: f"There is no column “{unknown[:60]}”."})
+    related = () if query.raw else tuple(n for n in query.columns if fields[n].kind is Kind.RELATION and fields[n].target)
+    sight = tuple(permissions.reach(actor, "read", registry.permission_entity(registry.entity(fields[n].target or ""))) for n in related)
+    whole = all(reach in (None, Reach.WORKSPACE) for reach in sight)
+    key = (model, query.columns, with_sort, related, sight, None if whole else (actor.membership_id, actor.team_id))
+    if key not in _kept:
+        if len(_kept) > 2000:
+            _kept.clear()
+        _kept[key] = _joined(query, related, actor, with_sort)
+    return _kept[key]
+
+
+def _joined(query: ListQuery, related: tuple[str, ...], actor: Actor, with_sort: str) -> Any:
+    model, fields = query.model, registry.fields(query.model)
+    picked, joins = [model.id], []
     for name in query.columns:
-        field = fields.get(name)
-        if field is None:
-            raise Invalid({name: f"There is no column “{name[:60]}”."})
-        if field.kind is Kind.RELATION and field.target and not query.raw:
-            other = orm.aliased(registry.entity(field.target), flat=True)
-            joins.append((other, _visible(other, getattr(model, name), registry.entity(field.target), actor)))
-            picked.append(getattr(other, registry.title_of(registry.entity(field.target))))
+        if name in related:
+            target = registry.entity(fields[name].target or "")
+            other = orm.aliased(target, flat=True)
+            joins.append((other, _visible(other, getattr(model, name), target, actor)))
+            picked.append(getattr(other, registry.title_of(target)))
         else:
             picked.append(getattr(model, name))
     statement = sa.select(*picked, getattr(model, with_sort))
     for other, on in joins:
         statement = statement.outerjoin(other, on)
-    return _where(statement, query, actor)
+    return statement
 
 
 def _visible(other: Any, key: Any, target: type[Any], actor: Actor) -> Any:
@@ -196,22 +226,10 @@ def _where(statement: Any, query: ListQuery, actor: Actor) -> Any:
     for wanted in query.filters:
         statement = statement.where(filters.condition(query.model, wanted))
     if query.q.strip():
-        statement = statement.where(_matches(query))
+        if query.hits is not None and query.hits.ids is not None:
+            statement = statement.where(search_index.among(query.model.id, query.hits.ids))
+        statement = statement.where(search_index.matches(query.model, query.search, query.q))
     return statement
-
-
-def _matches(query: ListQuery) -> Any:
-    """Every word must occur in one of the searched fields; digits also match a phone however it was typed."""
-    model, fields = query.model, registry.fields(query.model)
-    conditions = []
-    for word in query.q.split()[:6]:
-        pattern = f"%{filters.escaped(word[:80])}%"
-        either = [getattr(model, n).ilike(pattern, escape="\\") for n in query.search]
-        digits = re.sub(r"\D", "", word)
-        if len(digits) >= 4:
-            either += [getattr(model, n).like(f"%{digits}%") for n in query.search if fields[n].kind is Kind.PHONE]
-        conditions.append(sa.or_(*either))
-    return sa.and_(*conditions)
 
 
 def _sort(query: ListQuery) -> tuple[str, bool]:

@@ -1,0 +1,173 @@
+"""Valid records of any entity, made from the kinds of its fields, so that a new entity is covered without a line here.
+
+Two ways: `values` for the write paths (service, form, REST), and `plant`, which puts one row with the same id into every table of a
+brokerage. Every text of a planted row holds the word `WORD` and the brokerage's slug: a leak shows as the other's slug.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.services import records, values, verbs
+from models import registry
+from models.base import Model, db
+from models.fields import Field, Kind, now
+from models.scope import Actor
+from tests.factories import SYSTEM, Office
+
+WORD = "zanzibar"
+HARBOUR_ID, SUMMIT_ID = 9_000_001, 8_000_001
+LOCALE = values.Locale("America/New_York")
+_PHONES = {"harbour": "+14155550187", "summit": "+14155550112"}
+# Tables that get no planted row, with the reason.
+_BARE = {
+    "workspace": "the world founds the brokerages themselves",
+    "ab_user_role": "rights come from memberships alone",
+    "ab_user_group": "the library's groups are not used",
+    "audit_seal": "the sealer writes it; a made-up seal would be a broken chain",
+    "audit_head": "the sealer writes it; a made-up head would be a broken chain",
+}
+# What a text cannot guess: columns that name something else in the database.
+_NAMED: dict[str, dict[str, Any]] = {
+    "change": {"entity": "contact", "verb": "update", "old": {"next_step": f"{WORD} {{mark}}"}, "new": {"next_step": f"{WORD} {{mark}} next_step"}},
+    "audit": {"entity": "contact"},
+    "job": {"name": "draft.make", "state": "dead"},
+}
+
+
+def value(field: Field, name: str, mark: str, ids: Mapping[str, int]) -> Any:
+    """A valid clean value of a field; `mark` makes it unique, `ids` has a record per related entity."""
+    match field.kind:
+        case Kind.EMAIL:
+            return f"{WORD}.{name}@{mark}.example.com".lower()
+        case Kind.PHONE:
+            return _PHONES.get(mark, "+14155550134")
+        case Kind.URL:
+            return f"https://{mark}.example.com/{WORD}"
+        case Kind.MONEY:
+            return 4_200_00
+        case Kind.NUMBER:
+            return 7
+        case Kind.DATE:
+            return dt.date(1980, 5, 14)
+        case Kind.MOMENT:
+            return dt.datetime(2026, 5, 14, 16, 30, tzinfo=dt.UTC)
+        case Kind.BOOLEAN:
+            return False
+        case Kind.CHOICE:
+            return field.choices[0][0]
+        case Kind.RELATION:
+            return ids.get(field.target or "")
+        case Kind.JSON:
+            return {WORD: mark}
+    return f"{WORD} {mark} {name}"[: field.max_length or 200]
+
+
+def make(model: type[Any], mark: str, *, actor: Actor = SYSTEM, ids: dict[str, int] | None = None, **given: Any) -> Any:
+    """A record through the service, with the records it needs made first; must run inside a workspace."""
+    return records.create(model, {**needed(model, mark, actor=actor, ids=ids), **given}, actor=actor)
+
+
+def needed(model: type[Any], mark: str, *, actor: Actor = SYSTEM, ids: dict[str, int] | None = None) -> dict[str, Any]:
+    """Values for every writable field; records that required relations point to are made, optional relations stay empty."""
+    ids = {} if ids is None else ids
+    columns = model.__table__.columns
+    for name, field in registry.writable(model).items():
+        if field.kind is Kind.RELATION and not columns[name].nullable and field.target and field.target not in ids:
+            ids[field.target] = make(registry.entity(field.target), mark, actor=actor, ids=ids).id
+    return {n: v for n, f in registry.writable(model).items() if (v := value(f, n, mark, ids)) is not None}
+
+
+def values_of(model: type[Any], mark: str, ids: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """Values for every writable field, with relations from `ids` alone."""
+    return {n: v for n, f in registry.writable(model).items() if (v := value(f, n, mark, ids or {})) is not None}
+
+
+def typed_answers(asked: verbs.Verb, key: int) -> dict[str, str]:
+    """What a verb asks for, as a form sends it; relations get `key`."""
+    ids = dict.fromkeys(registry.entities(), key)
+    return {n: values.to_input(f, value(f, n, "asked", ids), LOCALE) for n, f in asked.asks.items()}
+
+
+def typed(model: type[Any], clean: Mapping[str, Any]) -> dict[str, str]:
+    """Clean values as a form sends them."""
+    known = registry.fields(model)
+    return {n: values.to_input(known[n], v, LOCALE) for n, v in clean.items()}
+
+
+def as_json(model: type[Any], clean: Mapping[str, Any]) -> dict[str, Any]:
+    """Clean values as REST takes them."""
+    known = registry.fields(model)
+    return {n: values.to_json(known[n], v) for n, v in clean.items()}
+
+
+def plant(office: Office, key: int) -> None:
+    """One row with id `key` in every table that belongs to a brokerage or to its people; needs an application context."""
+    with db.engine.begin() as connection:
+        for table in Model.metadata.sorted_tables:
+            if table.name not in _BARE and _belongs(table):
+                connection.execute(sa.insert(table), [_row(table, office, key)])
+
+
+def planted_tables() -> list[sa.Table]:
+    return [t for t in Model.metadata.sorted_tables if t.name not in _BARE and _belongs(t)]
+
+
+def _belongs(table: sa.Table) -> bool:
+    return "workspace_id" in table.c or "user_id" in table.c or table.name == "ab_user"
+
+
+def _row(table: sa.Table, office: Office, key: int) -> dict[str, Any]:
+    ids = dict.fromkeys(registry.entities(), key)
+    row = {}
+    for column in table.columns:
+        found = _cell(column, office, key, ids)
+        if found is not None:
+            row[column.name] = found
+    return row | {n: _marked(v, office.slug) for n, v in _NAMED.get(table.name, {}).items()}
+
+
+def _marked(given: Any, mark: str) -> Any:
+    if isinstance(given, dict):
+        return {n: _marked(v, mark) for n, v in given.items()}
+    return given.replace("{mark}", mark)
+
+
+def _cell(column: sa.Column[Any], office: Office, key: int, ids: Mapping[str, int]) -> Any:
+    field: Field | None = column.info.get("field")
+    numeric = isinstance(column.type, sa.Integer | sa.BigInteger)
+    if column.name == "workspace_id":
+        return office.id
+    if column.name == "version":
+        return 1
+    if column.name in ("deleted_at", "revoked_at", "used_at", "accepted_at"):
+        return None
+    if numeric and (column.name == "id" or column.name.endswith("_id") or column.foreign_keys):
+        return None if column.table.name == "ab_user" and column.name != "id" else key
+    if column.default is not None and not (field and field.kind in (Kind.TEXT, Kind.LONG_TEXT) and column.default.arg == ""):
+        return None
+    if field is not None:
+        return value(field, column.name, office.slug, ids)
+    return _plain(column, office.slug)
+
+
+def _plain(column: sa.Column[Any], mark: str) -> Any:
+    kind = column.type
+    if isinstance(kind, sa.String | sa.Text):
+        text = f"{WORD} {mark} {column.table.name}.{column.name}"
+        return text[: getattr(kind, "length", None) or 200]
+    if column.nullable:
+        return None
+    if isinstance(kind, sa.LargeBinary):
+        return f"{WORD} {mark}".encode()
+    if isinstance(kind, sa.Boolean):
+        return True
+    if isinstance(kind, sa.Integer | sa.BigInteger):
+        return 1
+    if isinstance(kind, sa.JSON) or "Json" in repr(kind) or "JSON" in repr(kind):
+        return {WORD: mark}
+    return now()
