@@ -14,10 +14,19 @@ from models.policy import Category, Erase, Policy, Purpose, SubjectKind, days
 
 
 class UserSession(Base):
-    """A browser's session, kept on the server so that ending it acts at once. `id` is the hash of the cookie's token."""
+    """A browser's session, kept on the server so that ending it acts at once. `id` is the hash of the cookie's
+    token.
+    """
 
     __tablename__ = "user_session"
-    policy = Policy(Category.SECURITY_EVENT, Purpose.AUTHENTICATE, subject="user_id", kind=SubjectKind.USER, keep=days(30), erase=Erase.DELETE)
+    policy = Policy(
+        Category.SECURITY_EVENT,
+        Purpose.AUTHENTICATE,
+        subject="user_id",
+        kind=SubjectKind.USER,
+        keep=days(30),
+        erase=Erase.DELETE,
+    )
 
     id: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
     user_id: Mapped[int | None] = mapped_column(sa.ForeignKey("ab_user.id", ondelete="CASCADE"), index=True)
@@ -30,7 +39,9 @@ class UserSession(Base):
 
 
 class ApiKey(WorkspaceScoped, Base):
-    """A program's key: 256 random bits shown once, kept as prefix and keyed hash (P55). `scopes` limits it: ["contact:read"]."""
+    """A program's key: 256 random bits shown once, kept as prefix and keyed hash (P55). `scopes` limits it:
+    ["contact:read"].
+    """
 
     __tablename__ = "api_key"
     policy = Policy(Category.API_KEY, Purpose.AUTHENTICATE)
@@ -46,7 +57,11 @@ class ApiKey(WorkspaceScoped, Base):
     last_used_at: Mapped[dt.datetime | None] = mapped_column(UTC)
 
     __table_args__ = (
-        sa.ForeignKeyConstraint(["workspace_id", "membership_id"], ["membership.workspace_id", "membership.id"], name="fk_api_key_membership_id"),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "membership_id"],
+            ["membership.workspace_id", "membership.id"],
+            name="fk_api_key_membership_id",
+        ),
     )
 
 
@@ -72,7 +87,14 @@ class SignInLink(Base):
     """A one-time link into a user's account, short-lived; only its hash is kept."""
 
     __tablename__ = "sign_in_link"
-    policy = Policy(Category.SECURITY_EVENT, Purpose.AUTHENTICATE, subject="user_id", kind=SubjectKind.USER, keep=days(30), erase=Erase.DELETE)
+    policy = Policy(
+        Category.SECURITY_EVENT,
+        Purpose.AUTHENTICATE,
+        subject="user_id",
+        kind=SubjectKind.USER,
+        keep=days(30),
+        erase=Erase.DELETE,
+    )
 
     digest: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)
     user_id: Mapped[int] = mapped_column(sa.ForeignKey("ab_user.id", ondelete="CASCADE"))
@@ -81,7 +103,9 @@ class SignInLink(Base):
 
 
 class Throttle(Base):
-    """Failed attempts by key (account or address), for lockout; counted in the database, so that all web workers share it."""
+    """Failed attempts by key (account or address), for lockout; counted in the database, so that all web workers
+    share it.
+    """
 
     __tablename__ = "throttle"
     policy = Policy(Category.SECURITY_EVENT, Purpose.DETECT_ABUSE, keep=days(2))

@@ -1,8 +1,8 @@
 """The one identity store: Flask-AppBuilder's user, role and permission tables, augmented in place.
 
-Flask-Security-Too's columns and methods are added to Flask-AppBuilder's own `User`, as a subclass would split identity in
-two objects for one row. Roles are per workspace (`workspace_id`, `key`); a role's rights are Flask-AppBuilder permissions
-named "<action>.<reach>" on a view named after the entity, such as "read.team" on "deal".
+Flask-Security-Too's columns and methods are added to Flask-AppBuilder's own `User`, as a subclass would split identity
+in two objects for one row. Roles are per workspace (`workspace_id`, `key`); a role's rights are Flask-AppBuilder
+permissions named "<action>.<reach>" on a view named after the entity, such as "read.team" on "deal".
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ __all__ = ["Permission", "PermissionView", "Role", "User", "ViewMenu", "WebAuthn
 
 
 def _augment_user() -> None:
-    User.fs_uniquifier = mapped_column(sa.String(64), unique=True, nullable=False, default=lambda: secrets.token_hex(32))
+    User.fs_uniquifier = mapped_column(
+        sa.String(64), unique=True, nullable=False, default=lambda: secrets.token_hex(32)
+    )
     User.fs_webauthn_user_handle = mapped_column(sa.String(64), unique=True, nullable=True)
     User.confirmed_at = mapped_column(UTC)
     User.tf_primary_method = mapped_column(sa.String(64))
@@ -63,7 +65,9 @@ class WebAuthn(WebAuthnMixin, Base):
     """A passkey or security key (W3C WebAuthn level 2); column names are Flask-Security's."""
 
     __tablename__ = "web_authn"
-    policy = Policy(Category.SECURITY_EVENT, Purpose.AUTHENTICATE, subject="user_id", kind=SubjectKind.USER, erase=Erase.DELETE)
+    policy = Policy(
+        Category.SECURITY_EVENT, Purpose.AUTHENTICATE, subject="user_id", kind=SubjectKind.USER, erase=Erase.DELETE
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     credential_id: Mapped[bytes] = mapped_column(sa.LargeBinary(1024), index=True, unique=True)

@@ -1,8 +1,9 @@
 """The application, a client, and a world to act in.
 
 One application per process; before each test its SQLite file is overwritten with a filled template, which takes a few
-milliseconds. `app`, `client` (a `Browser`) and `world` are what tests ask for; see `tests.factories` for the cast. A test that needs a migrated
-file or PostgreSQL uses `tests.database_kit`. Rows are changed only through `app.app_context()`; requests push their own context.
+milliseconds. `app`, `client` (a `Browser`) and `world` are what tests ask for; see `tests.factories` for the cast. A
+test that needs a migrated file or PostgreSQL uses `tests.database_kit`. Rows are changed only through
+`app.app_context()`; requests push their own context.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from tests.factories import Browser, World, make_world
 
 @pytest.fixture(autouse=True)
 def _push_request_context() -> None:
-    """In place of pytest-flask's: a context shared by all clients of a test would share `g`, and tests of walls would lie."""
+    """In place of pytest-flask's: a context shared by all clients of a test would share `g`, and tests of walls
+    would lie.
+    """
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +37,15 @@ def _built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Flask, Pa
     live, template = folder / "live.sqlite3", folder / "template.sqlite3"
     environ = {"APP_ENV": "test", "DATABASE_URL": f"sqlite:///{live}", "DATA_DIR": str(folder), "LOG_LEVEL": "error"}
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("DATABASE_URL", "REDIS_URL", "SMTP_URL", "STORAGE_URL", "SECRET_KEY", "PUBLIC_URL", "TRUSTED_HOSTS"):
+        for name in (
+            "DATABASE_URL",
+            "REDIS_URL",
+            "SMTP_URL",
+            "STORAGE_URL",
+            "SECRET_KEY",
+            "PUBLIC_URL",
+            "TRUSTED_HOSTS",
+        ):
             patch.delenv(name, raising=False)
         from app.factory import create_app
 

@@ -1,12 +1,14 @@
-"""The cast of the tests: two brokerages, each with one person per role, and some contacts; and how to act as one of them.
+"""The cast of the tests: two brokerages, each with one person per role, and some contacts; and how to act as one of
+them.
 
-    world.harbour, world.summit     an `Office`: id, slug, name, teams {"east": id, "west": id}, contacts {name: id}
-    world.harbour.agent             a `Person`: user_id, membership_id, role_id, team_id, name, email, password
-        people: owner, admin, broker, agent (east), colleague (agent, east), stranger (agent, west), assistant (east), compliance, reader
-    world.harbour.actor("agent")    an `Actor` with this person's rights, for calling services
-    with world.harbour.inside():    everything in the block happens in that workspace
-    sign_in(client, person)         gives the client a session; `form=True` goes through the real form
-    client.submit(url, data)        a POST with the CSRF token of the page seen last (or of `page=`)
+world.harbour, world.summit     an `Office`: id, slug, name, teams {"east": id, "west": id}, contacts {name: id}
+world.harbour.agent             a `Person`: user_id, membership_id, role_id, team_id, name, email, password
+    people: owner, admin, broker, agent (east), colleague (agent, east), stranger (agent, west), assistant (east),
+    compliance, reader
+world.harbour.actor("agent")    an `Actor` with this person's rights, for calling services
+with world.harbour.inside():    everything in the block happens in that workspace
+sign_in(client, person)         gives the client a session; `form=True` goes through the real form
+client.submit(url, data)        a POST with the CSRF token of the page seen last (or of `page=`)
 """
 
 from __future__ import annotations
@@ -46,7 +48,12 @@ _CAST = (
     ("compliance", "compliance", None, "Cora Comply"),
     ("reader", "read_only", None, "Rita Reed"),
 )
-_CONTACTS = (("Dana Whitcombe", "agent"), ("Eli Moreno", "colleague"), ("Faye Okafor", "stranger"), ("Gus Lindqvist", "broker"))
+_CONTACTS = (
+    ("Dana Whitcombe", "agent"),
+    ("Eli Moreno", "colleague"),
+    ("Faye Okafor", "stranger"),
+    ("Gus Lindqvist", "broker"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +98,15 @@ class Office:
         person = self.people[who]
         version = session.scalar(sa.select(Workspace.keys_version).where(Workspace.id == self.id)) or 0
         return Actor(
-            ActorKind.USER, person.name, user_id=person.user_id, membership_id=person.membership_id, team_id=person.team_id,
-            role=person.role, rights=permissions.rights_of_role(person.role_id, version), ip="127.0.0.1",
-        )  # fmt: skip
+            ActorKind.USER,
+            person.name,
+            user_id=person.user_id,
+            membership_id=person.membership_id,
+            team_id=person.team_id,
+            role=person.role,
+            rights=permissions.rights_of_role(person.role_id, version),
+            ip="127.0.0.1",
+        )
 
 
 @dataclass(slots=True)
@@ -127,7 +140,9 @@ def make_world() -> World:
 
 
 def sign_in(client: Browser, person: Person, *, form: bool = False, paa: float | None = None, expect: int = 302) -> Any:
-    """Give `client` a session of this person: a row and its cookie, or through the form. `paa` is when they last proved who they are."""
+    """Give `client` a session of this person: a row and its cookie, or through the form. `paa` is when they last
+    proved who they are.
+    """
     if form:
         client.get("/auth/login")
         answer = client.submit("/auth/login", {"email": person.email, "password": person.password})
@@ -139,8 +154,16 @@ def sign_in(client: Browser, person: Person, *, form: bool = False, paa: float |
     with app.app_context():
         mark = session.scalar(sa.select(User.fs_uniquifier).where(User.id == person.user_id))
         data = {"_user_id": mark, "_fresh": True, "fs_paa": paa if paa is not None else time.time()}
-        sessions.save(sessions.digest_of(token), data, new=True, replaces=None, user_id=person.user_id,
-                      workspace_id=person.workspace_id, ip="127.0.0.1", user_agent="Test")  # fmt: skip
+        sessions.save(
+            sessions.digest_of(token),
+            data,
+            new=True,
+            replaces=None,
+            user_id=person.user_id,
+            workspace_id=person.workspace_id,
+            ip="127.0.0.1",
+            user_agent="Test",
+        )
     client.set_cookie(app.config["SESSION_COOKIE_NAME"], f"s.{token}", domain="localhost")
     client.token = ""
     return None
@@ -172,4 +195,6 @@ def _office(name: str, slug: str) -> Office:
 
 
 def _person(member: Membership, role: str) -> Person:
-    return Person(member.name, member.email, role, member.user_id, member.id, member.role_id, member.team_id, member.workspace_id)
+    return Person(
+        member.name, member.email, role, member.user_id, member.id, member.role_id, member.team_id, member.workspace_id
+    )

@@ -1,6 +1,7 @@
 """One's own account: profile and look, how one signs in, where one is signed in, keys for programs.
 
-These pages also open for somebody who is in no workspace (any more), but for the keys. Does not belong here: other people.
+These pages also open for somebody who is in no workspace (any more), but for the keys. Does not belong here: other
+people.
 """
 
 from __future__ import annotations
@@ -37,14 +38,24 @@ def profile() -> Answer:
     errors: dict[str, str] = {}
     if request.method == "POST":
         try:
-            members.update_own({name: request.form.get(name, "") for name in members.OWN_FIELDS}, shell.locale(), actor=shell.actor())
+            members.update_own(
+                {name: request.form.get(name, "") for name in members.OWN_FIELDS}, shell.locale(), actor=shell.actor()
+            )
             flash("Saved.", "success")
             return redirect("/account/", 303)
         except Invalid as error:
             errors = error.fields
     groups = [_profile_group(errors)] if g.membership else []
-    return page("account/profile.html", title="Account", groups=groups, action="/account/", errors=problems(errors, labels_of(groups)), look=_look_fields(),
-                email=_me_facts().email, status=422 if errors else 200)  # fmt: skip
+    return page(
+        "account/profile.html",
+        title="Account",
+        groups=groups,
+        action="/account/",
+        errors=problems(errors, labels_of(groups)),
+        look=_look_fields(),
+        email=_me_facts().email,
+        status=422 if errors else 200,
+    )
 
 
 @pages.post("/look")
@@ -72,19 +83,32 @@ def switch() -> Answer:
 def show_sessions() -> Answer:
     zone = shell.locale().zone if g.workspace else None
     rows = []
-    for one in sessions.of_user(_me().user_id or 0, idle=current_app.config["SESSION_IDLE"], absolute=current_app.config["SESSION_ABSOLUTE"]):
+    for one in sessions.of_user(
+        _me().user_id or 0, idle=current_app.config["SESSION_IDLE"], absolute=current_app.config["SESSION_ABSOLUTE"]
+    ):
         mine = one.id == _known().digest
         seen = one.seen_at.astimezone(zone).strftime("%d %b %Y, %H:%M %Z")
-        rows.append({"cells": [_device(one.user_agent) + (" (this one)" if mine else ""), one.ip or "", seen],
-                     "actions": [{"label": "Sign out", "url": f"/account/sessions/{one.id[:16]}/end", "post": True}]})  # fmt: skip
+        rows.append(
+            {
+                "cells": [_device(one.user_agent) + (" (this one)" if mine else ""), one.ip or "", seen],
+                "actions": [{"label": "Sign out", "url": f"/account/sessions/{one.id[:16]}/end", "post": True}],
+            }
+        )
     table = {"columns": ["Browser", "Address", "Last seen"], "rows": rows, "empty": "No sessions."}
-    return page("account/sessions.html", title="Sessions", table=table, intro="Where you are signed in. Signing out acts at once.")
+    return page(
+        "account/sessions.html",
+        title="Sessions",
+        table=table,
+        intro="Where you are signed in. Signing out acts at once.",
+    )
 
 
 @pages.post("/sessions/<start>/end")
 def end_session(start: str) -> Answer:
     """End one session, named by the start of its id."""
-    mine = sessions.of_user(_me().user_id or 0, idle=current_app.config["SESSION_IDLE"], absolute=current_app.config["SESSION_ABSOLUTE"])
+    mine = sessions.of_user(
+        _me().user_id or 0, idle=current_app.config["SESSION_IDLE"], absolute=current_app.config["SESSION_ABSOLUTE"]
+    )
     found = next((one.id for one in mine if one.id[:16] == start), None)
     if found is None:
         raise NotFound()
@@ -104,23 +128,45 @@ def end_sessions() -> Answer:
 @pages.get("/security")
 def security() -> Answer:
     app_set_up, passkeys = accounts.second_factors(_me().user_id or 0)
-    notice = {}
+    notice: dict[str, Any] = {}
     if request.args.get("why") == "required":
-        text = "Your workspace asks everybody for a second factor. Add a passkey or set up an authenticator app to go on."
+        text = (
+            "Your workspace asks everybody for a second factor. Add a passkey or set up an authenticator app to go on."
+        )
         notice = {"notice": {"cls": "warn", "icon": "shield-lock", "text": text}}
-    return page("account/security.html", title="Sign-in", app_set_up=app_set_up, passkeys=passkeys, email=_me_facts().email, **notice)
+    return page(
+        "account/security.html",
+        title="Sign-in",
+        app_set_up=app_set_up,
+        passkeys=passkeys,
+        email=_me_facts().email,
+        **notice,
+    )
 
 
 @pages.get("/keys")
 def keys() -> Answer:
     actor = shell.actor()
     rows = [
-        {"cells": [key.name, f"rec_{key.prefix}…", owner, ", ".join(key.scopes), _day(key.last_used_at) or "never", _day(key.expires_at) or "never"],
-         "actions": [{"label": "Revoke", "url": f"/account/keys/{key.id}/revoke", "post": True}]}
+        {
+            "cells": [
+                key.name,
+                f"rec_{key.prefix}…",
+                owner,
+                ", ".join(key.scopes),
+                _day(key.last_used_at) or "never",
+                _day(key.expires_at) or "never",
+            ],
+            "actions": [{"label": "Revoke", "url": f"/account/keys/{key.id}/revoke", "post": True}],
+        }
         for key, owner in api_keys.listed(actor=actor)
-    ]  # fmt: skip
+    ]
     add = [{"label": "Make a key", "icon": "plus", "url": "/account/keys/new", "primary": True}]
-    table = {"columns": ["Name", "Key", "Of", "May do", "Last used", "Ends"], "rows": rows, "empty": "No keys yet. A key lets a program work with your records."}
+    table = {
+        "columns": ["Name", "Key", "Of", "May do", "Last used", "Ends"],
+        "rows": rows,
+        "empty": "No keys yet. A key lets a program work with your records.",
+    }
     return page(title="API keys", table=table, head_actions=add if permissions.reach(actor, "write", "api_key") else [])
 
 
@@ -134,15 +180,37 @@ def new_key() -> Answer:
         days = request.form.get("days", "")
         try:
             member = db_session.get_one(Membership, actor.membership_id)
-            _, text = api_keys.create(member, request.form.get("name", ""), request.form.getlist("scopes"), int(days) if days.isdigit() else 0, actor=actor)
+            _, text = api_keys.create(
+                member,
+                request.form.get("name", ""),
+                request.form.getlist("scopes"),
+                int(days) if days.isdigit() else 0,
+                actor=actor,
+            )
             note = "Shown once. Keep it where your program keeps its secrets. It is sent as: Authorization: Bearer …"
-            return page(title="API keys", secret={"label": "Your new key", "text": text, "note": note}, table=None,
-                        head_actions=[{"label": "Back to the keys", "icon": "key", "url": "/account/keys", "primary": False}])  # fmt: skip
+            return page(
+                title="API keys",
+                secret={"label": "Your new key", "text": text, "note": note},
+                table=None,
+                head_actions=[{"label": "Back to the keys", "icon": "key", "url": "/account/keys", "primary": False}],
+            )
         except Invalid as error:
             errors = error.fields
-    groups = [{"title": "New key", "hint": "A key can do what you choose here, and never more than you.", "fields": _key_fields(actor, errors)}]
-    return page(title="Make a key", groups=groups, action="/account/keys/new", submit="Make the key", errors=problems(errors, labels_of(groups)),
-                status=422 if errors else 200)  # fmt: skip
+    groups = [
+        {
+            "title": "New key",
+            "hint": "A key can do what you choose here, and never more than you.",
+            "fields": _key_fields(actor, errors),
+        }
+    ]
+    return page(
+        title="Make a key",
+        groups=groups,
+        action="/account/keys/new",
+        submit="Make the key",
+        errors=problems(errors, labels_of(groups)),
+        status=422 if errors else 200,
+    )
 
 
 @pages.post("/keys/<int:key>/revoke")
@@ -154,10 +222,27 @@ def revoke_key(key: int) -> Answer:
 
 def _profile_group(errors: dict[str, str]) -> dict[str, Any]:
     own = members.own_values(shell.locale(), actor=shell.actor())
-    return {"title": "Profile", "hint": "Your colleagues see this.", "fields": [
-        field(name, label, value=own[name], errors=errors, required=name == "name", autocomplete=auto, kind="phone" if name == "phone" else "text")
-        for name, label, auto in (("name", "Name", "name"), ("phone", "Phone", "tel"), ("job_title", "Job title", "organization-title"), ("license", "License number", "off"))
-    ]}  # fmt: skip
+    return {
+        "title": "Profile",
+        "hint": "Your colleagues see this.",
+        "fields": [
+            field(
+                name,
+                label,
+                value=own[name],
+                errors=errors,
+                required=name == "name",
+                autocomplete=auto,
+                kind="phone" if name == "phone" else "text",
+            )
+            for name, label, auto in (
+                ("name", "Name", "name"),
+                ("phone", "Phone", "tel"),
+                ("job_title", "Job title", "organization-title"),
+                ("license", "License number", "off"),
+            )
+        ],
+    }
 
 
 def _look_fields() -> list[dict[str, Any]]:
@@ -173,11 +258,35 @@ def _look_fields() -> list[dict[str, Any]]:
 
 def _key_fields(actor: Actor, errors: dict[str, str]) -> list[dict[str, Any]]:
     all_ = [(f"*:{action}", f"All records: {action}") for action in permissions.ACTIONS]
-    each = [(f"{e}:{a}", f"{e.replace('_', ' ').capitalize()}: {a}") for e in permissions.subjects() for a in permissions.ACTIONS if permissions.reach(actor, a, e)]
+    each = [
+        (f"{e}:{a}", f"{e.replace('_', ' ').capitalize()}: {a}")
+        for e in permissions.subjects()
+        for a in permissions.ACTIONS
+        if permissions.reach(actor, a, e)
+    ]
     return [
         field("name", "Name", value="", errors=errors, required=True, hint="Such as the program that will use it"),
-        field("days", "Ends after (days)", kind="number", value="365", errors=errors, required=True, min=1, max=api_keys.LONGEST_DAYS, step=1),
-        field("scopes", "May do", kind="multichoice", value=set(), choices=[*all_, *each], errors=errors, required=True, wide=True),
+        field(
+            "days",
+            "Ends after (days)",
+            kind="number",
+            value="365",
+            errors=errors,
+            required=True,
+            min=1,
+            max=api_keys.LONGEST_DAYS,
+            step=1,
+        ),
+        field(
+            "scopes",
+            "May do",
+            kind="multichoice",
+            value=set(),
+            choices=[*all_, *each],
+            errors=errors,
+            required=True,
+            wide=True,
+        ),
     ]
 
 
@@ -190,8 +299,22 @@ def _zones() -> list[str]:
 def _device(agent: str | None) -> str:
     """Browser and system in two words; the whole text helps nobody."""
     text = agent or ""
-    browser = next((label for mark, label in (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari")) if mark in text), "Browser")
-    marks = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS", "macOS"), ("Linux", "Linux"))
+    browser = next(
+        (
+            label
+            for mark, label in (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+            if mark in text
+        ),
+        "Browser",
+    )
+    marks = (
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS", "macOS"),
+        ("Linux", "Linux"),
+    )
     system = next((label for mark, label in marks if mark in text), "unknown system")
     return f"{browser} on {system}"
 

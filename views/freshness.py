@@ -16,15 +16,18 @@ from models.scope import Actor, ActorKind
 
 
 def require_fresh(actor: Actor, page: str | None = None) -> None:
-    """Lead to the confirmation unless this session's proof is recent; afterwards the person is at `page` (this page, on GET).
+    """Lead to the confirmation unless this session's proof is recent; afterwards the person is at `page` (this page,
+    on GET).
 
-    A program's key is its proof each time, so keys pass. Forms are opened through the same check, so a POST that fails it was open
-    for more than half an hour; its draft is kept on the device.
+    A program's key is its proof each time, so keys pass. Forms are opened through the same check, so a POST that fails
+    it was open for more than half an hour; its draft is kept on the device.
     """
     if actor.kind is ActorKind.API_KEY or is_fresh():
         return
     if request.headers.get("HX-Request") or request.accept_mimetypes.best == "application/json":
-        raise NeedsFreshSignIn("Confirm that it is you on the account page, then try again. What you typed is kept on this device.")
+        raise NeedsFreshSignIn(
+            "Confirm that it is you on the account page, then try again. What you typed is kept on this device."
+        )
     here: Any = request.full_path.rstrip("?") if request.method == "GET" else urlsplit(request.referrer or "/").path
     abort(redirect(f"/auth/verify?next={quote(page or here, safe='/')}", 303))
 

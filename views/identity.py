@@ -1,8 +1,10 @@
-"""One user table, one login, one session, one permission store: Flask-Security-Too and Flask-AppBuilder wired together.
+"""One user table, one login, one session, one permission store: Flask-Security-Too and Flask-AppBuilder wired
+together.
 
-Flask-Security owns sign-in, recovery, second factors, passkeys and freshness; Flask-AppBuilder's security manager only answers
-what an actor may do, from `app.permissions`. Belongs here: the wiring and its settings. Does not belong here: the forms
-(`views.sign_in_forms`), what follows an event (`views.identity_events`), who acts in a request (`views.request_scope`).
+Flask-Security owns sign-in, recovery, second factors, passkeys and freshness; Flask-AppBuilder's security manager only
+answers what an actor may do, from `app.permissions`. Belongs here: the wiring and its settings. Does not belong here:
+the forms (`views.sign_in_forms`), what follows an event (`views.identity_events`), who acts in a request
+(`views.request_scope`).
 """
 
 from __future__ import annotations
@@ -17,7 +19,15 @@ from flask import Blueprint, Flask, Response, current_app, g, request, session
 from flask_appbuilder import AppBuilder
 from flask_appbuilder.security.sqla.manager import SecurityManager as FabSecurityManager
 from flask_login import LoginManager
-from flask_security import MailUtil, MfRecoveryCodesUtil, PasswordUtil, Security, SQLAlchemyUserDatastore, Totp, WebauthnUtil
+from flask_security import (
+    MailUtil,
+    MfRecoveryCodesUtil,
+    PasswordUtil,
+    Security,
+    SQLAlchemyUserDatastore,
+    Totp,
+    WebauthnUtil,
+)
 from flask_security.mail_util import EmailValidateException
 from flask_security.utils import aware_utcnow
 from webauthn.helpers.structs import AuthenticatorSelectionCriteria, ResidentKeyRequirement, UserVerificationRequirement
@@ -28,7 +38,17 @@ from models import normal
 from models.base import db
 from models.crypto import keyring
 from models.user import Role, User, WebAuthn
-from views import account, identity_events, members, request_scope, roles, sign_in, sign_in_forms, sign_in_messages, workspace_settings
+from views import (
+    account,
+    identity_events,
+    members,
+    request_scope,
+    roles,
+    sign_in,
+    sign_in_forms,
+    sign_in_messages,
+    workspace_settings,
+)
 from views.redirects import back
 from views.sessions import ServerSessions
 
@@ -36,15 +56,22 @@ _FRESH = dt.timedelta(minutes=30)
 
 
 def init(app: Flask) -> AppBuilder:
-    """Wire identity into `app`; the database and the CSRF protection are ready. Must run in the application's context."""
+    """Wire identity into `app`; the database and the CSRF protection are ready. Must run in the application's
+    context.
+    """
     for name, value in _settings(app).items():
         app.config.setdefault(name, value)
     app.session_interface = ServerSessions(app)
     security = _Security(
-        app, SQLAlchemyUserDatastore(db, User, Role, WebAuthn),
-        mail_util_cls=_Mail, password_util_cls=_Passwords, totp_cls=_Codes, webauthn_util_cls=_Passkeys,
-        mf_recovery_codes_util_cls=_RecoveryCodes, **sign_in_forms.FORMS,
-    )  # fmt: skip
+        app,
+        SQLAlchemyUserDatastore(db, User, Role, WebAuthn),
+        mail_util_cls=_Mail,
+        password_util_cls=_Passwords,
+        totp_cls=_Codes,
+        webauthn_util_cls=_Passkeys,
+        mf_recovery_codes_util_cls=_RecoveryCodes,
+        **sign_in_forms.FORMS,
+    )
     _close_side_doors(app, security)
     app.after_request(_stay_here)
     request_scope.init(app)
@@ -95,7 +122,9 @@ def _settings(app: Flask) -> dict[str, Any]:
         "SECURITY_PASSWORD_LENGTH_MIN": passwords.MINIMUM,
         # OWASP's first recommendation for Argon2id; the tests spend their time elsewhere.
         "SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS": {
-            "argon2__memory_cost": 64 if testing else 19456, "argon2__time_cost": 1 if testing else 2, "argon2__parallelism": 1,
+            "argon2__memory_cost": 64 if testing else 19456,
+            "argon2__time_cost": 1 if testing else 2,
+            "argon2__parallelism": 1,
         },
         "SECURITY_API_ENABLED_METHODS": ["session"],
         "SECURITY_CLI_USERS_NAME": False,
@@ -104,7 +133,7 @@ def _settings(app: Flask) -> dict[str, Any]:
         "SECURITY_EMAIL_HTML": False,
         "SECURITY_ZXCVBN_MINIMUM_SCORE": 0,
         **sign_in_messages.MESSAGES,
-    }  # fmt: skip
+    }
 
 
 def _fernet_key() -> bytes:
@@ -119,7 +148,9 @@ def _email_or_none(text: str) -> str | None:
 
 
 def _close_side_doors(app: Flask, security: Security) -> None:
-    """Exactly one way in: no tokens in headers or addresses, no remember-me cookie, no JSON answers; and no needless query."""
+    """Exactly one way in: no tokens in headers or addresses, no remember-me cookie, no JSON answers; and no needless
+    query.
+    """
     manager: Any = security.login_manager
     manager._request_callback = None
     manager.session_protection = None
@@ -148,12 +179,25 @@ class _Security(Security):
 class _Mail(MailUtil):
     """Account mail is a promise of the open transaction, never sent inside a request."""
 
-    def send_mail(self, template: str, subject: str, recipient: Any, sender: Any, body: str | None, html: str | None, **kwargs: Any) -> None:
+    def send_mail(
+        self,
+        template: str,
+        subject: str,
+        recipient: Any,
+        sender: Any,
+        body: str | None,
+        html: str | None,
+        **kwargs: Any,
+    ) -> None:
         user = kwargs.get("user")
         accounts.send_mail(
-            str(recipient), str(subject), body or "", actor=request_scope.visitor("Account mail"),
-            event=identity_events.MAILS.get(template), user_id=user.id if user else None,
-        )  # fmt: skip
+            str(recipient),
+            str(subject),
+            body or "",
+            actor=request_scope.visitor("Account mail"),
+            event=identity_events.MAILS.get(template),
+            user_id=user.id if user else None,
+        )
 
     def normalize(self, email: str) -> str:
         try:
@@ -191,7 +235,9 @@ class _Codes(Totp):
 
     def generate_qrcode(self, username: str, totp: str) -> str:
         image = io.BytesIO()
-        segno.make(self.get_totp_uri(username, totp), error="m").save(image, kind="svg", scale=5, border=2, dark="#111", light="#fff")
+        segno.make(self.get_totp_uri(username, totp), error="m").save(
+            image, kind="svg", scale=5, border=2, dark="#111", light="#fff"
+        )
         return "data:image/svg+xml;base64," + base64.b64encode(image.getvalue()).decode()
 
 
@@ -227,7 +273,7 @@ class _Rights(FabSecurityManager):
     userstatschartview = None
 
     def create_login_manager(self, app: Flask) -> LoginManager:
-        return app.login_manager  # type: ignore[attr-defined,no-any-return]
+        return app.login_manager  # type: ignore[attr-defined]
 
     def create_jwt_manager(self, app: Flask) -> None:
         return None
@@ -243,7 +289,9 @@ class _Rights(FabSecurityManager):
 
     def has_access(self, permission_name: str, view_name: str) -> bool:
         actor = g.get("actor")
-        return actor is not None and permissions.reach(actor, permission_name.removeprefix("can_"), view_name) is not None
+        return (
+            actor is not None and permissions.reach(actor, permission_name.removeprefix("can_"), view_name) is not None
+        )
 
     def is_item_public(self, permission_name: str, view_name: str) -> bool:
         return False
@@ -261,4 +309,3 @@ class _Builder(AppBuilder):
 
     def _add_global_static(self) -> None:
         current_app.register_blueprint(Blueprint("appbuilder", "flask_appbuilder.base", template_folder="templates"))
-

@@ -1,4 +1,5 @@
-"""What follows an identity event: its audit row, the end of other sessions, the notice to the owner; one operation each.
+"""What follows an identity event: its audit row, the end of other sessions, the notice to the owner; one operation
+each.
 
 Belongs here: handlers of Flask-Security's signals. Does not belong here: the acts themselves.
 """
@@ -46,7 +47,14 @@ def user_actor(user: Any) -> Actor:
     if found is not None and found.user_id == user.id:
         return found
     trace = visitor()
-    return Actor(ActorKind.USER, user.get_full_name().strip() or user.email, user_id=user.id, ip=trace.ip, request_id=trace.request_id, user_agent=trace.user_agent)
+    return Actor(
+        ActorKind.USER,
+        user.get_full_name().strip() or user.email,
+        user_id=user.id,
+        ip=trace.ip,
+        request_id=trace.request_id,
+        user_agent=trace.user_agent,
+    )
 
 
 def _signed_in(_app: Flask, *, user: Any, authn_via: list[str] | None = None, **_more: Any) -> None:

@@ -1,4 +1,6 @@
-"""Members of the workspace: the list, invitations, role and team, leaving. Services check the rights; nobody gives more than they have."""
+"""Members of the workspace: the list, invitations, role and team, leaving. Services check the rights; nobody gives
+more than they have.
+"""
 
 from __future__ import annotations
 
@@ -28,17 +30,27 @@ def show() -> Answer:
     may = permissions.reach(actor, "write", "membership") is not None
     rows = []
     for one in members.listed(actor=actor):
-        acts = [{"label": "Change", "url": f"/settings/members/{one.id}"}, {"label": "Remove", "url": f"/settings/members/{one.id}/remove", "dialog": True}]
+        acts = [
+            {"label": "Change", "url": f"/settings/members/{one.id}"},
+            {"label": "Remove", "url": f"/settings/members/{one.id}/remove", "dialog": True},
+        ]
         factor = "Second factor" if one.second_factor else "Password only"
         rows.append({"cells": [one.name, one.email, one.role, one.team or "", factor], "actions": acts if may else []})
     waiting = [
-        {"cells": [one.email, one.invited_by, f"until {one.expires_at.astimezone(shell.locale().zone):%d %b %Y}"],
-         "actions": [{"label": "Take back", "url": f"/settings/invitations/{one.id}/revoke", "post": True}]}
+        {
+            "cells": [one.email, one.invited_by, f"until {one.expires_at.astimezone(shell.locale().zone):%d %b %Y}"],
+            "actions": [{"label": "Take back", "url": f"/settings/invitations/{one.id}/revoke", "post": True}],
+        }
         for one in (invitations.pending() if may else ())
-    ]  # fmt: skip
+    ]
     add = [{"label": "Invite", "icon": "user-plus", "url": "/settings/members/invite", "primary": True}]
-    return page("account/members.html", title="Members", head_actions=add if may else [], waiting=waiting,
-                table={"columns": ["Name", "E-mail", "Role", "Team", "Sign-in"], "rows": rows})  # fmt: skip
+    return page(
+        "account/members.html",
+        title="Members",
+        head_actions=add if may else [],
+        waiting=waiting,
+        table={"columns": ["Name", "E-mail", "Role", "Team", "Sign-in"], "rows": rows},
+    )
 
 
 @pages.route("/members/invite", methods=("GET", "POST"))
@@ -49,7 +61,14 @@ def invite() -> Answer:
     if request.method == "POST":
         try:
             url = f"{current_app.config['PUBLIC_URL']}/auth/invitation/"
-            made = invitations.invite(request.form.get("email", ""), request.form.get("name", ""), _number("role_id"), _team(), actor=actor, url=url)
+            made = invitations.invite(
+                request.form.get("email", ""),
+                request.form.get("name", ""),
+                _number("role_id"),
+                _team(),
+                actor=actor,
+                url=url,
+            )
             flash(f"The invitation to {made.email} is on its way.", "success")
             return redirect("/settings/members", 303)
         except Invalid as error:
@@ -59,11 +78,24 @@ def invite() -> Answer:
     fields = [
         field("email", "E-mail", kind="email", errors=errors, required=True),
         field("name", "Name", errors=errors),
-        _role_field(None, errors), _team_field(None, errors),
-    ]  # fmt: skip
-    groups = [{"title": "Invitation", "hint": "A message with a link goes to this address. The link works once, for 7 days.", "fields": fields}]
-    return page(title="Invite somebody", groups=groups, action="/settings/members/invite", submit="Send the invitation",
-                errors=problems(errors, labels_of(groups)), status=422 if errors else 200)  # fmt: skip
+        _role_field(None, errors),
+        _team_field(None, errors),
+    ]
+    groups = [
+        {
+            "title": "Invitation",
+            "hint": "A message with a link goes to this address. The link works once, for 7 days.",
+            "fields": fields,
+        }
+    ]
+    return page(
+        title="Invite somebody",
+        groups=groups,
+        action="/settings/members/invite",
+        submit="Send the invitation",
+        errors=problems(errors, labels_of(groups)),
+        status=422 if errors else 200,
+    )
 
 
 @pages.post("/invitations/<int:key>/revoke")
@@ -87,9 +119,20 @@ def change(key: int) -> Answer:
             return redirect("/settings/members", 303)
         except Invalid as error:
             errors = error.fields
-    groups = [{"title": one.name, "hint": one.email, "fields": [_role_field(one.role_id, errors), _team_field(one.team_id, errors)]}]
-    return page(title="Change a member", groups=groups, action=f"/settings/members/{key}", errors=problems(errors, labels_of(groups)),
-                status=422 if errors else 200)  # fmt: skip
+    groups = [
+        {
+            "title": one.name,
+            "hint": one.email,
+            "fields": [_role_field(one.role_id, errors), _team_field(one.team_id, errors)],
+        }
+    ]
+    return page(
+        title="Change a member",
+        groups=groups,
+        action=f"/settings/members/{key}",
+        errors=problems(errors, labels_of(groups)),
+        status=422 if errors else 200,
+    )
 
 
 @pages.route("/members/<int:key>/remove", methods=("GET", "POST"))
@@ -106,9 +149,20 @@ def remove(key: int) -> Answer:
             return redirect("/settings/members", 303)
         except Invalid as error:
             errors = list(error.fields.values())
-    text = "Sessions, API keys and open invitations of this person end at once. Their records and their name in the history stay."
-    shown = render_template("confirm.html", title=f"Remove {one.name}", text=text, action=f"/settings/members/{key}/remove", verb="Remove", danger=True,
-                            cancel_url="/settings/members", errors=errors)  # fmt: skip
+    text = (
+        "Sessions, API keys and open invitations of this person end at once. "
+        "Their records and their name in the history stay."
+    )
+    shown = render_template(
+        "confirm.html",
+        title=f"Remove {one.name}",
+        text=text,
+        action=f"/settings/members/{key}/remove",
+        verb="Remove",
+        danger=True,
+        cancel_url="/settings/members",
+        errors=errors,
+    )
     return (shown, 422) if errors else shown
 
 
@@ -121,12 +175,16 @@ def _member(key: int) -> Any:
 
 def _role_field(value: int | None, errors: dict[str, str]) -> dict[str, Any]:
     choices = [(str(role.id), role.label) for role in roles.of_workspace()]
-    return field("role_id", "Role", kind="choice", value=str(value or ""), choices=choices, errors=errors, required=True)
+    return field(
+        "role_id", "Role", kind="choice", value=str(value or ""), choices=choices, errors=errors, required=True
+    )
 
 
 def _team_field(value: int | None, errors: dict[str, str]) -> dict[str, Any]:
     choices = [(str(key), name) for key, name in session.execute(sa.select(Team.id, Team.name).order_by(Team.name))]
-    return field("team_id", "Team", kind="choice", value=str(value or ""), choices=choices, errors=errors, required=False)
+    return field(
+        "team_id", "Team", kind="choice", value=str(value or ""), choices=choices, errors=errors, required=False
+    )
 
 
 def _number(name: str) -> int:

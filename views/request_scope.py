@@ -1,8 +1,9 @@
 """Before each request: who acts, in which workspace, with which rights. Closed by default.
 
-People are known by their session, programs by an API key (bearer, RFC 6750, or Basic, RFC 7617, where a format needs it) on
-`/api/` and `/v1/`, where cookies count for nothing. A page is open to everybody only if its address is in `_OPEN` or its view is
-marked `@open_to_all`. Belongs here: the actor. Does not belong here: what the actor may do (`app.permissions`).
+People are known by their session, programs by an API key (bearer, RFC 6750, or Basic, RFC 7617, where a format needs
+it) on `/api/` and `/v1/`, where cookies count for nothing. A page is open to everybody only if its address is in
+`_OPEN` or its view is marked `@open_to_all`. Belongs here: the actor. Does not belong here: what the actor may do
+(`app.permissions`).
 """
 
 from __future__ import annotations
@@ -32,9 +33,23 @@ from views.sessions import Session
 View = TypeVar("View", bound=Callable[..., Any])
 
 _OPEN = (
-    "/auth/", "/assets/", "/static/", "/healthz", "/readyz", "/metrics", "/hooks/", "/b/", "/s/", "/c/", "/v/", "/p/", "/share/",
-    "/verify", "/privacy", "/embed/",
-)  # fmt: skip
+    "/auth/",
+    "/assets/",
+    "/static/",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/hooks/",
+    "/b/",
+    "/s/",
+    "/c/",
+    "/v/",
+    "/p/",
+    "/share/",
+    "/verify",
+    "/privacy",
+    "/embed/",
+)
 _PROGRAMS = ("/api/", "/v1/")
 # What a person without a usable workspace still reaches: their own account and the way out.
 _OWN = ("/account/",)
@@ -76,8 +91,11 @@ def _enter() -> Response | str | tuple[str, int] | None:
         _recognise()
         return None
     if request.path.startswith(_PROGRAMS) and request.endpoint not in _REFERENCE:
-        return _enter_program()
-    open_page = request.path.startswith(_OPEN) or request.endpoint in _REFERENCE or getattr(_view(), "open_to_all", False)
+        _enter_program()
+        return None
+    open_page = (
+        request.path.startswith(_OPEN) or request.endpoint in _REFERENCE or getattr(_view(), "open_to_all", False)
+    )
     problem = _recognise()
     if open_page:
         return None
@@ -94,12 +112,25 @@ def _recognise() -> Callable[[], Any] | None:
     g.user_facts = known.user
     place = known.place()
     if place is None:
-        return None if request.path.startswith(_OWN) else lambda: (render_template("account/nowhere.html", why="none"), 403)
+        return (
+            None
+            if request.path.startswith(_OWN)
+            else lambda: (render_template("account/nowhere.html", why="none"), 403)
+        )
     if place.workspace.status != "active":
         g.other_workspaces = _others(known, place)
-        return None if request.path.startswith(_OWN) else lambda: (render_template("account/nowhere.html", why="suspended", place=place), 403)
+        return (
+            None
+            if request.path.startswith(_OWN)
+            else lambda: (render_template("account/nowhere.html", why="suspended", place=place), 403)
+        )
     g.other_workspaces = _others(known, place)
-    _become(place, known.user, ActorKind.USER, permissions.rights_of_role(place.membership.role_id, place.workspace.keys_version))
+    _become(
+        place,
+        known.user,
+        ActorKind.USER,
+        permissions.rights_of_role(place.membership.role_id, place.workspace.keys_version),
+    )
     return None
 
 
@@ -107,17 +138,37 @@ def _known() -> sessions.Known | None:
     """The stored session, if it still belongs to an active user whose credentials have not changed since."""
     found: Any = session
     known = found.known if isinstance(found._get_current_object(), Session) else None
-    if known is None or known.user is None or not known.user.active or known.user.fs_uniquifier != session.get("_user_id"):
+    if (
+        known is None
+        or known.user is None
+        or not known.user.active
+        or known.user.fs_uniquifier != session.get("_user_id")
+    ):
         return None
     return known
 
 
-def _become(place: sessions.Place, user: sessions.Facts, kind: ActorKind, rights: Rights, key_id: int | None = None, label: str = "") -> None:
+def _become(
+    place: sessions.Place,
+    user: sessions.Facts,
+    kind: ActorKind,
+    rights: Rights,
+    key_id: int | None = None,
+    label: str = "",
+) -> None:
     g.workspace, g.membership, g.user_facts = place.workspace, place.membership, user
     g.actor = Actor(
-        kind, label or place.membership.name, user_id=user.id, membership_id=place.membership.id, team_id=place.membership.team_id,
-        role=place.role, rights=rights, key_id=key_id, zone=user.zone or place.workspace.zone, **_trace(),
-    )  # fmt: skip
+        kind,
+        label or place.membership.name,
+        user_id=user.id,
+        membership_id=place.membership.id,
+        team_id=place.membership.team_id,
+        role=place.role,
+        rights=rights,
+        key_id=key_id,
+        zone=user.zone or place.workspace.zone,
+        **_trace(),
+    )
     g.scope.enter_context(scope.inside(place.workspace.id))
 
 
@@ -130,14 +181,23 @@ def _to_sign_in() -> Response:
 
 def _needs_second_factor() -> Response | None:
     known = _known()
-    if g.workspace is None or known is None or known.second_factor or not g.workspace.require_mfa or request.path.startswith(_OWN):
+    if (
+        g.workspace is None
+        or known is None
+        or known.second_factor
+        or not g.workspace.require_mfa
+        or request.path.startswith(_OWN)
+    ):
         return None
     return redirect("/account/security?why=required", 303)
 
 
 def _others(known: sessions.Known, here: sessions.Place) -> list[dict[str, str]]:
-    return [{"name": p.workspace.name, "slug": p.workspace.slug, "initials": p.workspace.name[:1].upper()}
-            for p in known.places if p.workspace.id != here.workspace.id]  # fmt: skip
+    return [
+        {"name": p.workspace.name, "slug": p.workspace.slug, "initials": p.workspace.name[:1].upper()}
+        for p in known.places
+        if p.workspace.id != here.workspace.id
+    ]
 
 
 # Programs
@@ -156,7 +216,9 @@ def _enter_program() -> None:
     key, user, place = found
     if place.workspace.status != "active":
         _refuse_key(address)
-    rights = permissions.narrow(permissions.rights_of_role(place.membership.role_id, place.workspace.keys_version), key.scopes)
+    rights = permissions.narrow(
+        permissions.rights_of_role(place.membership.role_id, place.workspace.keys_version), key.scopes
+    )
     _become(place, user, ActorKind.API_KEY, rights, key_id=key.id, label=f"{place.membership.name} ({key.name})")
     if key.last_used_at is None or now() - key.last_used_at > dt.timedelta(minutes=1):
         sessions.note_use(key.id)
@@ -185,7 +247,9 @@ def _refuse_key(address: str) -> NoReturn:
         with operation("api_key.refuse", actor=visitor("Program")) as op:
             throttle.count(throttle.ADDRESS, address)
             op.audit("api_key.refused")
-    raise Unauthorized("Send an API key: Authorization: Bearer rec_…", www_authenticate=WWWAuthenticate("bearer", {"realm": "API"}))
+    raise Unauthorized(
+        "Send an API key: Authorization: Bearer rec_…", www_authenticate=WWWAuthenticate("bearer", {"realm": "API"})
+    )
 
 
 def _view() -> Any:
@@ -194,8 +258,10 @@ def _view() -> Any:
 
 def _trace() -> dict[str, Any]:
     return {
-        "ip": request.remote_addr, "request_id": getattr(g, "request_id", None), "user_agent": request.user_agent.string[:300] or None,
-    }  # fmt: skip
+        "ip": request.remote_addr,
+        "request_id": getattr(g, "request_id", None),
+        "user_agent": request.user_agent.string[:300] or None,
+    }
 
 
 def _leave(_error: BaseException | None) -> None:

@@ -31,7 +31,15 @@ _DESCRIPTIONS = {
     "compliance": "Reads and exports everything, with the audit log.",
     "read_only": "Reads everything.",
 }
-_AREAS = {"workspace": "Workspace settings", "role": "Roles", "job": "Jobs", "import": "Import", "api_key": "API keys", "ai": "AI drafting", "audit": "Audit log"}
+_AREAS = {
+    "workspace": "Workspace settings",
+    "role": "Roles",
+    "job": "Jobs",
+    "import": "Import",
+    "api_key": "API keys",
+    "ai": "AI drafting",
+    "audit": "Audit log",
+}
 
 
 @pages.get("")
@@ -76,8 +84,15 @@ def copy(key: int) -> Answer:
         except Invalid as error:
             errors = error.fields
     fields = [field("label", "Name of the new role", value=f"{role.label} 2", errors=errors, required=True)]
-    shown = render_template("confirm.html", title=f"Copy {role.label}", action=f"/settings/roles/{key}/copy", fields=fields, verb="Copy",
-                            cancel_url=f"/settings/roles/{key}", errors=[e for n, e in errors.items() if n != "label"])  # fmt: skip
+    shown = render_template(
+        "confirm.html",
+        title=f"Copy {role.label}",
+        action=f"/settings/roles/{key}/copy",
+        fields=fields,
+        verb="Copy",
+        cancel_url=f"/settings/roles/{key}",
+        errors=[e for n, e in errors.items() if n != "label"],
+    )
     return (shown, 422) if errors else shown
 
 
@@ -95,8 +110,16 @@ def delete(key: int) -> Answer:
             return redirect("/settings/roles", 303)
         except Invalid as error:
             errors = list(error.fields.values())
-    shown = render_template("confirm.html", title=f"Delete the role {role.label}", text="Nobody may have it any more. What it granted ends with it.",
-                            action=f"/settings/roles/{key}/delete", verb="Delete", danger=True, cancel_url=f"/settings/roles/{key}", errors=errors)  # fmt: skip
+    shown = render_template(
+        "confirm.html",
+        title=f"Delete the role {role.label}",
+        text="Nobody may have it any more. What it granted ends with it.",
+        action=f"/settings/roles/{key}/delete",
+        verb="Delete",
+        danger=True,
+        cancel_url=f"/settings/roles/{key}",
+        errors=errors,
+    )
     return (shown, 422) if errors else shown
 
 
@@ -106,25 +129,49 @@ def _matrix(role: Role, actor: Actor, rights: Rights) -> str:
     for one in members.listed(actor=actor) if permissions.reach(actor, "read", "membership") else ():
         counts[one.role_id] = counts.get(one.role_id, 0) + 1
     tabs = [
-        {"name": r.key, "label": r.label, "url": f"/settings/roles/{r.id}", "current": r.id == role.id, "builtin": r.builtin, "members": counts.get(r.id, 0)}
+        {
+            "name": r.key,
+            "label": r.label,
+            "url": f"/settings/roles/{r.id}",
+            "current": r.id == role.id,
+            "builtin": r.builtin,
+            "members": counts.get(r.id, 0),
+        }
         for r in roles.of_workspace()
     ]
-    shown = {"name": role.key, "label": role.label, "builtin": role.builtin, "editable": may and not role.builtin, "members": counts.get(role.id, 0),
-             "description": _DESCRIPTIONS.get(role.key or "", "A role of your brokerage.")}  # fmt: skip
+    shown = {
+        "name": role.key,
+        "label": role.label,
+        "builtin": role.builtin,
+        "editable": may and not role.builtin,
+        "members": counts.get(role.id, 0),
+        "description": _DESCRIPTIONS.get(role.key or "", "A role of your brokerage."),
+    }
     return render_template(
-        "roles.html", title="Roles", roles=tabs, role=shown, actions=_ACTIONS, scopes=_SCOPES, groups=_groups(actor, rights), extras=[],
-        action=f"/settings/roles/{role.id}", copy_url=f"/settings/roles/{role.id}/copy" if may else None,
+        "roles.html",
+        title="Roles",
+        roles=tabs,
+        role=shown,
+        actions=_ACTIONS,
+        scopes=_SCOPES,
+        groups=_groups(actor, rights),
+        extras=[],
+        action=f"/settings/roles/{role.id}",
+        copy_url=f"/settings/roles/{role.id}/copy" if may else None,
         delete_url=f"/settings/roles/{role.id}/delete" if may and not role.builtin else None,
-    )  # fmt: skip
+    )
 
 
 def _groups(actor: Actor, rights: Rights) -> list[dict[str, Any]]:
-    records, areas = [], []
+    records: list[dict[str, Any]] = []
+    areas: list[dict[str, Any]] = []
     for entity, actions in permissions.subjects().items():
         row = {
-            "entity": entity, "label": _label(entity), "cells": {a: rights.get(entity, {}).get(a, "") for a in actions},
+            "entity": entity,
+            "label": _label(entity),
+            "cells": {a: rights.get(entity, {}).get(a, "") for a in actions},
             "open": {a: _offered(actor, a, entity) for a in actions},
-        }  # fmt: skip
+        }
         (areas if entity in permissions.AREAS else records).append(row)
     return [{"label": "Records", "rows": records}, {"label": "The workspace", "rows": areas}]
 

@@ -1,7 +1,7 @@
 """Sessions kept on the server, so that ending one acts at once; the cookie holds nothing but a random token.
 
-A visitor who has not begun to sign in costs no row: what their form needs (a CSRF token) is in a short-lived signed cookie.
-Programs (`/api/`, `/v1/`, hooks, health) never get a session. Source: OWASP ASVS 5.0, chapter 7.
+A visitor who has not begun to sign in costs no row: what their form needs (a CSRF token) is in a short-lived signed
+cookie. Programs (`/api/`, `/v1/`, hooks, health) never get a session. Source: OWASP ASVS 5.0, chapter 7.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ _SERVER_SIDE = ("_user_id", "tf_user_id")
 class Session(CallbackDict[str, Any], SessionMixin):
     """A request's session. `known` is what the server keeps of it; `renew` gives it a new token (after a sign-in)."""
 
-    def __init__(self, data: dict[str, Any] | None = None, *, known: sessions.Known | None = None, mute: bool = False) -> None:
+    def __init__(
+        self, data: dict[str, Any] | None = None, *, known: sessions.Known | None = None, mute: bool = False
+    ) -> None:
         def changed(own: Session) -> None:
             own.modified = True
 
@@ -71,8 +73,7 @@ class ServerSessions(SessionInterface):
         return found if isinstance(found, dict) else {}
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        assert isinstance(session, Session)
-        if session.mute:
+        if not isinstance(session, Session) or session.mute:
             return
         if not any(name in session for name in _SERVER_SIDE):
             self._save_visit(app, session, response)
@@ -91,25 +92,38 @@ class ServerSessions(SessionInterface):
             self._cookie(app, response, f"v.{token}", int(_VISIT.total_seconds()))
         else:
             response.delete_cookie(
-                self.get_cookie_name(app), path=self.get_cookie_path(app), secure=self.get_cookie_secure(app),
-                httponly=True, samesite=self.get_cookie_samesite(app),
-            )  # fmt: skip
+                self.get_cookie_name(app),
+                path=self.get_cookie_path(app),
+                secure=self.get_cookie_secure(app),
+                httponly=True,
+                samesite=self.get_cookie_samesite(app),
+            )
 
     def _save_row(self, app: Flask, session: Session, response: Response) -> None:
         new = session.known is None or session.fresh_token
         token = sessions.new_token() if new else ""
         digest = sessions.digest_of(token) if new or session.known is None else session.known.digest
         sessions.save(
-            digest, dict(session), new=new, replaces=session.known.digest if new and session.known else None,
-            user_id=session.user_id if "_user_id" in session else None, workspace_id=session.workspace_id,
-            ip=request.remote_addr, user_agent=request.user_agent.string,
-        )  # fmt: skip
+            digest,
+            dict(session),
+            new=new,
+            replaces=session.known.digest if new and session.known else None,
+            user_id=session.user_id if "_user_id" in session else None,
+            workspace_id=session.workspace_id,
+            ip=request.remote_addr,
+            user_agent=request.user_agent.string,
+        )
         if new:
             self._cookie(app, response, f"s.{token}", int(self.absolute.total_seconds()))
 
     def _cookie(self, app: Flask, response: Response, value: str, seconds: int) -> None:
         response.set_cookie(
-            self.get_cookie_name(app), value, max_age=seconds, path=self.get_cookie_path(app), secure=self.get_cookie_secure(app),
-            httponly=True, samesite=self.get_cookie_samesite(app),
-        )  # fmt: skip
+            self.get_cookie_name(app),
+            value,
+            max_age=seconds,
+            path=self.get_cookie_path(app),
+            secure=self.get_cookie_secure(app),
+            httponly=True,
+            samesite=self.get_cookie_samesite(app),
+        )
         response.vary.add("Cookie")

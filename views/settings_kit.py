@@ -1,4 +1,6 @@
-"""What account and settings pages share: the list of sections, fields as the templates read them, problems of a form."""
+"""What account and settings pages share: the list of sections, fields as the templates read them, problems of a
+form.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,11 @@ from flask import g, get_flashed_messages, render_template, request
 from app import permissions
 from models.scope import Actor
 
-_ACCOUNT = (("Account", "/account/", "user"), ("Sign-in", "/account/security", "shield-lock"), ("Sessions", "/account/sessions", "device-desktop"))
+_ACCOUNT = (
+    ("Account", "/account/", "user"),
+    ("Sign-in", "/account/security", "shield-lock"),
+    ("Sessions", "/account/sessions", "device-desktop"),
+)
 _WORKSPACE = (
     # label, url, icon, entity, action
     ("API keys", "/account/keys", "key", "api_key", "read"),
@@ -25,32 +31,49 @@ def nav() -> list[dict[str, Any]]:
     actor: Actor | None = g.actor
     found = list(_ACCOUNT)
     if actor is not None:
-        found += [(label, url, icon) for label, url, icon, entity, action in _WORKSPACE if permissions.reach(actor, action, entity) is not None]
+        found += [
+            (label, url, icon)
+            for label, url, icon, entity, action in _WORKSPACE
+            if permissions.reach(actor, action, entity) is not None
+        ]
     return [{"label": label, "url": url, "icon": icon, "current": _is_here(url)} for label, url, icon in found]
 
 
 def page(template: str = "settings.html", *, status: int = 200, **context: Any) -> Any:
     """A settings page; what the last step said (`flash`) is shown as its notice."""
-    said = get_flashed_messages(with_categories=True)
+    said: Any = get_flashed_messages(with_categories=True)
     if said and "notice" not in context:
         kind, text = said[-1]
-        context["notice"] = {"cls": "bad", "icon": "alert-circle", "text": text} if kind == "error" else {"cls": "acc", "icon": "check", "text": text}
+        context["notice"] = (
+            {"cls": "bad", "icon": "alert-circle", "text": text}
+            if kind == "error"
+            else {"cls": "acc", "icon": "check", "text": text}
+        )
     shown = render_template(template, settings_nav=nav(), **context)
     return shown if status == 200 else (shown, status)
 
 
-def field(name: str, label: str, *, kind: str = "text", value: Any = "", errors: Mapping[str, str] | None = None, **more: Any) -> dict[str, Any]:
+def field(
+    name: str, label: str, *, kind: str = "text", value: Any = "", errors: Mapping[str, str] | None = None, **more: Any
+) -> dict[str, Any]:
     """A field of parts/field.html; after a failed POST it holds what was typed."""
     typed: Any = value
     if request.method == "POST" and kind != "password" and not more.get("readonly"):
-        typed = set(request.form.getlist(name)) if kind == "multichoice" else (request.form.get(name) == "1" if kind == "boolean" else request.form.get(name, ""))
+        typed = (
+            set(request.form.getlist(name))
+            if kind == "multichoice"
+            else (request.form.get(name) == "1" if kind == "boolean" else request.form.get(name, ""))
+        )
     problem = (errors or {}).get(name)
     return {"name": name, "label": label, "kind": kind, "value": typed, "errors": [problem] if problem else [], **more}
 
 
 def problems(errors: Mapping[str, str], labels: Mapping[str, str]) -> list[dict[str, str]]:
     """The summary above a form."""
-    return [{"field": name if name in labels else "", "label": labels.get(name, ""), "text": text} for name, text in errors.items()]
+    return [
+        {"field": name if name in labels else "", "label": labels.get(name, ""), "text": text}
+        for name, text in errors.items()
+    ]
 
 
 def labels_of(groups: Iterable[Mapping[str, Any]]) -> dict[str, str]:

@@ -1,4 +1,5 @@
-"""The ways in beside the password: making a workspace, an invitation, a one-time link. All pages of `/auth/` that are ours.
+"""The ways in beside the password: making a workspace, an invitation, a one-time link. All pages of `/auth/` that
+are ours.
 
 GET shows, POST acts: mail scanners open links, and must not use them up. Does not belong here: Flask-Security's pages.
 """
@@ -30,8 +31,14 @@ _SIGN_UP_LASTS = dt.timedelta(hours=24)
 def show_link(token: str) -> Answer:
     """One button; following the link alone does nothing."""
     g.token_page = True
-    return render_template("auth/step.html", title="Sign in", text="Press the button to sign in on this device. The link works once.",
-                           action=f"/auth/link/{token}", submit="Sign in", inputs=())  # fmt: skip
+    return render_template(
+        "auth/step.html",
+        title="Sign in",
+        text="Press the button to sign in on this device. The link works once.",
+        action=f"/auth/link/{token}",
+        submit="Sign in",
+        inputs=(),
+    )
 
 
 @pages.post("/link/<token>")
@@ -56,8 +63,16 @@ def sign_up() -> Answer:
         _input("name", "Your name", errors, autocomplete="name"),
         _input("email", "E-mail", errors, kind="email", autocomplete="email"),
     )
-    page = render_template("auth/step.html", title="Make a workspace", text="For your brokerage, with you as its owner.", action="/auth/sign-up",
-                           submit="Continue", inputs=inputs, errors=errors, links=[{"label": "I have an account", "url": "/auth/login"}])  # fmt: skip
+    page = render_template(
+        "auth/step.html",
+        title="Make a workspace",
+        text="For your brokerage, with you as its owner.",
+        action="/auth/sign-up",
+        submit="Continue",
+        inputs=inputs,
+        errors=errors,
+        links=[{"label": "I have an account", "url": "/auth/login"}],
+    )
     return (page, 422) if errors else page
 
 
@@ -77,8 +92,15 @@ def finish_sign_up(token: str) -> Answer:
             return _sign_in(member.user, "sign-up")
         except Invalid as error:
             errors = error.fields
-    page = render_template("auth/step.html", title=f"Welcome to {asked['workspace']}", text=f"Choose a password for {asked['email']}.",
-                           action=f"/auth/sign-up/{token}", submit="Make the workspace", inputs=_password_inputs(errors), errors=errors)  # fmt: skip
+    page = render_template(
+        "auth/step.html",
+        title=f"Welcome to {asked['workspace']}",
+        text=f"Choose a password for {asked['email']}.",
+        action=f"/auth/sign-up/{token}",
+        submit="Make the workspace",
+        inputs=_password_inputs(errors),
+        errors=errors,
+    )
     return (page, 422) if errors else page
 
 
@@ -90,17 +112,33 @@ def invitation(token: str) -> Answer:
     here = person()
     mine = here is not None and g.user_facts.email == asked["email"]
     if asked["has_account"] and not mine:
-        return render_template("auth/step.html", title=f"Join {asked['workspace']}", text=f"This invitation is for {asked['email']}. Sign in with it first.",
-                               link={"label": "Sign in", "url": f"/auth/login?next=/auth/invitation/{token}"}, signed_in=here is not None)  # fmt: skip
+        return render_template(
+            "auth/step.html",
+            title=f"Join {asked['workspace']}",
+            text=f"This invitation is for {asked['email']}. Sign in with it first.",
+            link={"label": "Sign in", "url": f"/auth/login?next=/auth/invitation/{token}"},
+            signed_in=here is not None,
+        )
     errors: dict[str, str] = {}
     if request.method == "POST":
         try:
             return _join(token, asked, mine)
         except Invalid as error:
             errors = error.fields
-    inputs = () if mine else (_input("name", "Your name", errors, value=asked["name"], autocomplete="name"), *_password_inputs(errors))
-    page = render_template("auth/step.html", title=f"Join {asked['workspace']}", text=f"{asked['invited_by']} invites {asked['email']}.",
-                           action=f"/auth/invitation/{token}", submit="Join", inputs=inputs, errors=errors)  # fmt: skip
+    inputs = (
+        ()
+        if mine
+        else (_input("name", "Your name", errors, value=asked["name"], autocomplete="name"), *_password_inputs(errors))
+    )
+    page = render_template(
+        "auth/step.html",
+        title=f"Join {asked['workspace']}",
+        text=f"{asked['invited_by']} invites {asked['email']}.",
+        action=f"/auth/invitation/{token}",
+        submit="Join",
+        inputs=inputs,
+        errors=errors,
+    )
     return (page, 422) if errors else page
 
 
@@ -140,17 +178,28 @@ def _ask_to_confirm(workspace: str, name: str, email: str) -> Answer:
     with operation("sign_up.ask", actor=actor):
         throttle.count(throttle.MAIL, address)
         _mail_of_sign_up(workspace, name, email)
-    return render_template("auth/step.html", title="Look into your mailbox", text=f"We sent a message to {email}. Open the link in it to go on. "
-                           "It works for 24 hours.", inputs=None)  # fmt: skip
+    return render_template(
+        "auth/step.html",
+        title="Look into your mailbox",
+        text=f"We sent a message to {email}. Open the link in it to go on. It works for 24 hours.",
+        inputs=None,
+    )
 
 
 def _mail_of_sign_up(workspace: str, name: str, email: str) -> None:
     base = current_app.config["PUBLIC_URL"]
     token = sign_link("sign-up", {"workspace": workspace, "name": name, "email": email}, _SIGN_UP_LASTS)
     if accounts.find(email) is None:
-        subject, text = f"Make the workspace {workspace}", f"Open this link to choose a password and make your workspace:\n\n{base}/auth/sign-up/{token}\n"
+        subject, text = (
+            f"Make the workspace {workspace}",
+            f"Open this link to choose a password and make your workspace:\n\n{base}/auth/sign-up/{token}\n",
+        )
     else:
-        subject, text = "You have an account", f"Somebody, hopefully you, asked for a new account with this address. You have one: sign in at\n\n{base}/auth/login\n"
+        subject, text = (
+            "You have an account",
+            "Somebody, hopefully you, asked for a new account with this address. "
+            f"You have one: sign in at\n\n{base}/auth/login\n",
+        )
     accounts.send_mail(email, subject, text + "\nIf it was not you, ignore this message.\n", actor=visitor("Sign-up"))
 
 
@@ -170,7 +219,7 @@ def _sign_in(user: User, via: str) -> Response:
     security: Any = current_app.extensions["security"]
     answer = security.two_factor_plugins.tf_enter(user, False, via, next_loc="/")
     if answer is not None:
-        return answer  # type: ignore[no-any-return]
+        return answer
     login_user(user, authn_via=[via])
     return redirect("/", 303)
 
@@ -188,11 +237,27 @@ def _password_inputs(errors: dict[str, str]) -> tuple[dict[str, Any], ...]:
     return (_input("password", "Password", errors, kind="password", autocomplete="new-password", hint=hint),)
 
 
-def _input(name: str, label: str, errors: dict[str, str], *, kind: str = "text", value: str = "", autocomplete: str = "off", hint: str = "") -> dict[str, Any]:
+def _input(
+    name: str,
+    label: str,
+    errors: dict[str, str],
+    *,
+    kind: str = "text",
+    value: str = "",
+    autocomplete: str = "off",
+    hint: str = "",
+) -> dict[str, Any]:
     typed = "" if kind == "password" else request.form.get(name, value)
-    return {"name": name, "label": label, "kind": kind, "value": typed, "autocomplete": autocomplete, "hint": hint, "error": errors.get(name, "")}
+    return {
+        "name": name,
+        "label": label,
+        "kind": kind,
+        "value": typed,
+        "autocomplete": autocomplete,
+        "hint": hint,
+        "error": errors.get(name, ""),
+    }
 
 
 def _text(name: str) -> str:
     return " ".join(request.form.get(name, "").split())
-

@@ -1,7 +1,8 @@
-"""Flask-Security's forms with our limits: locked accounts and addresses, one answer for every failure, the same time for it.
+"""Flask-Security's forms with our limits: locked accounts and addresses, one answer for every failure, the same time
+for it.
 
-Belongs here: what a sign-in form checks beyond Flask-Security's own. Does not belong here: the pages (`templates/security`).
-Sources: OWASP ASVS 5.0, 6.3.1, 6.3.8, 6.5.1.
+Belongs here: what a sign-in form checks beyond Flask-Security's own. Does not belong here: the pages
+(`templates/security`). Sources: OWASP ASVS 5.0, 6.3.1, 6.3.8, 6.5.1.
 """
 
 from __future__ import annotations
@@ -37,7 +38,10 @@ def check_address() -> None:
     """Raise `TooMany` where this address has failed too often, whoever it tries to be."""
     seconds = throttle.wait(throttle.ADDRESS, request.remote_addr or "unknown")
     if seconds:
-        raise TooMany("Too many failed sign-ins came from this address. Nothing is wrong with your account; wait and try again.", seconds)
+        raise TooMany(
+            "Too many failed sign-ins came from this address. Nothing is wrong with your account; wait and try again.",
+            seconds,
+        )
 
 
 def count_failure(email: str, what: str) -> None:
@@ -95,6 +99,8 @@ class _Verify(_OwnNext, VerifyForm):
 
 
 class _Code(TwoFactorVerifyCodeForm):
+    user: Any
+
     def validate(self, **kwargs: Any) -> bool:
         check_address()
         if locked(self.user.email):
@@ -104,6 +110,8 @@ class _Code(TwoFactorVerifyCodeForm):
 
 
 class _RecoveryCode(MfRecoveryForm):
+    user: Any
+
     def validate(self, **kwargs: Any) -> bool:
         check_address()
         self.code.data = str(self.code.data or "").strip().lower()
@@ -118,7 +126,9 @@ class _Forgot(ForgotPasswordForm):
         address = request.remote_addr or "unknown"
         seconds = throttle.wait(throttle.MAIL, address)
         if seconds:
-            raise TooMany("Many messages were asked for from this address. Look into your mailbox, or try again later.", seconds)
+            raise TooMany(
+                "Many messages were asked for from this address. Look into your mailbox, or try again later.", seconds
+            )
         with operation("account.mail_asked", actor=visitor("Account mail")):
             throttle.count(throttle.MAIL, address)
         known = bool(super().validate(**kwargs))

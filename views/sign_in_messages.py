@@ -32,7 +32,11 @@ MESSAGES: dict[str, tuple[str, str]] = {
         ("INVALID_RECOVERY_CODE", "This recovery code is wrong or was used before.", "error"),
         ("NO_RECOVERY_CODES_SETUP", "There are no recovery codes yet.", "info"),
         ("TWO_FACTOR_LOGIN_SUCCESSFUL", "You are signed in.", "success"),
-        ("TWO_FACTOR_CHANGE_METHOD_SUCCESSFUL", "The authenticator app is set up. Your other sessions were signed out.", "success"),
+        (
+            "TWO_FACTOR_CHANGE_METHOD_SUCCESSFUL",
+            "The authenticator app is set up. Your other sessions were signed out.",
+            "success",
+        ),
         ("TWO_FACTOR_DISABLED", "The authenticator app is removed.", "success"),
         ("TWO_FACTOR_PERMISSION_DENIED", "This step has ended. Please sign in again.", "error"),
         ("TWO_FACTOR_SETUP_EXPIRED", "This took more than %(within)s. Please start over.", "error"),

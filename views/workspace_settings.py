@@ -44,8 +44,16 @@ def show() -> Answer:
             errors = error.fields
         except Conflict as error:
             errors, version = {"": error.message}, str(error.version)
-    groups = [{"title": title, "fields": [_field(workspaces.current(), name, errors, may) for name in names]} for title, names in _GROUPS]
-    shown = {"groups": groups, "action": "/settings/workspace", "version": version, "errors": problems(errors, labels_of(groups))}
+    groups = [
+        {"title": title, "fields": [_field(workspaces.current(), name, errors, may) for name in names]}
+        for title, names in _GROUPS
+    ]
+    shown: dict[str, Any] = {
+        "groups": groups,
+        "action": "/settings/workspace",
+        "version": version,
+        "errors": problems(errors, labels_of(groups)),
+    }
     if not may:
         return page("account/facts.html", title="Workspace", facts=groups)
     return page(title="Workspace", status=422 if errors else 200, **shown)
@@ -75,5 +83,15 @@ def _field(workspace: Workspace, name: str, errors: dict[str, str], may: bool) -
         value = bool(value)
     required = not Workspace.__table__.c[name].nullable
     display = values.to_text(spec, getattr(workspace, name), shell.locale())
-    return field(name, spec.label, kind=spec.kind.value, value=value, errors=errors, hint=spec.hint, choices=spec.choices, required=required,
-                 readonly=not may, display=display)  # fmt: skip
+    return field(
+        name,
+        spec.label,
+        kind=spec.kind.value,
+        value=value,
+        errors=errors,
+        hint=spec.hint,
+        choices=spec.choices,
+        required=required,
+        readonly=not may,
+        display=display,
+    )

@@ -6,7 +6,17 @@ from flask import Flask
 
 from app.cli import api_keys, audit, contacts, jobs, keys, seed, users, workspaces
 
+
 def init(app: Flask) -> None:
     """Add the groups."""
-    for group in (users.group, workspaces.group, api_keys.group, audit.group, contacts.group, jobs.group, keys.group, seed.group):
+    for group in (
+        users.group,
+        workspaces.group,
+        api_keys.group,
+        audit.group,
+        contacts.group,
+        jobs.group,
+        keys.group,
+        seed.group,
+    ):
         app.cli.add_command(group)

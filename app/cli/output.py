@@ -1,4 +1,6 @@
-"""What every command prints: lines for people, or one JSON object on stdout with `--json`; errors on stderr, exit code 1."""
+"""What every command prints: lines for people, or one JSON object on stdout with `--json`; errors on stderr, exit
+code 1.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ Command = Callable[..., dict[str, Any]]
 
 
 def prints(command: Command) -> Callable[..., None]:
-    """A command that returns a dictionary: printed as JSON or as lines; a `DomainError` becomes its sentence and exit code 1."""
+    """A command that returns a dictionary: printed as JSON or as lines; a `DomainError` becomes its sentence and
+    exit code 1.
+    """
 
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
     @functools.wraps(command)

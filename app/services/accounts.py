@@ -1,7 +1,7 @@
 """What happens to a user's account: made, signed in, its credentials changed, its sessions ended, mail about it.
 
-Belongs here: verbs on the account of one person. Does not belong here: membership of a workspace (`app.services.members`),
-checking or hashing passwords (Flask-Security, at the sign-in): callers pass a hash.
+Belongs here: verbs on the account of one person. Does not belong here: membership of a workspace
+(`app.services.members`), checking or hashing passwords (Flask-Security, at the sign-in): callers pass a hash.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ _WHY = tenancy.reason("a person's own account, across their workspaces")
 
 @dataclass(frozen=True, slots=True)
 class NewUser:
-    """A person to make an account for; `password_hash` as Flask-Security hashes, None for one who will use a link or passkey."""
+    """A person to make an account for; `password_hash` as Flask-Security hashes, None for one who will use a link or
+    passkey.
+    """
 
     name: str
     email: str
@@ -69,9 +71,17 @@ def create_user(new: NewUser, *, actor: Actor) -> User:
     first, _, last = name.rpartition(" ")
     with operation("user.create", actor=actor) as op:
         user = User(
-            first_name=(first or last)[:64], last_name=(last if first else "")[:64], username=email[:128], email=email, active=True,
-            password=new.password_hash, confirmed_at=now(), fs_uniquifier=secrets.token_hex(32), created_on=now(), changed_on=now(),
-        )  # fmt: skip
+            first_name=(first or last)[:64],
+            last_name=(last if first else "")[:64],
+            username=email[:128],
+            email=email,
+            active=True,
+            password=new.password_hash,
+            confirmed_at=now(),
+            fs_uniquifier=secrets.token_hex(32),
+            created_on=now(),
+            changed_on=now(),
+        )
         session.add(user)
         session.flush()
         op.audit("user.created", entity="user", record_id=user.id)
@@ -97,8 +107,13 @@ def credentials_changed(user: User, event: str, subject: str, *, actor: Actor, k
     with _on_account(event, actor) as op:
         ended = sessions.end(user.id, but=keep_session)
         _audit(op, user.id, event, {"sessions_ended": ended})
-        send_mail(user.email, subject, f"{subject}. Your other sessions were signed out.\n\nIf this was not you, reset your password "
-                  "at once and tell an owner of your workspace.\n", actor=actor)  # fmt: skip
+        send_mail(
+            user.email,
+            subject,
+            f"{subject}. Your other sessions were signed out.\n\nIf this was not you, reset your password "
+            "at once and tell an owner of your workspace.\n",
+            actor=actor,
+        )
 
 
 def end_sessions(user_id: int, *, actor: Actor, only: str | None = None, but: str | None = None) -> int:
@@ -128,7 +143,9 @@ def set_look(user_id: int, wanted: dict[str, str], *, actor: Actor) -> None:
 
 def remember_workspace(user_id: int, workspace_id: int, *, actor: Actor) -> None:
     with operation("workspace.switch", actor=actor) as op:
-        session.execute(sa.update(User).where(User.id == user_id).values(last_workspace_id=workspace_id), execution_options=_WHY)
+        session.execute(
+            sa.update(User).where(User.id == user_id).values(last_workspace_id=workspace_id), execution_options=_WHY
+        )
         op.audit("workspace.entered", entity="user", record_id=user_id, workspace_id=workspace_id)
 
 
@@ -142,7 +159,9 @@ def make_sign_in_link(user: User, *, actor: Actor) -> str:
 
 
 def use_sign_in_link(token: str, *, actor: Actor) -> User:
-    """The user of a link, which is used up with this; raises `Gone`. One UPDATE decides, so two clicks are one sign-in."""
+    """The user of a link, which is used up with this; raises `Gone`. One UPDATE decides, so two clicks are one
+    sign-in.
+    """
     with _on_account("sign_in_link.use", actor) as op:
         used: Any = session.execute(
             sa.update(SignInLink)
@@ -151,7 +170,9 @@ def use_sign_in_link(token: str, *, actor: Actor) -> User:
             execution_options=_WHY | {"synchronize_session": False},
         )
         if used.rowcount != 1:
-            raise Gone("This link was used before, or its 15 minutes are over. Make a new one, or sign in with your password.")
+            raise Gone(
+                "This link was used before, or its 15 minutes are over. Make a new one, or sign in with your password."
+            )
         user_id = session.scalar(sa.select(SignInLink.user_id).where(SignInLink.digest == _digest(token)))
         user = session.scalar(sa.select(User).where(User.id == user_id, User.active.is_(True)))
         if user is None:
@@ -160,17 +181,26 @@ def use_sign_in_link(token: str, *, actor: Actor) -> User:
     return user
 
 
-def send_mail(to: str, subject: str, text: str, *, actor: Actor, event: str | None = None, user_id: int | None = None) -> None:
+def send_mail(
+    to: str, subject: str, text: str, *, actor: Actor, event: str | None = None, user_id: int | None = None
+) -> None:
     """Promise a mail about an account; with `event`, audit what it stands for."""
     with _on_account("account.mail", actor) as op:
-        op.promise("mail.account", {"to": to, "subject": subject, "text": text}, purpose=Purpose.AUTHENTICATE, label="Account mail")
+        op.promise(
+            "mail.account",
+            {"to": to, "subject": subject, "text": text},
+            purpose=Purpose.AUTHENTICATE,
+            label="Account mail",
+        )
         session.flush()
         if event is not None and user_id is not None:
             _audit(op, user_id, event)
 
 
 def second_factors(user_id: int) -> tuple[bool, list[Any]]:
-    """Whether an authenticator app is set up, and the passkeys (rows of id, name, create_datetime, lastuse_datetime)."""
+    """Whether an authenticator app is set up, and the passkeys (rows of id, name, create_datetime,
+    lastuse_datetime).
+    """
     app = session.scalar(sa.select(User.tf_primary_method).where(User.id == user_id)) is not None
     keys = session.execute(
         sa.select(WebAuthn.id, WebAuthn.name, WebAuthn.create_datetime, WebAuthn.lastuse_datetime)
@@ -182,12 +212,17 @@ def second_factors(user_id: int) -> tuple[bool, list[Any]]:
 
 @contextmanager
 def _on_account(name: str, actor: Actor) -> Iterator[Operation]:
-    with scope.across_workspaces("an account is shared by all workspaces of its owner"), operation(name, actor=actor) as op:
+    with (
+        scope.across_workspaces("an account is shared by all workspaces of its owner"),
+        operation(name, actor=actor) as op,
+    ):
         yield op
 
 
 def _audit(op: Operation, user_id: int, event: str, facts: dict[str, Any] | None = None) -> None:
-    """One row in each workspace that the person works in, as each keeps its own log; without any, a row outside of all."""
+    """One row in each workspace that the person works in, as each keeps its own log; without any, a row outside of
+    all.
+    """
     statement = sa.select(Membership.workspace_id).where(Membership.user_id == user_id, Membership.active.is_(True))
     for workspace_id in session.scalars(statement).all() or [None]:
         op.audit(event, entity="user", record_id=user_id, facts=facts, workspace_id=workspace_id)
@@ -205,4 +240,3 @@ def _zone(name: str) -> str:
     except (ValueError, OSError):
         raise Invalid({"zone": "This is no time zone. Example: America/New_York"}) from None
     return name
-

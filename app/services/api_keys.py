@@ -1,7 +1,7 @@
 """API keys of a workspace: made, shown once, ended. Reading a key is in `app.services.sessions`.
 
-A key is `rec_<prefix>.<secret>` with 256 random bits in the secret; stored are the prefix and a keyed hash (P55). It can do what its
-scopes name, and never more than its member may do.
+A key is `rec_<prefix>.<secret>` with 256 random bits in the secret; stored are the prefix and a keyed hash (P55). It
+can do what its scopes name, and never more than its member may do.
 """
 
 from __future__ import annotations
@@ -36,7 +36,11 @@ def create(member: Membership, name: str, scopes: Iterable[str], days: int, *, a
         problems["name"] = "Type a name for the key, such as the program that will use it."
     bad = [one for one in wanted if one not in known_scopes()]
     if bad or not wanted:
-        problems["scopes"] = f"“{bad[0]}” is no scope. Example: contact:read" if bad else "Choose at least one thing that the key may do."
+        problems["scopes"] = (
+            f"“{bad[0]}” is no scope. Example: contact:read"
+            if bad
+            else "Choose at least one thing that the key may do."
+        )
     if not 1 <= days <= LONGEST_DAYS:
         problems["days"] = f"Choose from 1 to {LONGEST_DAYS:,} days."
     if problems:
@@ -44,9 +48,13 @@ def create(member: Membership, name: str, scopes: Iterable[str], days: int, *, a
     prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     with operation("api_key.create", actor=actor) as op:
         made = ApiKey(
-            membership_id=member.id, name=name, prefix=prefix, scopes=wanted, expires_at=now() + dt.timedelta(days=days),
+            membership_id=member.id,
+            name=name,
+            prefix=prefix,
+            scopes=wanted,
+            expires_at=now() + dt.timedelta(days=days),
             digest=keyring().token_hash("api key", f"{prefix}.{secret}"),
-        )  # fmt: skip
+        )
         session.add(made)
         session.flush()
         op.audit("api_key.created", entity="api_key", record_id=made.id, facts={"scopes": wanted, "days": days})
@@ -65,7 +73,9 @@ def listed(*, actor: Actor) -> list[tuple[ApiKey, str]]:
     permissions.require(actor, "read", "api_key")
     statement = (
         sa.select(ApiKey, Membership.name)
-        .join(Membership, sa.and_(Membership.workspace_id == ApiKey.workspace_id, Membership.id == ApiKey.membership_id))
+        .join(
+            Membership, sa.and_(Membership.workspace_id == ApiKey.workspace_id, Membership.id == ApiKey.membership_id)
+        )
         .where(ApiKey.revoked_at.is_(None))
         .order_by(ApiKey.id.desc())
     )
@@ -79,7 +89,9 @@ def revoke(key_id: int, *, actor: Actor) -> None:
     permissions.require(actor, "write", "api_key")
     with operation("api_key.revoke", actor=actor) as op:
         found = session.scalar(sa.select(ApiKey).where(ApiKey.id == key_id))
-        if found is None or (found.membership_id != actor.membership_id and permissions.reach(actor, "write", "membership") is None):
+        if found is None or (
+            found.membership_id != actor.membership_id and permissions.reach(actor, "write", "membership") is None
+        ):
             raise NotFound()
         found.revoked_at = found.revoked_at or now()
         op.audit("api_key.revoked", entity="api_key", record_id=found.id)
@@ -87,7 +99,9 @@ def revoke(key_id: int, *, actor: Actor) -> None:
 
 def revoke_of_member(membership_id: int) -> int:
     """End all keys of a member; part of the operation that is open. Returns how many."""
-    keys = session.scalars(sa.select(ApiKey).where(ApiKey.membership_id == membership_id, ApiKey.revoked_at.is_(None))).all()
+    keys = session.scalars(
+        sa.select(ApiKey).where(ApiKey.membership_id == membership_id, ApiKey.revoked_at.is_(None))
+    ).all()
     for key in keys:
         key.revoked_at = now()
     return len(keys)

@@ -1,6 +1,7 @@
 """Invitations into a workspace: a link that works once, for seven days; only the hash of its token is kept.
 
-Belongs here: inviting, taking back, accepting. Does not belong here: what members become later (`app.services.members`).
+Belongs here: inviting, taking back, accepting. Does not belong here: what members become later
+(`app.services.members`).
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ _GONE = "This invitation was used, taken back, or is older than 7 days. Ask for 
 
 
 def invite(email: str, name: str, role_id: int, team_id: int | None, *, actor: Actor, url: str) -> Invitation:
-    """Invite an address into the current workspace. `url` is where the token is appended. Raises `Invalid`, `Forbidden`."""
+    """Invite an address into the current workspace. `url` is where the token is appended. Raises `Invalid`,
+    `Forbidden`.
+    """
     permissions.require(actor, "write", "membership")
     role = roles.get(role_id)
     roles.within(actor, roles.current_rights(role))
@@ -42,16 +45,24 @@ def invite(email: str, name: str, role_id: int, team_id: int | None, *, actor: A
     with operation("invitation.create", actor=actor) as op:
         _revoke_open(address)
         made = Invitation(
-            email=address, name=" ".join(name.split())[:200], role_id=role.id, team_id=team_id, digest=_digest(token),
-            invited_by=actor.label, expires_at=now() + LASTS,
-        )  # fmt: skip
+            email=address,
+            name=" ".join(name.split())[:200],
+            role_id=role.id,
+            team_id=team_id,
+            digest=_digest(token),
+            invited_by=actor.label,
+            expires_at=now() + LASTS,
+        )
         session.add(made)
         session.flush()
         accounts.send_mail(
-            address, f"{actor.label} invites you to {workspace.name}",
-            f"{actor.label} invites you to work in {workspace.name} as {role.label}.\n\nOpen this link to join. It works once, until "
-            f"{made.expires_at:%d %B %Y}:\n\n{url}{token}\n\nIf you did not expect this, ignore it.\n", actor=actor,
-        )  # fmt: skip
+            address,
+            f"{actor.label} invites you to {workspace.name}",
+            f"{actor.label} invites you to work in {workspace.name} as {role.label}.\n\n"
+            "Open this link to join. It works once, until "
+            f"{made.expires_at:%d %B %Y}:\n\n{url}{token}\n\nIf you did not expect this, ignore it.\n",
+            actor=actor,
+        )
         op.audit("invitation.sent", entity="invitation", record_id=made.id, facts={"role": role.label, "team": team_id})
     return made
 
@@ -75,28 +86,46 @@ def revoke(key: int, *, actor: Actor) -> None:
 def read(token: str) -> dict[str, Any]:
     """What an open invitation says: id, email, name, workspace (name), workspace_id, has_account; raises `Gone`."""
     with scope.across_workspaces("whose invitation this is"):
-        row = session.execute(
-            sa.select(Invitation.id, Invitation.email, Invitation.name, Invitation.invited_by, Invitation.workspace_id, Workspace.name.label("workspace"))
-            .join(Workspace, Workspace.id == Invitation.workspace_id)
-            .where(
-                Invitation.digest == _digest(token), Invitation.accepted_at.is_(None), Invitation.revoked_at.is_(None),
-                Invitation.expires_at > now(), Workspace.status == "active",
-            )  # fmt: skip
-        ).mappings().one_or_none()  # fmt: skip
+        row = (
+            session.execute(
+                sa.select(
+                    Invitation.id,
+                    Invitation.email,
+                    Invitation.name,
+                    Invitation.invited_by,
+                    Invitation.workspace_id,
+                    Workspace.name.label("workspace"),
+                )
+                .join(Workspace, Workspace.id == Invitation.workspace_id)
+                .where(
+                    Invitation.digest == _digest(token),
+                    Invitation.accepted_at.is_(None),
+                    Invitation.revoked_at.is_(None),
+                    Invitation.expires_at > now(),
+                    Workspace.status == "active",
+                )
+            )
+            .mappings()
+            .one_or_none()
+        )
     if row is None:
         raise Gone(_GONE)
     return dict(row) | {"has_account": accounts.find(row["email"]) is not None}
 
 
 def accept(token: str, person: accounts.NewUser | User, *, actor: Actor) -> tuple[User, Membership]:
-    """Join: as a new person, or as the existing user of the invited address. Uses the invitation up. Raises `Gone`, `Invalid`."""
+    """Join: as a new person, or as the existing user of the invited address. Uses the invitation up. Raises `Gone`,
+    `Invalid`.
+    """
     asked = read(token)
     email = person.email if isinstance(person, User) else normal.email(person.email)
     if email != asked["email"]:
         raise Gone("This invitation is for another address. Sign in with that one, or ask for a new invitation.")
     with scope.inside(asked["workspace_id"]), operation("invitation.accept", actor=actor) as op:
         used: Any = session.execute(
-            sa.update(Invitation).where(Invitation.id == asked["id"], Invitation.accepted_at.is_(None)).values(accepted_at=now()),
+            sa.update(Invitation)
+            .where(Invitation.id == asked["id"], Invitation.accepted_at.is_(None))
+            .values(accepted_at=now()),
             execution_options=_WHY | {"synchronize_session": False},
         )
         if used.rowcount != 1:

@@ -1,6 +1,7 @@
 """Members of a workspace: their role and team, and leaving. Acts on their next request.
 
-Belongs here: verbs on memberships that exist. Does not belong here: joining (`app.services.invitations`, `app.services.workspaces`).
+Belongs here: verbs on memberships that exist. Does not belong here: joining (`app.services.invitations`,
+`app.services.workspaces`).
 """
 
 from __future__ import annotations
@@ -29,27 +30,39 @@ LAST_OWNER = "This is the last owner. Make somebody else an owner first."
 
 def by_email(email: str) -> Membership:
     """The active member with an address; raises `NotFound`."""
-    found = session.scalar(sa.select(Membership).where(Membership.email == normal.email(email), Membership.active.is_(True)))
+    found = session.scalar(
+        sa.select(Membership).where(Membership.email == normal.email(email), Membership.active.is_(True))
+    )
     if found is None:
         raise NotFound("There is no active member with this address.")
     return found
 
 
 def listed(*, actor: Actor) -> Sequence[Any]:
-    """Active members by name: rows of id, user_id, name, email, role_id, role, team_id, team, second_factor, last_login."""
+    """Active members by name: rows of id, user_id, name, email, role_id, role, team_id, team, second_factor,
+    last_login.
+    """
     permissions.require(actor, "read", "membership")
     second = sa.or_(User.tf_primary_method.is_not(None), User.webauthn.any())
     return session.execute(
         sa.select(
-            Membership.id, Membership.user_id, Membership.name, Membership.email, Membership.role_id, Role.label.label("role"),
-            Membership.team_id, Team.name.label("team"), second.label("second_factor"), User.last_login,
+            Membership.id,
+            Membership.user_id,
+            Membership.name,
+            Membership.email,
+            Membership.role_id,
+            Role.label.label("role"),
+            Membership.team_id,
+            Team.name.label("team"),
+            second.label("second_factor"),
+            User.last_login,
         )
         .join(Role, Role.id == Membership.role_id)
         .join(User, User.id == Membership.user_id)
         .outerjoin(Team, sa.and_(Team.workspace_id == Membership.workspace_id, Team.id == Membership.team_id))
         .where(Membership.active.is_(True))
         .order_by(Membership.name, Membership.id)
-    ).all()  # fmt: skip
+    ).all()
 
 
 def change(membership_id: int, *, role_id: int, team_id: int | None, actor: Actor) -> Membership:
@@ -67,12 +80,19 @@ def change(membership_id: int, *, role_id: int, team_id: int | None, actor: Acto
         if new.key != "owner":
             _keep_an_owner(old)
         member.role_id, member.team_id = new.id, team_id
-        op.audit("membership.role_changed", entity="membership", record_id=member.id, facts={"role": [old.label, new.label], "team": team_id})
+        op.audit(
+            "membership.role_changed",
+            entity="membership",
+            record_id=member.id,
+            facts={"role": [old.label, new.label], "team": team_id},
+        )
     return member
 
 
 def remove(membership_id: int, *, actor: Actor) -> Membership:
-    """End a membership with its sessions, keys and open invitations, at once. The row stays, so that history keeps a name."""
+    """End a membership with its sessions, keys and open invitations, at once. The row stays, so that history keeps a
+    name.
+    """
     permissions.require(actor, "write", "membership")
     member = _active(membership_id)
     role = roles.get(member.role_id)
@@ -84,7 +104,12 @@ def remove(membership_id: int, *, actor: Actor) -> Membership:
         keys = api_keys.revoke_of_member(member.id)
         sessions_ended = _end_sessions(member)
         _revoke_invitations(member.email)
-        op.audit("membership.removed", entity="membership", record_id=member.id, facts={"keys": keys, "sessions": sessions_ended})
+        op.audit(
+            "membership.removed",
+            entity="membership",
+            record_id=member.id,
+            facts={"keys": keys, "sessions": sessions_ended},
+        )
     return member
 
 
@@ -121,10 +146,16 @@ def _active(membership_id: int) -> Membership:
 
 
 def _keep_an_owner(role: Role) -> None:
-    """Refuse to take away the last owner. `forget_cached` has locked the workspace's row, so two cannot remove each other."""
+    """Refuse to take away the last owner. `forget_cached` has locked the workspace's row, so two cannot remove each
+    other.
+    """
     if role.key != "owner":
         return
-    owners = session.scalar(sa.select(sa.func.count()).select_from(Membership).where(Membership.role_id == role.id, Membership.active.is_(True)))
+    owners = session.scalar(
+        sa.select(sa.func.count())
+        .select_from(Membership)
+        .where(Membership.role_id == role.id, Membership.active.is_(True))
+    )
     if (owners or 0) < 2:
         raise Invalid({"role_id": LAST_OWNER})
 
@@ -132,10 +163,14 @@ def _keep_an_owner(role: Role) -> None:
 def _end_sessions(member: Membership) -> int:
     """Sessions that work in this workspace; in others the person stays signed in."""
     here = sa.or_(UserSession.workspace_id == member.workspace_id, UserSession.workspace_id.is_(None))
-    ended: Any = session.execute(sa.delete(UserSession).where(UserSession.user_id == member.user_id, here), execution_options=_WHY)
+    ended: Any = session.execute(
+        sa.delete(UserSession).where(UserSession.user_id == member.user_id, here), execution_options=_WHY
+    )
     return int(ended.rowcount)
 
 
 def _revoke_invitations(email: str) -> None:
-    for invitation in session.scalars(sa.select(Invitation).where(Invitation.email == email, Invitation.accepted_at.is_(None))):
+    for invitation in session.scalars(
+        sa.select(Invitation).where(Invitation.email == email, Invitation.accepted_at.is_(None))
+    ):
         invitation.revoked_at = invitation.revoked_at or now()

@@ -1,7 +1,8 @@
-"""Roles of a workspace: the built-in ones, and those a brokerage makes itself. Stored as Flask-AppBuilder permissions.
+"""Roles of a workspace: the built-in ones, and those a brokerage makes itself. Stored as Flask-AppBuilder
+permissions.
 
-Belongs here: making, editing and deleting roles. Does not belong here: checking a right (`app.permissions`), giving a role to
-somebody (`app.services.members`).
+Belongs here: making, editing and deleting roles. Does not belong here: checking a right (`app.permissions`), giving a
+role to somebody (`app.services.members`).
 """
 
 from __future__ import annotations
@@ -68,7 +69,9 @@ def create(label: str, rights: Rights, *, actor: Actor) -> Role:
 
 
 def update(role_id: int, label: str, rights: Rights, *, actor: Actor) -> Role:
-    """Change a role; acts on the next request of everyone who has it. Built-in roles stay as they are: copy one instead."""
+    """Change a role; acts on the next request of everyone who has it. Built-in roles stay as they are: copy one
+    instead.
+    """
     permissions.require(actor, "write", "role")
     role = get(role_id)
     if role.builtin:
@@ -79,10 +82,18 @@ def update(role_id: int, label: str, rights: Rights, *, actor: Actor) -> Role:
     clean = _checked(label, rights, actor, besides=role.id)
     with operation("role.update", actor=actor) as op:
         role.label = clean
-        session.execute(sa.delete(assoc_permissionview_role).where(assoc_permissionview_role.c.role_id == role.id), execution_options=_WHY)
+        session.execute(
+            sa.delete(assoc_permissionview_role).where(assoc_permissionview_role.c.role_id == role.id),
+            execution_options=_WHY,
+        )
         _store(role, rights)
         forget_cached()
-        op.audit("role.changed", entity="role", record_id=role.id, facts={"label": clean, "old": words(old), "new": words(rights)})
+        op.audit(
+            "role.changed",
+            entity="role",
+            record_id=role.id,
+            facts={"label": clean, "old": words(old), "new": words(rights)},
+        )
     return role
 
 
@@ -95,9 +106,14 @@ def delete(role_id: int, *, actor: Actor) -> None:
     within(actor, current_rights(role))
     users = session.scalar(sa.select(sa.func.count()).select_from(Membership).where(Membership.role_id == role.id)) or 0
     if users:
-        raise Invalid({"": f"{users} member{'s have' if users > 1 else ' has'} or had this role. Give them another one first."})
+        raise Invalid(
+            {"": f"{users} member{'s have' if users > 1 else ' has'} or had this role. Give them another one first."}
+        )
     with operation("role.delete", actor=actor) as op:
-        session.execute(sa.delete(assoc_permissionview_role).where(assoc_permissionview_role.c.role_id == role.id), execution_options=_WHY)
+        session.execute(
+            sa.delete(assoc_permissionview_role).where(assoc_permissionview_role.c.role_id == role.id),
+            execution_options=_WHY,
+        )
         op.audit("role.deleted", entity="role", record_id=role.id, facts={"label": role.label})
         session.delete(role)
 
@@ -113,13 +129,19 @@ def within(actor: Actor, rights: Rights) -> None:
     for entity, actions in rights.items():
         for action, reach in actions.items():
             if _WIDTH[reach] > _WIDTH[permissions.reach(actor, action, entity)]:
-                raise Forbidden(action, entity, f"You cannot give “{action}” on {entity.replace('_', ' ')} as widely, as your own role has less.")
+                raise Forbidden(
+                    action,
+                    entity,
+                    f"You cannot give “{action}” on {entity.replace('_', ' ')} as widely, as your own role has less.",
+                )
 
 
 def forget_cached() -> None:
     """Have every worker read roles and members of the current workspace again; part of the operation that is open."""
     session.execute(
-        sa.update(Workspace).where(Workspace.id == scope.workspace_id()).values(keys_version=Workspace.keys_version + 1),
+        sa.update(Workspace)
+        .where(Workspace.id == scope.workspace_id())
+        .values(keys_version=Workspace.keys_version + 1),
         execution_options=_WHY,
     )
 
@@ -137,7 +159,9 @@ def read_rights(wanted: Iterable[tuple[str, str, str]]) -> dict[str, dict[str, R
 
 
 def words(rights: Rights) -> list[str]:
-    return sorted(f"{entity}:{action}.{reach}" for entity, actions in rights.items() for action, reach in actions.items())
+    return sorted(
+        f"{entity}:{action}.{reach}" for entity, actions in rights.items() for action, reach in actions.items()
+    )
 
 
 def _checked(label: str, rights: Mapping[str, Mapping[str, Reach]], actor: Actor, besides: int | None = None) -> str:
@@ -151,7 +175,9 @@ def _checked(label: str, rights: Mapping[str, Mapping[str, Reach]], actor: Actor
 
 
 def _store(role: Role, rights: Rights) -> None:
-    pairs = [(f"{action}.{reach.value}", entity) for entity, actions in rights.items() for action, reach in actions.items()]
+    pairs = [
+        (f"{action}.{reach.value}", entity) for entity, actions in rights.items() for action, reach in actions.items()
+    ]
     ids = _permission_ids(pairs)
     if ids:
         rows = [{"permission_view_id": i, "role_id": role.id} for i in ids]
@@ -173,12 +199,14 @@ def _permission_ids(pairs: list[tuple[str, str]]) -> list[int]:
 
 
 def _views() -> list[Any]:
-    return list(session.execute(sa.select(PermissionView.id, PermissionView.permission_id, PermissionView.view_menu_id)))
+    return list(
+        session.execute(sa.select(PermissionView.id, PermissionView.permission_id, PermissionView.view_menu_id))
+    )
 
 
 def _ids_by_name(model: Any, names: set[str]) -> dict[str, int]:
     rows = session.execute(sa.select(model.name, model.id).where(model.name.in_(names))).all()
-    found: dict[str, int] = {name: key for name, key in rows}
+    found = dict(map(tuple, rows))
     for name in sorted(names - found.keys()):
         row = model(name=name)
         session.add(row)

@@ -1,7 +1,8 @@
 """Who a browser or a program is: reading, keeping and ending sessions, and reading API keys.
 
-Belongs here: the rows behind a cookie or a key, and what one request needs to know of their owner, in one statement. Does not
-belong here: cookies and headers (`views.sessions`, `views.request_scope`) and proving who one is (the sign-in).
+Belongs here: the rows behind a cookie or a key, and what one request needs to know of their owner, in one statement.
+Does not belong here: cookies and headers (`views.sessions`, `views.request_scope`) and proving who one is (the
+sign-in).
 """
 
 from __future__ import annotations
@@ -26,11 +27,38 @@ SEEN_EVERY = dt.timedelta(minutes=1)
 _WHY = tenancy.reason("sessions and keys belong to a person, not to a workspace's records")
 _SIGNED_IN = "who is signed in, and which workspaces are theirs"
 
-_USER = ("id", "email", "active", "fs_uniquifier", "theme", "density", "zone", "shortcuts", "operator", "tf_primary_method", "last_workspace_id")
+_USER = (
+    "id",
+    "email",
+    "active",
+    "fs_uniquifier",
+    "theme",
+    "density",
+    "zone",
+    "shortcuts",
+    "operator",
+    "tf_primary_method",
+    "last_workspace_id",
+)
 _WORKSPACE = (
-    "id", "slug", "name", "status", "color", "region", "zone", "currency", "phone", "email", "website", "address", "license",
-    "privacy_email", "require_mfa", "ai_enabled", "keys_version",
-)  # fmt: skip
+    "id",
+    "slug",
+    "name",
+    "status",
+    "color",
+    "region",
+    "zone",
+    "currency",
+    "phone",
+    "email",
+    "website",
+    "address",
+    "license",
+    "privacy_email",
+    "require_mfa",
+    "ai_enabled",
+    "keys_version",
+)
 _MEMBERSHIP = ("id", "workspace_id", "user_id", "role_id", "team_id", "name", "email", "job_title")
 
 
@@ -90,17 +118,29 @@ def load(token: str, *, idle: dt.timedelta, absolute: dt.timedelta) -> Known | N
     keys = sa.select(sa.literal(1)).where(WebAuthn.user_id == User.id).exists()
     statement = (
         sa.select(
-            UserSession.data, UserSession.workspace_id.label("chosen"), UserSession.created_at, UserSession.seen_at, keys.label("passkeys"),
-            *_columns(User, _USER), *_columns(Membership, _MEMBERSHIP), *_columns(Workspace, _WORKSPACE), Role.key.label("role_key"),
+            UserSession.data,
+            UserSession.workspace_id.label("chosen"),
+            UserSession.created_at,
+            UserSession.seen_at,
+            keys.label("passkeys"),
+            *_columns(User, _USER),
+            *_columns(Membership, _MEMBERSHIP),
+            *_columns(Workspace, _WORKSPACE),
+            Role.key.label("role_key"),
         )
         .select_from(UserSession)
         .outerjoin(User, User.id == UserSession.user_id)
-        .outerjoin(Membership, sa.and_(Membership.user_id == User.id, Membership.active.is_(True), Membership.deleted_at.is_(None)))
+        .outerjoin(
+            Membership,
+            sa.and_(Membership.user_id == User.id, Membership.active.is_(True), Membership.deleted_at.is_(None)),
+        )
         .outerjoin(Workspace, Workspace.id == Membership.workspace_id)
         .outerjoin(Role, Role.id == Membership.role_id)
-        .where(UserSession.id == digest, UserSession.seen_at > moment - idle, UserSession.created_at > moment - absolute)
+        .where(
+            UserSession.id == digest, UserSession.seen_at > moment - idle, UserSession.created_at > moment - absolute
+        )
         .order_by(Workspace.name, Workspace.id)
-    )  # fmt: skip
+    )
     with scope.across_workspaces(_SIGNED_IN):
         rows = session.execute(statement).mappings().all()
     if not rows:
@@ -115,19 +155,26 @@ def load(token: str, *, idle: dt.timedelta, absolute: dt.timedelta) -> Known | N
 
 
 def load_key(prefix: str, secret: str) -> tuple[Facts, Facts, Place] | None:
-    """The API key of a prefix, its owner and place, if the secret fits, it has not ended, and its owner is still a member."""
+    """The API key of a prefix, its owner and place, if the secret fits, it has not ended, and its owner is still a
+    member.
+    """
     key_columns = ("id", "digest", "scopes", "name", "expires_at", "revoked_at", "last_used_at")
     statement = (
         sa.select(
             *(getattr(ApiKey, n).label(f"key_{n}") for n in key_columns),
-            *_columns(User, _USER), *_columns(Membership, _MEMBERSHIP), *_columns(Workspace, _WORKSPACE), Role.key.label("role_key"),
+            *_columns(User, _USER),
+            *_columns(Membership, _MEMBERSHIP),
+            *_columns(Workspace, _WORKSPACE),
+            Role.key.label("role_key"),
         )
-        .join(Membership, sa.and_(Membership.workspace_id == ApiKey.workspace_id, Membership.id == ApiKey.membership_id))
+        .join(
+            Membership, sa.and_(Membership.workspace_id == ApiKey.workspace_id, Membership.id == ApiKey.membership_id)
+        )
         .join(User, User.id == Membership.user_id)
         .join(Workspace, Workspace.id == ApiKey.workspace_id)
         .join(Role, Role.id == Membership.role_id)
         .where(ApiKey.prefix == prefix, Membership.active.is_(True), User.active.is_(True))
-    )  # fmt: skip
+    )
     with scope.across_workspaces("whose API key this is"):
         row = session.execute(statement).mappings().one_or_none()
     expected = row["key_digest"] if row else b""
@@ -145,9 +192,20 @@ def note_use(key_id: int) -> None:
         connection.execute(sa.update(table).where(table.c.id == key_id).values(last_used_at=now()))
 
 
-def save(digest: str, data: dict[str, Any], *, new: bool, replaces: str | None, user_id: int | None, workspace_id: int | None,
-         ip: str | None, user_agent: str | None) -> None:  # fmt: skip
-    """Write a session in a short transaction of its own; `replaces` is the session that ends with it (a new sign-in)."""
+def save(
+    digest: str,
+    data: dict[str, Any],
+    *,
+    new: bool,
+    replaces: str | None,
+    user_id: int | None,
+    workspace_id: int | None,
+    ip: str | None,
+    user_agent: str | None,
+) -> None:
+    """Write a session in a short transaction of its own; `replaces` is the session that ends with it (a new
+    sign-in).
+    """
     table, moment = UserSession.__table__, now()
     values = {"data": data, "user_id": user_id, "workspace_id": workspace_id, "seen_at": moment}
     with db.engine.begin() as connection:
@@ -178,8 +236,14 @@ def of_user(user_id: int, *, idle: dt.timedelta, absolute: dt.timedelta) -> list
     moment = now()
     return list(
         session.execute(
-            sa.select(UserSession.id, UserSession.created_at, UserSession.seen_at, UserSession.ip, UserSession.user_agent)
-            .where(UserSession.user_id == user_id, UserSession.seen_at > moment - idle, UserSession.created_at > moment - absolute)
+            sa.select(
+                UserSession.id, UserSession.created_at, UserSession.seen_at, UserSession.ip, UserSession.user_agent
+            )
+            .where(
+                UserSession.user_id == user_id,
+                UserSession.seen_at > moment - idle,
+                UserSession.created_at > moment - absolute,
+            )
             .order_by(UserSession.seen_at.desc())
         )
     )

@@ -1,8 +1,9 @@
-"""Counts failures per account and per address, and locks for a while: in the database, so that all web workers share it.
+"""Counts failures per account and per address, and locks for a while: in the database, so that all web workers share
+it.
 
-Belongs here: counting and the limits. Does not belong here: what is said to the person (the sign-in forms) and limits of
-ordinary requests. A key is a purpose with the keyed hash of what is counted, so that the table holds no address or e-mail.
-Source: OWASP ASVS 5.0, 6.3.1.
+Belongs here: counting and the limits. Does not belong here: what is said to the person (the sign-in forms) and limits
+of ordinary requests. A key is a purpose with the keyed hash of what is counted, so that the table holds no address or
+e-mail. Source: OWASP ASVS 5.0, 6.3.1.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from models.access import Throttle
 from models.base import session
 from models.crypto import keyring
 from models.fields import now
-
 
 _WHY = tenancy.reason("a counter of failures is no record")
 

@@ -1,7 +1,8 @@
-"""A brokerage comes into being: workspace, roles, pipeline, templates and the owner's membership, whole or not at all.
+"""A brokerage comes into being: workspace, roles, pipeline, templates and the owner's membership, whole or not at
+all.
 
-Belongs here: provisioning and the workspace's own switches. Does not belong here: its members (`app.services.members`) and
-what its roles grant (`app.services.roles`).
+Belongs here: provisioning and the workspace's own switches. Does not belong here: its members (`app.services.members`)
+and what its roles grant (`app.services.roles`).
 """
 
 from __future__ import annotations
@@ -28,16 +29,38 @@ from models.scope import Actor
 from models.user import Role, User
 from models.workspace import Membership, Workspace
 
-_STAGES = (("New", 10, "open"), ("Qualified", 25, "open"), ("Showing", 40, "open"), ("Offer", 60, "open"),
-           ("Under contract", 85, "open"), ("Closed", 100, "won"), ("Lost", 0, "lost"))  # fmt: skip
+_STAGES = (
+    ("New", 10, "open"),
+    ("Qualified", 25, "open"),
+    ("Showing", 40, "open"),
+    ("Offer", 60, "open"),
+    ("Under contract", 85, "open"),
+    ("Closed", 100, "won"),
+    ("Lost", 0, "lost"),
+)
 _TEMPLATES = (
-    ("First contact", "Your inquiry", "transactional",
-     "Hello {{ contact.goes_by }},\n\nthank you for getting in touch. When would be a good time for a short call this week?\n\n{{ me.name }}"),
-    ("After a viewing", "The viewing", "transactional",
-     "Hello {{ contact.goes_by }},\n\nthank you for coming to the viewing. What did you like, and what was missing?\n\n{{ me.name }}"),
-    ("Market update", "What sold near you", "marketing",
-     "Hello {{ contact.goes_by }},\n\nhere is what sold near you this month, and what it means for your home.\n\n{{ me.name }}"),
-)  # fmt: skip
+    (
+        "First contact",
+        "Your inquiry",
+        "transactional",
+        "Hello {{ contact.goes_by }},\n\nthank you for getting in touch. "
+        "When would be a good time for a short call this week?\n\n{{ me.name }}",
+    ),
+    (
+        "After a viewing",
+        "The viewing",
+        "transactional",
+        "Hello {{ contact.goes_by }},\n\nthank you for coming to the viewing. "
+        "What did you like, and what was missing?\n\n{{ me.name }}",
+    ),
+    (
+        "Market update",
+        "What sold near you",
+        "marketing",
+        "Hello {{ contact.goes_by }},\n\nhere is what sold near you this month, "
+        "and what it means for your home.\n\n{{ me.name }}",
+    ),
+)
 
 
 def provision_workspace(
@@ -45,7 +68,8 @@ def provision_workspace(
 ) -> tuple[Workspace, Membership]:
     """Make a workspace with all it needs and its first owner, in one transaction.
 
-    `owner` is a new person or an existing user; `profile` sets fields of `Workspace` (zone, region, currency ...). Raises `Invalid`.
+    `owner` is a new person or an existing user; `profile` sets fields of `Workspace` (zone, region, currency ...).
+    Raises `Invalid`.
     """
     name = " ".join(name.split())
     if not name or len(name) > 200:
@@ -101,15 +125,22 @@ def current() -> Workspace:
 
 
 def update_profile(values: Mapping[str, Any], *, version: int, actor: Actor) -> Workspace:
-    """Set clean field values of the current workspace. `require_mfa` acts on each member's next request. Raises `Invalid`, `Conflict`."""
+    """Set clean field values of the current workspace. `require_mfa` acts on each member's next request. Raises
+    `Invalid`, `Conflict`.
+    """
     permissions.require(actor, "write", "workspace")
     problems = _problems(values)
     if problems:
         raise Invalid(problems)
     with operation("workspace.update", actor=actor):
-        workspace = session.scalars(sa.select(Workspace).where(Workspace.id == scope.workspace_id()).with_for_update()).one()
+        workspace = session.scalars(
+            sa.select(Workspace).where(Workspace.id == scope.workspace_id()).with_for_update()
+        ).one()
         if workspace.version != version:
-            raise Conflict("Somebody else saved the workspace meanwhile. Nothing is saved yet: check what you typed and save again.", version=workspace.version)
+            raise Conflict(
+                "Somebody else saved the workspace meanwhile. Nothing of yours is saved yet: check it and save again.",
+                version=workspace.version,
+            )
         for name, value in values.items():
             if getattr(workspace, name) != value:
                 setattr(workspace, name, value)
@@ -135,7 +166,16 @@ def _problems(values: Mapping[str, Any]) -> dict[str, str]:
 
 def _member(user: User, role: Role, actor: Actor, **facts: Any) -> Membership:
     name = user.get_full_name().strip() or user.email
-    member = Membership(user_id=user.id, role_id=role.id, name=name, email=user.email, active=True, source="system", created_by=actor.label, **facts)
+    member = Membership(
+        user_id=user.id,
+        role_id=role.id,
+        name=name,
+        email=user.email,
+        active=True,
+        source="system",
+        created_by=actor.label,
+        **facts,
+    )
     session.add(member)
     return member
 
@@ -146,7 +186,11 @@ def _default_records(actor: Actor) -> None:
     session.add(pipeline)
     session.flush()
     for position, (name, probability, outcome) in enumerate(_STAGES, 1):
-        session.add(Stage(name=name, pipeline_id=pipeline.id, position=position, probability=probability, outcome=outcome, **came))
+        session.add(
+            Stage(
+                name=name, pipeline_id=pipeline.id, position=position, probability=probability, outcome=outcome, **came
+            )
+        )
     for name, subject, kind, body in _TEMPLATES:
         session.add(Template(name=name, subject=subject, kind=kind, body=body, **came))
 

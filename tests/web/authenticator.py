@@ -1,4 +1,6 @@
-"""A passkey authenticator in software: makes credentials and signs challenges (W3C WebAuthn level 2, ES256, no attestation)."""
+"""A passkey authenticator in software: makes credentials and signs challenges (W3C WebAuthn level 2, ES256, no
+attestation).
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,11 @@ class Authenticator:
         cose = cbor2.dumps({1: 2, 3: -7, -1: 1, -2: point.x.to_bytes(32, "big"), -3: point.y.to_bytes(32, "big")})
         attested = bytes(16) + struct.pack(">H", len(self.id)) + self.id + cose
         statement = {"fmt": "none", "attStmt": {}, "authData": self._data(_ATTESTED) + attested}
-        response = {"attestationObject": encode(cbor2.dumps(statement)), "clientDataJSON": self._client("webauthn.create", options), "transports": ["internal"]}
+        response = {
+            "attestationObject": encode(cbor2.dumps(statement)),
+            "clientDataJSON": self._client("webauthn.create", options),
+            "transports": ["internal"],
+        }
         return self._answer(response)
 
     def get(self, options: dict[str, Any]) -> str:
@@ -44,14 +50,25 @@ class Authenticator:
         data, client = self._data(0), self._client("webauthn.get", options)
         signed = data + hashlib.sha256(base64.urlsafe_b64decode(client + "==")).digest()
         signature = self.key.sign(signed, ec.ECDSA(SHA256()))
-        return self._answer({"authenticatorData": encode(data), "clientDataJSON": client, "signature": encode(signature), "userHandle": self.handle})
+        return self._answer(
+            {
+                "authenticatorData": encode(data),
+                "clientDataJSON": client,
+                "signature": encode(signature),
+                "userHandle": self.handle,
+            }
+        )
 
     def _data(self, flags: int) -> bytes:
         flags |= _PRESENT | (_VERIFIED if self.verifies else 0)
         return hashlib.sha256(self.rp_id.encode()).digest() + bytes([flags]) + struct.pack(">I", self.counter)
 
     def _client(self, kind: str, options: dict[str, Any]) -> str:
-        return encode(json.dumps({"type": kind, "challenge": options["challenge"], "origin": self.origin, "crossOrigin": False}).encode())
+        return encode(
+            json.dumps(
+                {"type": kind, "challenge": options["challenge"], "origin": self.origin, "crossOrigin": False}
+            ).encode()
+        )
 
     def _answer(self, response: dict[str, Any]) -> str:
         return json.dumps({"id": encode(self.id), "rawId": encode(self.id), "type": "public-key", "response": response})

@@ -20,7 +20,7 @@ from tests.factories import Browser, Person, World, sign_in
 from tests.web.authenticator import Authenticator
 from tests.web.mailbox import mails
 from tests.web.test_identity_recovery import set_up_app
-from tests.web.test_identity_sign_in import START, attempt, audited, cookie
+from tests.web.test_identity_sign_in import START, attempt, audited
 
 
 def code_of(app: Flask, stored: str) -> str:
@@ -73,7 +73,9 @@ def test_a_code_counts_once(app: Flask, world: World) -> None:
         assert second.submit("/auth/tf-validate", {"code": code_of(app, stored)}).status_code == 302
 
 
-def test_an_old_code_and_a_guessed_one_are_refused_until_the_account_locks(app: Flask, client: Browser, world: World) -> None:
+def test_an_old_code_and_a_guessed_one_are_refused_until_the_account_locks(
+    app: Flask, client: Browser, world: World
+) -> None:
     person = world.harbour.agent
     with time_machine.travel(START, tick=False) as clock:
         with app.app_context():
@@ -85,7 +87,9 @@ def test_an_old_code_and_a_guessed_one_are_refused_until_the_account_locks(app: 
         assert client.submit("/auth/tf-validate", {"code": old}).status_code == 200
         for _ in range(9):
             client.submit("/auth/tf-validate", {"code": "000000"})
-        assert client.submit("/auth/tf-validate", {"code": code_of(app, stored)}).status_code == 200, "locked: the right code too"
+        assert client.submit("/auth/tf-validate", {"code": code_of(app, stored)}).status_code == 200, (
+            "locked: the right code too"
+        )
         assert client.get("/account/").status_code == 303
 
 
@@ -160,7 +164,9 @@ def test_an_answer_for_another_site_or_another_browser_is_refused(app: Flask, cl
     assert thief.get("/account/").status_code == 303, "the challenge belongs to the browser that asked for it"
     assert visitor.submit(url, {"credential": answer}).headers["Location"] == "/"
     device.origin = "https://evil.example"
-    assert use_passkey(app.test_client(), device).headers["Location"] == "/auth/wan-signin", "what another site obtained is worthless here"
+    assert use_passkey(app.test_client(), device).headers["Location"] == "/auth/wan-signin", (
+        "what another site obtained is worthless here"
+    )
 
 
 def test_an_inactive_account_cannot_come_in_by_passkey(app: Flask, client: Browser, world: World) -> None:
@@ -182,15 +188,26 @@ def stale(client: Browser, person: Person) -> None:
 def test_sensitive_pages_ask_again_after_half_an_hour(app: Flask, client: Browser, world: World) -> None:
     person = world.harbour.owner
     stale(client, person)
-    for page in ("/account/keys/new", f"/settings/members/{world.harbour.agent.membership_id}/remove", "/auth/tf-setup", "/auth/mf-recovery-codes", "/auth/wan-register"):
+    for page in (
+        "/account/keys/new",
+        f"/settings/members/{world.harbour.agent.membership_id}/remove",
+        "/auth/tf-setup",
+        "/auth/mf-recovery-codes",
+        "/auth/wan-register",
+    ):
         answer = client.get(page)
         assert answer.status_code in (302, 303), page
         assert answer.headers["Location"].startswith("/auth/verify?next="), page
     refused = client.submit(f"/settings/members/{world.harbour.agent.membership_id}/remove", page="/account/")
     assert refused.headers["Location"].startswith("/auth/verify")
     assert "Confirm that it is you" in client.get("/auth/verify?next=/account/keys/new").text
-    assert client.submit("/auth/verify", {"password": "wrong wrong wrong", "next": "/account/keys/new"}).status_code == 200
-    assert client.submit("/auth/verify", {"password": person.password, "next": "/account/keys/new"}).headers["Location"] == "/account/keys/new"
+    assert (
+        client.submit("/auth/verify", {"password": "wrong wrong wrong", "next": "/account/keys/new"}).status_code == 200
+    )
+    assert (
+        client.submit("/auth/verify", {"password": person.password, "next": "/account/keys/new"}).headers["Location"]
+        == "/account/keys/new"
+    )
     assert client.get("/account/keys/new").status_code == 200
 
 

@@ -38,7 +38,9 @@ def names(answer: object) -> set[str]:
 
 def test_a_key_is_made_on_the_page_shown_once_and_works(app: Flask, client: Browser, world: World) -> None:
     sign_in(client, world.harbour.broker)
-    page = client.submit("/account/keys/new", {"name": "Website", "days": "90", "scopes": ["contact:read"]}, page="/account/keys/new")
+    page = client.submit(
+        "/account/keys/new", {"name": "Website", "days": "90", "scopes": ["contact:read"]}, page="/account/keys/new"
+    )
     key = re.search(r'value="(rec_[0-9a-f]{12}\.[\w-]{43})"', page.text).group(1)
     listed = client.get("/account/keys").text
     assert "Website" in listed
@@ -60,7 +62,9 @@ def test_a_key_does_no_more_than_its_member_and_its_scopes(app: Flask, client: B
     assert client.post(LIST, json={"name": "New Person"}, headers=bearer(own)).status_code == 403
     assert client.get("/api/v1/deal/", headers=bearer(own)).status_code == 403
     reader = make(app, world.harbour, "reader", ("contact:write", "contact:read"))
-    assert client.post(LIST, json={"name": "New Person"}, headers=bearer(reader)).status_code == 403, "scopes add nothing to a role"
+    assert client.post(LIST, json={"name": "New Person"}, headers=bearer(reader)).status_code == 403, (
+        "scopes add nothing to a role"
+    )
     writer = make(app, world.harbour, "agent", ("contact:write", "contact:read"))
     assert client.post(LIST, json={"name": "New Person"}, headers=bearer(writer)).status_code == 201
 
@@ -81,8 +85,20 @@ def test_basic_takes_the_key_as_password_or_as_name(app: Flask, client: Browser,
 
 @pytest.mark.parametrize(
     "header",
-    ["", "Bearer", "Bearer ", "Bearer rec_", "Bearer rec_abc", "Bearer rec_000000000000." + "a" * 43, "Bearer " + "x" * 5000, "Basic !!!", "Basic " + base64.b64encode(b"\xff").decode(), "Digest a=b", "Bearer rec_é.x"],
-)  # fmt: skip
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer rec_",
+        "Bearer rec_abc",
+        "Bearer rec_000000000000." + "a" * 43,
+        "Bearer " + "x" * 5000,
+        "Basic !!!",
+        "Basic " + base64.b64encode(b"\xff").decode(),
+        "Digest a=b",
+        "Bearer rec_é.x",
+    ],
+)
 def test_no_key_or_a_wrong_one_is_refused_in_the_same_words(client: Browser, world: World, header: str) -> None:
     answer = client.get(LIST, headers={"Authorization": header.encode().decode("latin-1")} if header else {})
     assert answer.status_code == 401
@@ -141,7 +157,17 @@ def test_guessing_keys_locks_the_address(app: Flask, client: Browser, world: Wor
 
 
 def test_the_command_line_makes_a_key(app: Flask, client: Browser, world: World) -> None:
-    args = ["api-key", "create", "--workspace", "harbour", "--email", world.harbour.owner.email, "--scopes", "contact:read,deal:read", "--json"]
+    args = [
+        "api-key",
+        "create",
+        "--workspace",
+        "harbour",
+        "--email",
+        world.harbour.owner.email,
+        "--scopes",
+        "contact:read,deal:read",
+        "--json",
+    ]
     made = app.test_cli_runner().invoke(args=args)
     assert made.exit_code == 0, made.output
     assert client.get(LIST, headers=bearer(json.loads(made.output)["key"])).status_code == 200

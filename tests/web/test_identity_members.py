@@ -30,10 +30,17 @@ def role_id(office: Office, key: str) -> int:
     return int(found)
 
 
-def invite(app: Flask, client: Browser, office: Office, email: str = NEWCOMER, role: str = "agent", who: str = "owner") -> str:
+def invite(
+    app: Flask, client: Browser, office: Office, email: str = NEWCOMER, role: str = "agent", who: str = "owner"
+) -> str:
     """Invite through the page; returns the path of the mailed link."""
     with app.app_context():
-        wanted = {"email": email, "name": "Nina New", "role_id": str(role_id(office, role)), "team_id": str(office.teams["east"])}
+        wanted = {
+            "email": email,
+            "name": "Nina New",
+            "role_id": str(role_id(office, role)),
+            "team_id": str(office.teams["east"]),
+        }
     sign_in(client, office.people[who])
     answer = client.submit("/settings/members/invite", wanted, page="/settings/members/invite")
     assert answer.status_code == 303, answer.text[-800:]
@@ -52,11 +59,17 @@ def test_a_newcomer_joins_by_invitation(app: Flask, client: Browser, world: Worl
     assert app.test_client().get(link).status_code == 410, "once"
     with app.app_context(), world.harbour.inside():
         member = members.by_email(NEWCOMER)
-        assert (member.name, member.team_id, session.get_one(Role, member.role_id).key) == ("Nina New", world.harbour.teams["east"], "agent")
+        assert (member.name, member.team_id, session.get_one(Role, member.role_id).key) == (
+            "Nina New",
+            world.harbour.teams["east"],
+            "agent",
+        )
         assert [row.workspace_id for row in audited("invitation.accepted")] == [world.harbour.id]
 
 
-def test_somebody_with_an_account_joins_a_second_brokerage_and_switches(app: Flask, client: Browser, world: World) -> None:
+def test_somebody_with_an_account_joins_a_second_brokerage_and_switches(
+    app: Flask, client: Browser, world: World
+) -> None:
     person = world.summit.agent
     link = invite(app, client, world.harbour, email=person.email)
     visitor = app.test_client()
@@ -67,11 +80,13 @@ def test_somebody_with_an_account_joins_a_second_brokerage_and_switches(app: Fla
     assert world.harbour.name.replace("&", "&amp;") in visitor.get("/account/").text
     assert visitor.submit("/account/switch", {"slug": "summit"}).status_code == 303
     page = visitor.get("/account/").text
-    assert f"<b class=\"text-truncate\">{world.summit.name}</b>" in page
+    assert f'<b class="text-truncate">{world.summit.name}</b>' in page
     assert "Harbour" in page, "offered in the switcher"
     again = app.test_client()
     attempt(again, person.email, person.password)
-    assert f"<b class=\"text-truncate\">{world.summit.name}</b>" in again.get("/account/").text, "the last one is remembered"
+    assert f'<b class="text-truncate">{world.summit.name}</b>' in again.get("/account/").text, (
+        "the last one is remembered"
+    )
 
 
 def test_the_invitation_of_another_person_is_of_no_use(app: Flask, client: Browser, world: World) -> None:
@@ -107,7 +122,11 @@ def test_an_invitation_ends_after_a_week_and_when_taken_back(app: Flask, client:
 def test_an_agent_can_neither_invite_nor_change_nor_remove(client: Browser, world: World) -> None:
     sign_in(client, world.harbour.agent)
     assert client.get("/settings/members").status_code == 200, "colleagues can be seen"
-    for page in ("/settings/members/invite", f"/settings/members/{world.harbour.reader.membership_id}", f"/settings/members/{world.harbour.reader.membership_id}/remove"):
+    for page in (
+        "/settings/members/invite",
+        f"/settings/members/{world.harbour.reader.membership_id}",
+        f"/settings/members/{world.harbour.reader.membership_id}/remove",
+    ):
         assert client.get(page).status_code == 403, page
         assert client.submit(page, page="/account/").status_code == 403, page
 
@@ -117,7 +136,12 @@ def test_removal_acts_on_the_very_next_request(app: Flask, client: Browser, worl
     sign_in(victim, gone)
     assert victim.get("/contacts/").status_code == 200
     sign_in(client, world.harbour.owner)
-    assert client.submit(f"/settings/members/{gone.membership_id}/remove", page=f"/settings/members/{gone.membership_id}/remove").status_code == 303
+    assert (
+        client.submit(
+            f"/settings/members/{gone.membership_id}/remove", page=f"/settings/members/{gone.membership_id}/remove"
+        ).status_code
+        == 303
+    )
     assert victim.get("/contacts/").status_code == 303
     answer = attempt(victim, gone.email, gone.password)
     assert answer.status_code == 302, "the account is the person's own"
@@ -145,11 +169,23 @@ def test_a_new_role_acts_on_the_very_next_request(app: Flask, client: Browser, w
 def test_the_last_owner_stays(app: Flask, world: World) -> None:
     with app.app_context(), world.harbour.inside():
         owner = world.harbour.owner
-        for act in (lambda: members.remove(owner.membership_id, actor=world.harbour.actor("owner")),
-                    lambda: members.change(owner.membership_id, role_id=role_id(world.harbour, "agent"), team_id=None, actor=world.harbour.actor("owner"))):  # fmt: skip
+        for act in (
+            lambda: members.remove(owner.membership_id, actor=world.harbour.actor("owner")),
+            lambda: members.change(
+                owner.membership_id,
+                role_id=role_id(world.harbour, "agent"),
+                team_id=None,
+                actor=world.harbour.actor("owner"),
+            ),
+        ):
             with pytest.raises(Invalid, match="last owner"):
                 act()
-        members.change(world.harbour.admin.membership_id, role_id=role_id(world.harbour, "owner"), team_id=None, actor=world.harbour.actor("owner"))
+        members.change(
+            world.harbour.admin.membership_id,
+            role_id=role_id(world.harbour, "owner"),
+            team_id=None,
+            actor=world.harbour.actor("owner"),
+        )
         members.remove(owner.membership_id, actor=world.harbour.actor("admin"))
         with pytest.raises(Invalid, match="last owner"):
             members.remove(world.harbour.admin.membership_id, actor=SYSTEM)
@@ -159,13 +195,20 @@ def test_another_brokerages_people_and_roles_are_not_found(app: Flask, client: B
     sign_in(client, world.harbour.owner)
     with app.app_context():
         foreign = role_id(world.summit, "agent")
-    for page in (f"/settings/members/{world.summit.agent.membership_id}", f"/settings/members/{world.summit.agent.membership_id}/remove",
-                 f"/settings/roles/{foreign}", f"/settings/roles/{foreign}/copy", f"/settings/roles/{foreign}/delete"):  # fmt: skip
+    for page in (
+        f"/settings/members/{world.summit.agent.membership_id}",
+        f"/settings/members/{world.summit.agent.membership_id}/remove",
+        f"/settings/roles/{foreign}",
+        f"/settings/roles/{foreign}/copy",
+        f"/settings/roles/{foreign}/delete",
+    ):
         assert client.get(page).status_code == 404, page
         assert client.submit(page, page="/account/").status_code == 404, page
     mine = f"/settings/members/{world.harbour.agent.membership_id}"
     assert client.submit(mine, {"role_id": str(foreign), "team_id": ""}, page=mine).status_code == 404
-    team = client.submit(mine, {"role_id": str(world.harbour.agent.role_id), "team_id": str(world.summit.teams["west"])}, page=mine)
+    team = client.submit(
+        mine, {"role_id": str(world.harbour.agent.role_id), "team_id": str(world.summit.teams["west"])}, page=mine
+    )
     assert team.status_code == 422
 
 
@@ -176,7 +219,10 @@ def test_the_switcher_reaches_no_foreign_workspace(app: Flask, client: Browser, 
     with app.app_context():
         from models.access import UserSession
 
-        session.execute(sa.update(UserSession).values(workspace_id=world.summit.id), execution_options={"walled_reason": "a forged choice"})
+        session.execute(
+            sa.update(UserSession).values(workspace_id=world.summit.id),
+            execution_options={"walled_reason": "a forged choice"},
+        )
         session.commit()
     page = client.get("/contacts/")
     assert page.status_code == 200
@@ -200,7 +246,9 @@ def test_a_role_of_ones_own_is_made_edited_and_deleted(app: Flask, client: Brows
     with app.app_context():
         source = role_id(world.harbour, "read_only")
     sign_in(client, world.harbour.admin)
-    made = client.submit(f"/settings/roles/{source}/copy", {"label": "Listings desk"}, page=f"/settings/roles/{source}/copy").headers["Location"]
+    made = client.submit(
+        f"/settings/roles/{source}/copy", {"label": "Listings desk"}, page=f"/settings/roles/{source}/copy"
+    ).headers["Location"]
     page = client.get(made)
     assert "Listings desk" in page.text
     assert client.submit(made, {"right-contact-read": "team", "right-contact-write": "own"}).status_code == 303
@@ -211,15 +259,33 @@ def test_a_role_of_ones_own_is_made_edited_and_deleted(app: Flask, client: Brows
     assert bad.status_code == 422
     assert client.submit(f"{made}/delete", page=f"{made}/delete").status_code == 303
     assert client.get(made).status_code == 404
-    assert client.submit(f"/settings/roles/{source}", {"right-contact-read": "own"}, page=f"/settings/roles/{source}").status_code == 422, "built-in roles stay"
+    assert (
+        client.submit(
+            f"/settings/roles/{source}", {"right-contact-read": "own"}, page=f"/settings/roles/{source}"
+        ).status_code
+        == 422
+    ), "built-in roles stay"
 
 
 def limited(office: Office) -> Person:
     """Make the broker a keeper of roles and members with no other right; inside the office's scope."""
-    rights = {"role": {"read": Reach.WORKSPACE, "write": Reach.WORKSPACE}, "membership": {"read": Reach.WORKSPACE, "write": Reach.WORKSPACE}, "contact": {"read": Reach.TEAM}}
+    rights = {
+        "role": {"read": Reach.WORKSPACE, "write": Reach.WORKSPACE},
+        "membership": {"read": Reach.WORKSPACE, "write": Reach.WORKSPACE},
+        "contact": {"read": Reach.TEAM},
+    }
     role = roles.create("People desk", rights, actor=office.actor("owner"))
     members.change(office.broker.membership_id, role_id=role.id, team_id=None, actor=office.actor("owner"))
-    return Person(office.broker.name, office.broker.email, "custom", office.broker.user_id, office.broker.membership_id, role.id, None, office.id)
+    return Person(
+        office.broker.name,
+        office.broker.email,
+        "custom",
+        office.broker.user_id,
+        office.broker.membership_id,
+        role.id,
+        None,
+        office.id,
+    )
 
 
 def test_nobody_gives_more_than_they_have(app: Flask, world: World) -> None:
@@ -227,23 +293,43 @@ def test_nobody_gives_more_than_they_have(app: Flask, world: World) -> None:
         world.harbour.people["keeper"] = limited(world.harbour)
         keeper = world.harbour.actor("keeper")
         del world.harbour.people["keeper"]
-        for rights in ({"contact": {"read": Reach.WORKSPACE}}, {"contact": {"write": Reach.OWN}}, {"audit": {"read": Reach.WORKSPACE}}):
+        for rights in (
+            {"contact": {"read": Reach.WORKSPACE}},
+            {"contact": {"write": Reach.OWN}},
+            {"audit": {"read": Reach.WORKSPACE}},
+        ):
             with pytest.raises(Forbidden):
                 roles.create("Wider", rights, actor=keeper)
         narrow = roles.create("Narrower", {"contact": {"read": Reach.OWN}}, actor=keeper)
         with pytest.raises(Forbidden):
             roles.update(narrow.id, "Narrower", {"contact": {"delete": Reach.OWN}}, actor=keeper)
         with pytest.raises(Forbidden):
-            members.change(world.harbour.reader.membership_id, role_id=role_id(world.harbour, "admin"), team_id=None, actor=keeper)
+            members.change(
+                world.harbour.reader.membership_id, role_id=role_id(world.harbour, "admin"), team_id=None, actor=keeper
+            )
         with pytest.raises(Forbidden):
-            invitations.invite("friend@example.com", "Friend", role_id(world.harbour, "owner"), None, actor=keeper, url="http://localhost/")
+            invitations.invite(
+                "friend@example.com",
+                "Friend",
+                role_id(world.harbour, "owner"),
+                None,
+                actor=keeper,
+                url="http://localhost/",
+            )
         with pytest.raises(Forbidden):
             members.remove(world.harbour.owner.membership_id, actor=keeper)
         assert workspaces.current().name == world.harbour.name
 
 
 def test_the_workspace_profile_is_saved_and_a_stale_form_is_told(app: Flask, client: Browser, world: World) -> None:
-    form = {"name": "Harbour Realty", "color": "#123456", "region": "US", "zone": "America/Chicago", "currency": "USD", "version": "1"}
+    form = {
+        "name": "Harbour Realty",
+        "color": "#123456",
+        "region": "US",
+        "zone": "America/Chicago",
+        "currency": "USD",
+        "version": "1",
+    }
     sign_in(client, world.harbour.owner)
     bad = client.submit("/settings/workspace", form | {"zone": "Nowhere/Land"}, page="/settings/workspace")
     assert bad.status_code == 422
@@ -261,8 +347,16 @@ def test_the_workspace_profile_is_saved_and_a_stale_form_is_told(app: Flask, cli
 
 def test_ones_own_profile_and_look(app: Flask, client: Browser, world: World) -> None:
     sign_in(client, world.harbour.agent)
-    assert client.submit("/account/", {"name": "Ada A. Agent", "phone": "not a phone"}, page="/account/").status_code == 422
-    assert client.submit("/account/", {"name": "Ada A. Agent", "phone": "(415) 555-0134", "job_title": "Agent", "license": "01234"}).status_code == 303
+    assert (
+        client.submit("/account/", {"name": "Ada A. Agent", "phone": "not a phone"}, page="/account/").status_code
+        == 422
+    )
+    assert (
+        client.submit(
+            "/account/", {"name": "Ada A. Agent", "phone": "(415) 555-0134", "job_title": "Agent", "license": "01234"}
+        ).status_code
+        == 303
+    )
     assert "Ada A. Agent" in client.get("/account/").text
     assert client.submit("/account/look", {"theme": "dark", "next": "/contacts/"}).headers["Location"] == "/contacts/"
     assert 'data-bs-theme="dark"' in client.get("/account/").text

@@ -50,7 +50,9 @@ def test_without_a_session_a_page_leads_to_the_sign_in_and_back(client: Browser,
     assert answer.headers["Location"] == "/auth/login?next=/contacts/%3Fq%3Ddana"
     client.get(answer.headers["Location"])
     person = world.harbour.agent
-    back = client.submit("/auth/login", {"email": person.email, "password": person.password, "next": "/contacts/?q=dana"})
+    back = client.submit(
+        "/auth/login", {"email": person.email, "password": person.password, "next": "/contacts/?q=dana"}
+    )
     assert back.headers["Location"] == "/contacts/?q=dana"
 
 
@@ -67,7 +69,9 @@ def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(client: Bro
         assert world.harbour.owner.email not in str([row.facts for row in rows])
 
 
-def test_an_unknown_address_costs_a_hash_like_a_known_one(client: Browser, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_address_costs_a_hash_like_a_known_one(
+    client: Browser, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import flask_security.forms as forms
 
     hashed: list[str] = []
@@ -99,7 +103,11 @@ def test_an_address_that_tries_many_accounts_has_to_wait(app: Flask, world: Worl
     client.get("/auth/login")
     with time_machine.travel(START, tick=False) as clock:
         for number in range(50):
-            client.submit("/auth/login", {"email": f"guess{number}@example.com", "password": "a guess a guess"}, page="/auth/login")
+            client.submit(
+                "/auth/login",
+                {"email": f"guess{number}@example.com", "password": "a guess a guess"},
+                page="/auth/login",
+            )
         answer = attempt(client, world.harbour.owner.email, world.harbour.owner.password)
         assert answer.status_code == 429
         assert 0 < int(answer.headers["Retry-After"]) <= 901
@@ -183,12 +191,28 @@ def test_a_visitor_costs_no_row_and_a_public_page_sets_no_cookie(app: Flask, cli
 @pytest.mark.parametrize(
     "target",
     [
-        "https://evil.example", "//evil.example", "///evil.example", "/\\evil.example", "\\\\evil.example", "http:evil.example",
-        "https:/evil.example", "javascript:alert(1)", "%2F%2Fevil.example", "/%09/evil.example", " //evil.example", "\t//evil.example",
-        "https://localhost@evil.example", "https://evil.example\\@localhost", "http://localhost.evil.example", "//evil.example/%2e%2e",
-        "data:text/html,x", "https://evil.example#@localhost", "\u200a//evil.example", "/a\r\nLocation: https://evil.example",
+        "https://evil.example",
+        "//evil.example",
+        "///evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "http:evil.example",
+        "https:/evil.example",
+        "javascript:alert(1)",
+        "%2F%2Fevil.example",
+        "/%09/evil.example",
+        " //evil.example",
+        "\t//evil.example",
+        "https://localhost@evil.example",
+        "https://evil.example\\@localhost",
+        "http://localhost.evil.example",
+        "//evil.example/%2e%2e",
+        "data:text/html,x",
+        "https://evil.example#@localhost",
+        "\u200a//evil.example",
+        "/a\r\nLocation: https://evil.example",
     ],
-)  # fmt: skip
+)
 def test_next_never_leads_to_another_site(client: Browser, world: World, target: str) -> None:
     person = world.harbour.agent
     client.get("/auth/login", query_string={"next": target})
@@ -201,7 +225,9 @@ def test_next_never_leads_to_another_site(client: Browser, world: World, target:
     assert not any(ord(sign) < 33 for sign in where)
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "evil.example:8000", "localhost@evil.example"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "evil.example:8000", "localhost@evil.example"]
+)
 def test_a_spoofed_host_is_refused(client: Browser, host: str) -> None:
     assert client.get("/auth/login", headers={"Host": host}).status_code == 400
     assert client.get("/", headers={"Host": host}).status_code == 400
@@ -213,10 +239,24 @@ def test_a_forwarded_host_changes_nothing(client: Browser) -> None:
 
 
 def test_there_is_exactly_one_sign_in_path(app: Flask) -> None:
-    doors = [rule.rule for rule in app.url_map.iter_rules() if any(word in rule.rule for word in ("login", "signin", "sign-in", "security"))]
+    doors = [
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if any(word in rule.rule for word in ("login", "signin", "sign-in", "security"))
+    ]
     assert sorted(doors) == ["/account/security", "/auth/login", "/auth/wan-signin", "/auth/wan-signin/<token>"]
     client = app.test_client()
-    for path in ("/login", "/login/", "/api/v1/security/login", "/lang/en", "/back", "/users/list/", "/roles/list/", "/register/form", "/api/v1/menu/"):
+    for path in (
+        "/login",
+        "/login/",
+        "/api/v1/security/login",
+        "/lang/en",
+        "/back",
+        "/users/list/",
+        "/roles/list/",
+        "/register/form",
+        "/api/v1/menu/",
+    ):
         assert client.get(path).status_code in (401, 404), path
 
 
@@ -226,9 +266,10 @@ def test_flask_security_tokens_open_nothing(app: Flask, client: Browser, world: 
     with app.test_request_context():
         token = accounts.find(world.harbour.owner.email).get_auth_token()
     for answer in (
-        client.get("/account/", headers={"Authentication-Token": token}), client.get("/account/", query_string={"auth_token": token}),
+        client.get("/account/", headers={"Authentication-Token": token}),
+        client.get("/account/", query_string={"auth_token": token}),
         client.get("/auth/change", headers={"Authentication-Token": token}),
-    ):  # fmt: skip
+    ):
         assert answer.status_code in (302, 303)
 
 
@@ -277,7 +318,9 @@ def test_a_session_from_an_earlier_password_is_dead(app: Flask, client: Browser,
 
 def test_no_cookie_outlives_the_session_on_the_server(client: Browser, world: World) -> None:
     person = world.harbour.agent
-    answer = client.submit("/auth/login", {"email": person.email, "password": person.password, "remember": "y"}, page="/auth/login")
+    answer = client.submit(
+        "/auth/login", {"email": person.email, "password": person.password, "remember": "y"}, page="/auth/login"
+    )
     assert answer.status_code == 302
     (line,) = answer.headers.getlist("Set-Cookie")
     assert line.startswith("session=s.")

@@ -28,7 +28,10 @@ WANTED = {"workspace": "Lakeside Realty", "name": "Lea Lake", "email": "lea@lake
 def rows() -> dict[str, int]:
     """How many rows each table has."""
     with db.engine.connect() as connection:
-        return {table.name: connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0 for table in Model.metadata.sorted_tables}
+        return {
+            table.name: connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
+            for table in Model.metadata.sorted_tables
+        }
 
 
 def test_a_broker_makes_a_workspace_from_the_mailed_link(app: Flask, client: Browser) -> None:
@@ -48,7 +51,9 @@ def test_a_broker_makes_a_workspace_from_the_mailed_link(app: Flask, client: Bro
             member = session.scalars(sa.select(Membership)).one()
             assert (member.name, member.email) == ("Lea Lake", "lea@lakeside.example.com")
             assert session.scalars(sa.select(Stage.name).order_by(Stage.position)).all()[-2:] == ["Closed", "Lost"]
-            assert sorted(session.scalars(sa.select(Role.key).where(Role.workspace_id == made.id))) == sorted(permissions.builtin_roles())
+            assert sorted(session.scalars(sa.select(Role.key).where(Role.workspace_id == made.id))) == sorted(
+                permissions.builtin_roles()
+            )
             role = session.get_one(Role, member.role_id)
             assert permissions.rights_of_role(role.id, made.keys_version) == permissions.builtin_roles()["owner"][1]
         assert len(audited("workspace.provisioned")) == 3, "one for each workspace of the test world, and this one"
@@ -64,7 +69,9 @@ def test_the_link_of_a_sign_up_works_once(app: Flask, client: Browser) -> None:
     assert app.test_client().get(link[:-3] + "abc").status_code == 410
 
 
-def test_an_address_that_has_an_account_gets_the_same_page_and_another_mail(app: Flask, client: Browser, world: World) -> None:
+def test_an_address_that_has_an_account_gets_the_same_page_and_another_mail(
+    app: Flask, client: Browser, world: World
+) -> None:
     known = WANTED | {"email": world.harbour.agent.email}
     answer = client.submit("/auth/sign-up", known, page="/auth/sign-up")
     assert answer.status_code == 200
@@ -109,7 +116,9 @@ def test_a_fault_at_any_statement_leaves_nothing_behind(app: Flask) -> None:
 
 
 def provision_with_fault_at(number: int | None) -> int:
-    """Provision a workspace with a new owner, with a fault before the given statement; returns how many statements there were."""
+    """Provision a workspace with a new owner, with a fault before the given statement; returns how many statements
+    there were.
+    """
     seen = 0
 
     def count(*_args: Any) -> None:
@@ -132,17 +141,49 @@ def test_the_command_line_makes_a_workspace_and_people(app: Flask) -> None:
     import json
 
     run = app.test_cli_runner()
-    made = run.invoke(args=["workspace", "create", "--name", "Lakeside Realty", "--owner-email", WANTED["email"], "--owner-name", "Lea Lake", "--json"])
+    made = run.invoke(
+        args=[
+            "workspace",
+            "create",
+            "--name",
+            "Lakeside Realty",
+            "--owner-email",
+            WANTED["email"],
+            "--owner-name",
+            "Lea Lake",
+            "--json",
+        ]
+    )
     assert made.exit_code == 0, made.output
     assert json.loads(made.output)["slug"] == "lakeside-realty"
     person = ["--email", "max@lakeside.example.com", "--name", "Max Mill", "--role", "agent", "--json"]
     added = run.invoke(args=["user", "create", "--workspace", "lakeside-realty", *person])
     assert added.exit_code == 0, added.output
-    assert run.invoke(args=["user", "create", "--workspace", "lakeside-realty", *person]).exit_code == 1, "the same person twice"
+    assert run.invoke(args=["user", "create", "--workspace", "lakeside-realty", *person]).exit_code == 1, (
+        "the same person twice"
+    )
     assert run.invoke(args=["user", "create", "--workspace", "nowhere", *person]).exit_code == 1
-    weak = run.invoke(args=["user", "create", "--workspace", "lakeside-realty", "--email", "eve@example.com", "--name", "Eve", "--password", "password1234"])
+    weak = run.invoke(
+        args=[
+            "user",
+            "create",
+            "--workspace",
+            "lakeside-realty",
+            "--email",
+            "eve@example.com",
+            "--name",
+            "Eve",
+            "--password",
+            "password1234",
+        ]
+    )
     assert weak.exit_code == 1
     with app.app_context(), across_workspaces("counting in a test"):
         lakeside = workspaces.by_slug("lakeside-realty")
         assert isinstance(lakeside, Workspace)
-        assert session.scalar(sa.select(sa.func.count()).select_from(Membership).where(Membership.workspace_id == lakeside.id)) == 2
+        assert (
+            session.scalar(
+                sa.select(sa.func.count()).select_from(Membership).where(Membership.workspace_id == lakeside.id)
+            )
+            == 2
+        )
