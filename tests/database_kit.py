@@ -1,4 +1,6 @@
-"""Databases for tests that need the real thing: migrated SQLite files and PostgreSQL databases, and a small application on them."""
+"""Databases for tests that need the real thing: migrated SQLite files and PostgreSQL databases, and a small application
+on them.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The compliance console at /compliance/: Flask-Admin views over the audit log and the other ledgers, read-only.
 
-Flask-Admin gives the views their addresses and asks each for `is_accessible`; pages are drawn on our own base template, so
-that none of Flask-Admin's templates, scripts or styles is ever loaded. Does not belong here: reading (`app.services`).
+Flask-Admin gives the views their addresses and asks each for `is_accessible`; pages are drawn on our own base
+template, so that none of Flask-Admin's templates, scripts or styles is ever loaded. Does not belong here: reading
+(`app.services`).
 """
 
 from __future__ import annotations
@@ -99,23 +100,45 @@ class AuditView(ComplianceView, AdminIndexView):
         name = f'attachment; filename="audit-log.{kind}"'
         return Response(stream_with_context(body), content_type=_KINDS[kind], headers={"Content-Disposition": name})
 
-    def _page(self, wanted: Wanted, asked: dict[str, str], page: audit_log.Page, entry: Any, *,
-              broken: list[str] | None = None, opened: bool = False, values: dict[str, Any] | None = None) -> str:  # fmt: skip
+    def _page(
+        self,
+        wanted: Wanted,
+        asked: dict[str, str],
+        page: audit_log.Page,
+        entry: Any,
+        *,
+        broken: list[str] | None = None,
+        opened: bool = False,
+        values: dict[str, Any] | None = None,
+    ) -> str:
         zone = ZoneInfo(shell.actor().zone)
         link = f"{HOME}?{urlencode(asked)}{'&' if asked else ''}"
         return self.draw(
-            "audit.html", asked=asked, link=link, query=urlencode(asked), broken=broken or [], people=_people(),
-            entities=sorted(registry.entities()), rows=[_row(row, zone) for row in page.rows], page=page,
-            filtered=bool(asked), check=_check(zone), may_export=permissions.reach(shell.actor(), "export", "audit") is not None,
-            entry=entry and _entry(entry, zone), opened=opened, values=facts_of(values) if values else values,
-        )  # fmt: skip
+            "audit.html",
+            asked=asked,
+            link=link,
+            query=urlencode(asked),
+            broken=broken or [],
+            people=_people(),
+            entities=sorted(registry.entities()),
+            rows=[_row(row, zone) for row in page.rows],
+            page=page,
+            filtered=bool(asked),
+            check=_check(zone),
+            may_export=permissions.reach(shell.actor(), "export", "audit") is not None,
+            entry=entry and _entry(entry, zone),
+            opened=opened,
+            values=facts_of(values) if values else values,
+        )
 
 
 class LedgerView(ComplianceView):
     """One of the other ledgers, as `views.ledgers` declares it."""
 
     def __init__(self, ledger: Ledger) -> None:
-        super().__init__(name=ledger.title, url=f"/compliance/{ledger.slug}", endpoint=f"compliance_{ledger.slug.replace('-', '_')}")
+        super().__init__(
+            name=ledger.title, url=f"/compliance/{ledger.slug}", endpoint=f"compliance_{ledger.slug.replace('-', '_')}"
+        )
         self.ledger = ledger
 
     @expose("/")
@@ -123,11 +146,23 @@ class LedgerView(ComplianceView):
         spec = self.ledger
         filters = {name: value for name in spec.filters if (value := request.args.get(name, "")[:200])}
         page = ledgers.page(
-            spec.model, spec.names(), spec.exact(filters), actor=shell.actor(), after=_number("after"), before=_number("before")
+            spec.model,
+            spec.names(),
+            spec.exact(filters),
+            actor=shell.actor(),
+            after=_number("after"),
+            before=_number("before"),
         )
         zone = ZoneInfo(shell.actor().zone)
         rows = [(row[0], spec.cells(row[1:], zone)) for row in page.rows]
-        return self.draw("ledger.html", spec=spec, rows=rows, page=page, filters=filters, link=f"?{urlencode(filters)}{'&' if filters else ''}")
+        return self.draw(
+            "ledger.html",
+            spec=spec,
+            rows=rows,
+            page=page,
+            filters=filters,
+            link=f"?{urlencode(filters)}{'&' if filters else ''}",
+        )
 
 
 class DataMapView(ComplianceView):
@@ -163,10 +198,15 @@ def read_filters() -> tuple[Wanted, dict[str, str], list[str]]:
     broken: list[str] = []
     since, until = _day(asked, "since", broken), _day(asked, "until", broken)
     wanted = Wanted(
-        action=asked.get("action", ""), actor_id=_whole(asked, "who", broken), entity=asked.get("entity", ""),
-        record_id=_whole(asked, "record", broken), person=audit_log.person(asked.get("person", "")),
-        request_id=asked.get("request_id", ""), since=since, until=until + dt.timedelta(days=1) if until else None,
-    )  # fmt: skip
+        action=asked.get("action", ""),
+        actor_id=_whole(asked, "who", broken),
+        entity=asked.get("entity", ""),
+        record_id=_whole(asked, "record", broken),
+        person=audit_log.person(asked.get("person", "")),
+        request_id=asked.get("request_id", ""),
+        since=since,
+        until=until + dt.timedelta(days=1) if until else None,
+    )
     return wanted, asked, broken
 
 
@@ -198,7 +238,9 @@ def _number(name: str) -> int | None:
 def _people() -> list[tuple[int, str]]:
     from models.base import session
 
-    return [(key, name) for key, name in session.query(Membership.id, Membership.name).order_by(Membership.name).limit(500)]
+    return [
+        (key, name) for key, name in session.query(Membership.id, Membership.name).order_by(Membership.name).limit(500)
+    ]
 
 
 def _row(row: Any, zone: ZoneInfo) -> tuple[Any, ...]:
@@ -207,7 +249,17 @@ def _row(row: Any, zone: ZoneInfo) -> tuple[Any, ...]:
     kind = (row.entity or "").replace("_", " ")
     changed = len(row.facts.get("fields", ())) if isinstance(row.facts, dict) else 0
     change = f"{changed} field{'s' if changed != 1 else ''}" if changed else ""
-    return (row.id, f"{local:%d %b %H:%M:%S}", row.at.isoformat(), row.actor, verb, bad, kind, row.record_id or "", change)
+    return (
+        row.id,
+        f"{local:%d %b %H:%M:%S}",
+        row.at.isoformat(),
+        row.actor,
+        verb,
+        bad,
+        kind,
+        row.record_id or "",
+        change,
+    )
 
 
 def _entry(entry: audit_log.Entry, zone: ZoneInfo) -> dict[str, Any]:
@@ -215,10 +267,16 @@ def _entry(entry: audit_log.Entry, zone: ZoneInfo) -> dict[str, Any]:
     verb, bad = entry_words(row.action, row.facts)
     known = registry.entities().get(row.entity or "")
     return {
-        "row": row, "verb": verb, "bad": bad, "when": f"{row.at.astimezone(zone):%d %b %Y %H:%M:%S %Z}", "place": entry.place,
-        "before": entry.before, "facts": facts_of(row.facts, known), "sealed": row.sealed is not None,
+        "row": row,
+        "verb": verb,
+        "bad": bad,
+        "when": f"{row.at.astimezone(zone):%d %b %Y %H:%M:%S %Z}",
+        "place": entry.place,
+        "before": entry.before,
+        "facts": facts_of(row.facts, known),
+        "sealed": row.sealed is not None,
         "workspace": scope.workspace_id(),
-    }  # fmt: skip
+    }
 
 
 def _check(zone: ZoneInfo) -> dict[str, Any] | None:

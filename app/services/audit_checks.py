@@ -1,4 +1,5 @@
-"""Checks of the audit log as acts: somebody asks, the chain is checked, and what was found is itself an entry of the log.
+"""Checks of the audit log as acts: somebody asks, the chain is checked, and what was found is itself an entry of the
+log.
 
 Does not belong here: how a chain is checked (`app.services.chain_check`).
 """

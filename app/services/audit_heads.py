@@ -19,7 +19,8 @@ _folder: Path | None = None
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The end of a chain: `sequence` entries, the last one's hash, and our Ed25519 signature (RFC 8032) over all three."""
+    """The end of a chain: `sequence` entries, the last one's hash, and our Ed25519 signature (RFC 8032) over all
+    three."""
 
     chain: int
     sequence: int
@@ -43,7 +44,9 @@ def keep(head: Head) -> None:
     if _folder is None:
         return
     _folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    line = json.dumps({"chain": head.chain, "sequence": head.sequence, "hash": head.hash.hex(), "sign": head.signature.hex()})
+    line = json.dumps(
+        {"chain": head.chain, "sequence": head.sequence, "hash": head.hash.hex(), "sign": head.signature.hex()}
+    )
     with (_folder / ".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         path = _folder / f"{head.chain}.jsonl"

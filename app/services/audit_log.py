@@ -40,7 +40,8 @@ EXPORTED = (
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which entries. `action` is part of an action's name; `person` a contact's id; days are aware moments, `until` exclusive."""
+    """Which entries. `action` is part of an action's name; `person` a contact's id; days are aware moments, `until`
+    exclusive."""
 
     action: str = ""
     actor_id: int | None = None
@@ -97,7 +98,9 @@ def actions() -> list[str]:
     table, here = Audit.__table__, scope.workspace_id()
     first = sa.select(sa.func.min(table.c.action).label("action")).where(table.c.workspace_id == here)
     walk = first.cte("walk", recursive=True)
-    following = sa.select(sa.func.min(table.c.action)).where(table.c.workspace_id == here, table.c.action > walk.c.action)
+    following = sa.select(sa.func.min(table.c.action)).where(
+        table.c.workspace_id == here, table.c.action > walk.c.action
+    )
     walk = walk.union_all(sa.select(following.scalar_subquery()).where(walk.c.action.is_not(None)))
     found = session.scalars(sa.select(walk.c.action).where(walk.c.action.is_not(None)), execution_options=_WHY)
     return sorted(found)
@@ -120,7 +123,9 @@ def entry(key: int, *, actor: Actor) -> Entry:
     row = session.scalars(sa.select(Audit).where(Audit.id == key)).one_or_none()
     if row is None:
         raise NotFound()
-    place = session.execute(sa.select(AuditSeal.sequence, AuditSeal.hash).where(AuditSeal.audit_id == key)).one_or_none()
+    place = session.execute(
+        sa.select(AuditSeal.sequence, AuditSeal.hash).where(AuditSeal.audit_id == key)
+    ).one_or_none()
     before = None
     if place is not None and place.sequence > 1:
         before = session.execute(
@@ -141,7 +146,8 @@ def open_values(key: int, *, actor: Actor) -> dict[str, Any] | None:
 
 
 def export(wanted: Wanted, kind: str, *, actor: Actor) -> Iterator[bytes]:
-    """The entries as "csv" (formula-safe, RFC 4180) or "jsonl", in chunks; personal values stay sealed and are left out."""
+    """The entries as "csv" (formula-safe, RFC 4180) or "jsonl", in chunks; personal values stay sealed and are left
+    out."""
     permissions.require(actor, "export", "audit")
     workspace = scope.workspace_id()
     filters = {name: str(value) for name in Wanted.__slots__ if (value := getattr(wanted, name)) and name != "person"}
@@ -158,7 +164,9 @@ def _statement(columns: Any, wanted: Wanted, cursor: int | None, backwards: bool
     # Each action has its own stretch of the index: the newest of each, of which the newest of all are among them.
     rest = replace(wanted, action="x")
     parts = [
-        _ordered(sa.select(Audit.id).where(Audit.action == name, *_conditions(rest)), rest, cursor, backwards).limit(limit)
+        _ordered(sa.select(Audit.id).where(Audit.action == name, *_conditions(rest)), rest, cursor, backwards).limit(
+            limit
+        )
         for name in names
     ]
     if not parts:
@@ -212,7 +220,9 @@ def _lines(wanted: Wanted, kind: str, workspace: int) -> Iterator[bytes]:
 def _places(keys: list[int]) -> dict[int, dict[str, Any]]:
     if not keys:
         return {}
-    found = session.execute(sa.select(AuditSeal.audit_id, AuditSeal.sequence, AuditSeal.hash).where(AuditSeal.audit_id.in_(keys)))
+    found = session.execute(
+        sa.select(AuditSeal.audit_id, AuditSeal.sequence, AuditSeal.hash).where(AuditSeal.audit_id.in_(keys))
+    )
     return {key: {"sequence": sequence, "hash": hash_} for key, sequence, hash_ in found}
 
 

@@ -1,8 +1,8 @@
 """Gives audit rows their place: per workspace a chain of hashes in `audit_seal`, its end signed in `audit_head`.
 
-hash = SHA-256(previous hash || sequence as 8 bytes || the row's digest); the first "previous" names the chain. Rows are
-sealed after their transaction, so that no business transaction waits for another: one that commits later with a lower id
-takes a later place. Belongs here: sealing. Does not belong here: checking (`app.services.chain_check`).
+hash = SHA-256(previous hash || sequence as 8 bytes || the row's digest); the first "previous" names the chain. Rows
+are sealed after their transaction, so that no business transaction waits for another: one that commits later with a
+lower id takes a later place. Belongs here: sealing. Does not belong here: checking (`app.services.chain_check`).
 
 It works on connections of its own across workspaces and changes nothing that people wrote, so it leaves no audit row.
 """
@@ -26,7 +26,8 @@ from models.fields import now
 
 PURPOSE = "audit-head"
 CHUNK = 2000
-# How far behind the newest sealed row a quick pass looks for rows that committed late; a thorough pass looks everywhere.
+# How far behind the newest sealed row a quick pass looks for rows that committed late; a thorough pass looks
+# everywhere.
 LATE = 50_000
 THOROUGH_SECONDS = 600.0
 
@@ -124,7 +125,10 @@ def _extend(connection: sa.Connection, chain: int, floor: int) -> tuple[Head | N
         connection.execute(sa.text("select pg_advisory_xact_lock(720148, :chain)"), {"chain": chain % 2**31})
     sequence, last = _end(connection, chain)
     rows = connection.execute(
-        sa.select(_AUDIT.c.id, _AUDIT.c.digest).where(_of_chain(chain), _unsealed(floor)).order_by(_AUDIT.c.id).limit(CHUNK)
+        sa.select(_AUDIT.c.id, _AUDIT.c.digest)
+        .where(_of_chain(chain), _unsealed(floor))
+        .order_by(_AUDIT.c.id)
+        .limit(CHUNK)
     ).all()
     if not rows:
         return None, 0, floor
@@ -143,7 +147,10 @@ def _end(connection: sa.Connection, chain: int) -> tuple[int, bytes]:
     """Sequence and hash of the last entry, if they are what was signed."""
     head = connection.execute(sa.select(_HEAD).where(_HEAD.c.chain == chain)).one_or_none()
     last = connection.execute(
-        sa.select(_SEAL.c.sequence, _SEAL.c.hash).where(_SEAL.c.chain == chain).order_by(_SEAL.c.sequence.desc()).limit(1)
+        sa.select(_SEAL.c.sequence, _SEAL.c.hash)
+        .where(_SEAL.c.chain == chain)
+        .order_by(_SEAL.c.sequence.desc())
+        .limit(1)
     ).one_or_none()
     if head is None and last is None:
         return 0, first_hash(chain)

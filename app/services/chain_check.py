@@ -1,7 +1,9 @@
-"""Checks the audit log: every row against its digest, every chain against its hashes, every end against its signature and
-against the copies kept outside the database. Finds rows that were altered, removed, cut off, reordered, moved or slipped in.
+"""Checks the audit log: every row against its digest, every chain against its hashes, every end against its signature
+and against the copies kept outside the database. Finds rows that were altered, removed, cut off, reordered, moved or
+slipped in.
 
-Belongs here: finding what is wrong and naming the first wrong entry. Does not belong here: sealing (`app.services.chain`).
+Belongs here: finding what is wrong and naming the first wrong entry. Does not belong here: sealing
+(`app.services.chain`).
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was found of one chain: how many entries hold, the hash of its end in hex, and the first thing that is wrong."""
+    """What was found of one chain: how many entries hold, the hash of its end in hex, and the first thing that is
+    wrong."""
 
     entries: int
     head: str | None
@@ -44,7 +47,8 @@ class Result:
 
 @dataclass(slots=True)
 class Report:
-    """What a check found, by chain. `waiting` rows are newer than their seals; `copies` says whether heads were compared
+    """What a check found, by chain. `waiting` rows are newer than their seals; `copies` says whether heads were
+    compared
     with copies outside the database."""
 
     began: dt.datetime
@@ -66,10 +70,15 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         return {
-            "ok": self.ok, "chains": len(self.results), "entries": self.entries, "waiting": self.waiting,
-            "copies_outside": self.copies, "problems": [asdict(p) for p in self.problems],
-            "heads": {str(chain): result.head for chain, result in self.results.items()}, "began": self.began.isoformat(),
-        }  # fmt: skip
+            "ok": self.ok,
+            "chains": len(self.results),
+            "entries": self.entries,
+            "waiting": self.waiting,
+            "copies_outside": self.copies,
+            "problems": [asdict(p) for p in self.problems],
+            "heads": {str(chain): result.head for chain, result in self.results.items()},
+            "began": self.began.isoformat(),
+        }
 
 
 def verify(only: int | None = None) -> Report:
@@ -136,7 +145,9 @@ def _bad_copy(number: int, copies: list[Head]) -> Problem | None:
 def _bad_end(number: int, head: Any, walk: _Walk) -> Problem | None:
     reached = max(walk.copies, default=0)
     if reached > walk.sequence:
-        return Problem(number, f"the chain was cut: entries {walk.sequence + 1} to {reached} are gone", walk.sequence + 1)
+        return Problem(
+            number, f"the chain was cut: entries {walk.sequence + 1} to {reached} are gone", walk.sequence + 1
+        )
     if head is None:
         return Problem(number, "the signed end of the chain was removed", walk.sequence)
     if not chain.genuine(Head(number, head.sequence, bytes(head.hash), bytes(head.signature))):

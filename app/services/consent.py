@@ -1,8 +1,8 @@
 """Consent and notices: published policy texts, the ledger of consent, minors, attestations (P1, P8, P37, P67).
 
-The ledger is only added to; the newest entry of a contact and topic counts. Does not belong here: who must not be written to
-(`app.services.suppressions`), what visitors decide on public pages (`app.services.preferences`), and the notice that ships
-with the product (`app.services.policy_texts`).
+The ledger is only added to; the newest entry of a contact and topic counts. Does not belong here: who must not be
+written to (`app.services.suppressions`), what visitors decide on public pages (`app.services.preferences`), and the
+notice that ships with the product (`app.services.policy_texts`).
 """
 
 from __future__ import annotations
@@ -24,8 +24,12 @@ from models.scope import Actor
 
 POLICY_KINDS = (("privacy", "Privacy policy"), ("terms", "Terms"), ("notice", "Notice on a form"))
 SHORTEST = 10
-TOPICS = (("marketing", "Marketing e-mail"), ("phone", "Calls and text messages"), ("tracking", "Opens, clicks and visits"),
-          ("ai", "Drafting with AI"))  # fmt: skip
+TOPICS = (
+    ("marketing", "Marketing e-mail"),
+    ("phone", "Calls and text messages"),
+    ("tracking", "Opens, clicks and visits"),
+    ("ai", "Drafting with AI"),
+)
 # What may not be asked of a minor, whatever the authority (P67).
 BLOCKED_FOR_MINORS = frozenset({"marketing", "tracking", "ai"})
 LAWFUL = frozenset(key for key, _label in BASES if key != "unknown")
@@ -34,7 +38,8 @@ _TOPICS = dict(TOPICS)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What counts now for one topic. `given` None: nobody was asked. `blocked` is a sentence where it is closed to this person."""
+    """What counts now for one topic. `given` None: nobody was asked. `blocked` is a sentence where it is closed to
+    this person."""
 
     topic: str
     label: str
@@ -51,7 +56,8 @@ class Standing:
 
 
 def publish(kind: str, text: str, *, actor: Actor) -> PolicyVersion:
-    """Put a text in force, for the whole installation; operators only. The one in force gives itself back; an older one is
+    """Put a text in force, for the whole installation; operators only. The one in force gives itself back; an older
+    one is
     `Invalid`, as the ledger could not tell when people saw it."""
     if not actor.everything:
         raise Forbidden("write", "policy", "Only an operator of this installation publishes policy texts.")
@@ -70,7 +76,9 @@ def publish(kind: str, text: str, *, actor: Actor) -> PolicyVersion:
         version = PolicyVersion(kind=kind, digest=digest, text=text, published_at=op.at)
         session.add(version)
         session.flush()
-        op.audit("policy.publish", entity="policy_version", record_id=version.id, facts={"kind": kind, "digest": digest})
+        op.audit(
+            "policy.publish", entity="policy_version", record_id=version.id, facts={"kind": kind, "digest": digest}
+        )
     return version
 
 
@@ -81,7 +89,8 @@ def current(kind: str = "privacy") -> PolicyVersion | None:
 
 
 def give(contact_id: int, topic: str, *, wording: str, source: str, actor: Actor, basis: str = "consent") -> Consent:
-    """Note that a person agreed: to which topic, to which words, where (a form, a call). Raises `Invalid`, `NotFound`."""
+    """Note that a person agreed: to which topic, to which words, where (a form, a call). Raises `Invalid`,
+    `NotFound`."""
     contact: Contact = records.load(Contact, contact_id, actor=actor, action="write")
     problems = _problems(topic, basis)
     if not wording.strip():
@@ -117,14 +126,15 @@ def minor_block(contact: Contact, topic: str) -> str | None:
     if not contact.minor:
         return None
     if not contact.minor_authority:
-        return "This person is marked as under age, and nobody with authority agreed. Write down who did, or delete the record."
+        return "This person is marked as under age, and nobody with authority agreed. Write down who did."
     if topic in BLOCKED_FOR_MINORS:
         return f"{_TOPICS.get(topic, topic)} is closed for people who are marked as under age."
     return None
 
 
 def attest(what: str, basis: str, words: str, *, actor: Actor, what_id: int | None = None) -> Attestation:
-    """Note who vouches for a batch, on which basis (see `BASES`), in which words. Raises `Invalid`, before any operation opens."""
+    """Note who vouches for a batch, on which basis (see `BASES`), in which words. Raises `Invalid`, before any
+    operation opens."""
     problems = {}
     if basis not in LAWFUL:
         problems["basis"] = "Choose the lawful basis on which these people's data may be used."
@@ -134,7 +144,13 @@ def attest(what: str, basis: str, words: str, *, actor: Actor, what_id: int | No
         _refuse(what, what_id, problems, actor)
     with operation("attestation.give", actor=actor) as op:
         row = Attestation(
-            what=what, what_id=what_id, basis=basis, words=words.strip(), membership_id=actor.membership_id, by=actor.label, at=op.at
+            what=what,
+            what_id=what_id,
+            basis=basis,
+            words=words.strip(),
+            membership_id=actor.membership_id,
+            by=actor.label,
+            at=op.at,
         )
         session.add(row)
         session.flush()
@@ -166,9 +182,16 @@ def _note(contact: Contact, topic: str, given: bool, basis: str, wording: str, s
     verb = "given" if given else "withdrawn"
     with operation(f"consent.{verb}", actor=actor) as op:
         row = Consent(
-            contact_id=contact.id, topic=topic, given=given, basis=basis, source=source[:80], wording=wording, at=op.at,
-            ip=actor.ip, policy_digest=policy.digest if policy else None,
-        )  # fmt: skip
+            contact_id=contact.id,
+            topic=topic,
+            given=given,
+            basis=basis,
+            source=source[:80],
+            wording=wording,
+            at=op.at,
+            ip=actor.ip,
+            policy_digest=policy.digest if policy else None,
+        )
         session.add(row)
         session.flush()
         facts = {"topic": topic, "basis": basis, "source": source[:80]}

@@ -19,9 +19,16 @@ from models.scope import Actor
 
 
 def page(
-    model: type[Any], columns: tuple[str, ...], filters: Mapping[str, Any], *, actor: Actor, after: int | None = None, before: int | None = None
+    model: type[Any],
+    columns: tuple[str, ...],
+    filters: Mapping[str, Any],
+    *,
+    actor: Actor,
+    after: int | None = None,
+    before: int | None = None,
 ) -> Page:
-    """A page of `model` as rows of (id, *columns); needs the right to read the audit log. The wall keeps it in the workspace."""
+    """A page of `model` as rows of (id, *columns); needs the right to read the audit log. The wall keeps it in the
+    workspace."""
     permissions.require(actor, "read", "audit")
     statement = sa.select(model.id, *(getattr(model, name) for name in columns))
     statement = statement.where(*(getattr(model, name) == value for name, value in filters.items()))

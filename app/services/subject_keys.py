@@ -46,7 +46,7 @@ def shred(workspace: int, subject: int) -> bool:
         sa.delete(_KEYS).where(_KEYS.c.workspace_id == workspace, _KEYS.c.subject_id == subject),
         execution_options=_WHY,
     )
-    return bool(gone.rowcount)  # type: ignore[attr-defined]
+    return bool(gone.rowcount)
 
 
 def opened(row: Audit, *, actor: Actor) -> dict[str, Any] | None:
@@ -63,7 +63,11 @@ def opened(row: Audit, *, actor: Actor) -> dict[str, Any] | None:
     if wrapped is None:
         return None
     try:
-        plain = crypto.keyring().data_key(wrapped).open(row.sealed, aad=f"audit:{row.workspace_id}:{row.subject_id}".encode())
+        plain = (
+            crypto.keyring()
+            .data_key(wrapped)
+            .open(row.sealed, aad=f"audit:{row.workspace_id}:{row.subject_id}".encode())
+        )
     except crypto.Tampered:
         # Sealed under a key that was destroyed; the person came back later and has a new one.
         return None

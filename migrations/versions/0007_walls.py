@@ -77,7 +77,8 @@ def wall(table: str) -> None:
     mine = "coalesce(workspace_id, -1)" if table in ALSO_OUTSIDE else "workspace_id"
     op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
     op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-    # As a CASE the planner takes it to keep half of the rows; as an OR it expects a handful, and sorts where it could walk.
+    # As a CASE the planner takes it to keep half of the rows; as an OR it expects a handful, and sorts where it could
+    # walk.
     rule = f"CASE WHEN {TOLD} = '*' THEN true ELSE cast({mine} as text) = {TOLD} END"
     op.execute(f"CREATE POLICY wall ON {table} USING ({rule})")
 

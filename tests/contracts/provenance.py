@@ -10,10 +10,27 @@ from models import registry, tenancy
 from models.base import session
 
 # How a record can come in; a new path names itself here.
-SOURCES = frozenset({
-    "form", "api", "import", "lead form", "booking", "webhook", "course", "signer", "system", "seed", "automation", "job",
-    "unsubscribe page", "one-click", "sign-up", "invitation", "command line",
-})  # fmt: skip
+SOURCES = frozenset(
+    {
+        "form",
+        "api",
+        "import",
+        "lead form",
+        "booking",
+        "webhook",
+        "course",
+        "signer",
+        "system",
+        "seed",
+        "automation",
+        "job",
+        "unsubscribe page",
+        "one-click",
+        "sign-up",
+        "invitation",
+        "command line",
+    }
+)
 
 
 def check(record: Any, *, source: str, by: str, ref: str | None = None) -> None:

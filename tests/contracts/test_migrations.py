@@ -60,7 +60,9 @@ def test_a_forgotten_migration_is_noticed(sqlite_engine: sa.Engine) -> None:
 
 def test_indexes_with_an_order_match_on_sqlite(sqlite_engine: sa.Engine) -> None:
     with sqlite_engine.connect() as connection:
-        found = dict(connection.exec_driver_sql("select name, sql from sqlite_master where type = 'index'").tuples().all())
+        found = dict(
+            connection.exec_driver_sql("select name, sql from sqlite_master where type = 'index'").tuples().all()
+        )
     wanted = {str(index.name): _text(index) for index in comparing.with_expressions()}
     assert wanted
     assert {name: _plain(found.get(name, "")) for name in wanted} == wanted
@@ -131,7 +133,7 @@ def _put_row(connection: sa.Connection, table: str) -> None:
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("set local session_replication_role = replica")
     known = comparing.metadata().tables[table]
-    columns = [column for column in known.columns if not column.nullable and not (column.name == "id")]
+    columns = [column for column in known.columns if not column.nullable and column.name != "id"]
     values = {column.name: _some(column.type) for column in columns}
     connection.execute(sa.insert(sa.table(table, *(sa.column(c.name, c.type) for c in columns))).values(values))
 

@@ -1,4 +1,5 @@
-"""The audit log is checked as somebody who owns the database would try to cheat it: triggers dropped, rows rewritten."""
+"""The audit log is checked as somebody who owns the database would try to cheat it: triggers dropped, rows rewritten.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +63,11 @@ class Attacker:
             return list(result.all()) if result.returns_rows else []
 
     def row_of(self, sequence: int) -> int:
-        return int(self.run("select audit_id from audit_seal where chain = :c and sequence = :s", c=self.chain, s=sequence)[0][0])
+        return int(
+            self.run("select audit_id from audit_seal where chain = :c and sequence = :s", c=self.chain, s=sequence)[0][
+                0
+            ]
+        )
 
     def alter(self, sequence: int, _other: int) -> None:
         self.run("update audit set reason = 'never happened' where id = :i", i=self.row_of(sequence))
@@ -113,11 +118,15 @@ class Attacker:
         self.alter_with_digest(sequence, 0)
         last = chain.first_hash(self.chain)
         rows = self.run(
-            "select s.sequence, a.digest from audit_seal s join audit a on a.id = s.audit_id where s.chain = :c order by 1", c=self.chain
+            "select s.sequence, a.digest from audit_seal s "
+            "join audit a on a.id = s.audit_id where s.chain = :c order by 1",
+            c=self.chain,
         )
         for place, digest in rows:
             last = chain.next_hash(last, place, digest)
-            self.run("update audit_seal set hash = :h where chain = :c and sequence = :s", h=last, c=self.chain, s=place)
+            self.run(
+                "update audit_seal set hash = :h where chain = :c and sequence = :s", h=last, c=self.chain, s=place
+            )
         self.run("update audit_head set hash = :h where chain = :c", h=last, c=self.chain)
 
     def behead(self, _sequence: int, _other: int) -> None:
@@ -127,12 +136,27 @@ class Attacker:
         self.run("update audit set workspace_id = null where id = :i", i=self.row_of(sequence))
 
 
-ATTACKS = ("alter", "alter_with_digest", "delete", "delete_with_seal", "cut", "drop", "reorder", "forge", "behead", "move")
+ATTACKS = (
+    "alter",
+    "alter_with_digest",
+    "delete",
+    "delete_with_seal",
+    "cut",
+    "drop",
+    "reorder",
+    "forge",
+    "behead",
+    "move",
+)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(attack=st.sampled_from(ATTACKS), places=st.lists(st.integers(1, ENTRIES), min_size=2, max_size=2, unique=True))
-def test_every_tampering_is_found(sealed: tuple[Flask, Path, int], tmp_path_factory: Any, attack: str, places: list[int]) -> None:
+def test_every_tampering_is_found(
+    sealed: tuple[Flask, Path, int], tmp_path_factory: Any, attack: str, places: list[int]
+) -> None:
     _app, folder, harbor = sealed
     with stolen(folder, tmp_path_factory.mktemp("copy")) as engine:
         getattr(Attacker(engine, harbor), attack)(*places)
@@ -141,7 +165,7 @@ def test_every_tampering_is_found(sealed: tuple[Flask, Path, int], tmp_path_fact
         assert [problem.chain for problem in report.problems] == [harbor]
 
 
-class stolen:  # noqa: N801 (reads as a verb)
+class stolen:
     """The application on a copy of the sealed folder."""
 
     def __init__(self, folder: Path, copy: Path) -> None:
@@ -196,7 +220,9 @@ def test_a_row_that_commits_late_is_sealed_by_a_later_pass(sealed: tuple[Flask, 
     with stolen(folder, tmp_path) as engine:
         note(harbor, 101)
         with engine.begin() as connection:
-            row = dict(connection.execute(sa.select(Audit.__table__).order_by(Audit.id.desc()).limit(1)).mappings().one())
+            row = dict(
+                connection.execute(sa.select(Audit.__table__).order_by(Audit.id.desc()).limit(1)).mappings().one()
+            )
             row["id"] = row["id"] + chain.LATE + 10
             connection.execute(sa.insert(Audit.__table__), [row])
         # The far row is sealed first, as if the near one were not yet there to see; then the near one comes into view.
@@ -246,7 +272,9 @@ def run_together(work: list[Callable[[], None]]) -> None:
     assert failures == []
 
 
-def test_history_of_a_contact_verifies_after_the_person_is_shredded(sealed: tuple[Flask, Path, int], tmp_path: Path) -> None:
+def test_history_of_a_contact_verifies_after_the_person_is_shredded(
+    sealed: tuple[Flask, Path, int], tmp_path: Path
+) -> None:
     from app.services import subject_keys
 
     _app, folder, harbor = sealed

@@ -74,7 +74,11 @@ def test_minors_need_authority_and_get_no_marketing_and_no_ai(world: World) -> N
 def test_wrong_words_are_named(world: World) -> None:
     dana, owner = world.harbour.contacts["Dana Whitcombe"], world.harbour.actor("owner")
     with world.harbour.inside():
-        for more, field in (({"topic": "astrology"}, "topic"), ({"wording": " "}, "wording"), ({"basis": "hope"}, "basis")):
+        for more, field in (
+            ({"topic": "astrology"}, "topic"),
+            ({"wording": " "}, "wording"),
+            ({"basis": "hope"}, "basis"),
+        ):
             asked = {"topic": "marketing", "wording": "Yes", "source": "call", "basis": "consent"} | more
             with pytest.raises(Invalid) as wrong:
                 consent.give(dana, actor=owner, **asked)

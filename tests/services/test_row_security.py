@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -76,7 +75,12 @@ def test_a_moved_row_is_refused(harbor_and_elm: tuple[int, int]) -> None:
 
 def test_the_application_may_not_touch_the_audit_log(harbor_and_elm: tuple[int, int]) -> None:
     harbor, _elm = harbor_and_elm
-    for words in ("update audit set actor = 'nobody'", "delete from audit_seal", "delete from consent", "truncate audit"):
+    for words in (
+        "update audit set actor = 'nobody'",
+        "delete from audit_seal",
+        "delete from consent",
+        "truncate audit",
+    ):
         with pytest.raises(sa.exc.ProgrammingError, match="permission denied"):
             raw(words, harbor)
     with pytest.raises(sa.exc.ProgrammingError):
@@ -140,7 +144,8 @@ with brokerage as (
                            version, created_at)
     values (1, 'w', 'W', 'active', '#000000', 'US', 'UTC', 'USD', false, false, 1, 1, now()) returning id
 )
-insert into contact (workspace_id, name, type, stage, lawful_basis, minor, last_activity, name_key, created_at, updated_at,
+insert into contact (workspace_id, name, type, stage, lawful_basis, minor, last_activity, name_key, created_at,
+    updated_at,
                      created_by, version, source)
 select id, md5(n::text), 'buyer', 'new', 'unknown', false, now(), '', now(), now(), '', 1, 'test'
 from brokerage, generate_series(1, 20000) n

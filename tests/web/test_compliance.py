@@ -54,14 +54,20 @@ def test_the_officer_reads_the_log(app: Flask, cora: Browser, world: World) -> N
     key = rename(app, world, world.harbour)
     page = cora.get("/compliance/").get_data(as_text=True)
     assert "Audit log" in page and "Bruno Brook" in page and "updated" in page
-    assert cora.get(f"/compliance/?entity=contact&record={key}&action=update").get_data(as_text=True).count("<tr><td") == 1
+    assert (
+        cora.get(f"/compliance/?entity=contact&record={key}&action=update").get_data(as_text=True).count("<tr><td") == 1
+    )
     assert len(page) < 45_000
 
 
 @pytest.mark.parametrize("who", ["agent", "assistant", "reader"])
 def test_others_are_refused_on_every_page(client: Browser, world: World, who: str, app: Flask) -> None:
     sign_in(client, getattr(world.harbour, who))
-    rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/compliance") and "GET" in (rule.methods or set())]
+    rules = [
+        rule
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/compliance") and "GET" in (rule.methods or set())
+    ]
     assert len(rules) > len(ledgers.LEDGERS)
     for rule in rules:
         url = rule.rule.replace("<int:key>", "1").replace("<path:filename>", "x.css")
@@ -107,7 +113,9 @@ def test_shredded_values_stay_closed(app: Flask, cora: Browser, world: World) ->
     assert "Zenobia Quill" not in opened and "shredded" in opened
 
 
-def test_verify_now_shows_that_the_chain_holds_and_then_that_it_does_not(app: Flask, cora: Browser, world: World) -> None:
+def test_verify_now_shows_that_the_chain_holds_and_then_that_it_does_not(
+    app: Flask, cora: Browser, world: World
+) -> None:
     rename(app, world, world.harbour)
     cora.get("/compliance/")
     assert cora.submit("/compliance/verify", {}).status_code == 302
@@ -116,7 +124,9 @@ def test_verify_now_shows_that_the_chain_holds_and_then_that_it_does_not(app: Fl
         from models.base import db
 
         with db.engine.begin() as connection:
-            words = "update audit set reason = 'x' where id = (select max(id) from audit where action = 'contact.update')"
+            words = (
+                "update audit set reason = 'x' where id = (select max(id) from audit where action = 'contact.update')"
+            )
             connection.exec_driver_sql(words)
     cora.submit("/compliance/verify", {})
     page = cora.get("/compliance/").get_data(as_text=True)
@@ -124,12 +134,19 @@ def test_verify_now_shows_that_the_chain_holds_and_then_that_it_does_not(app: Fl
 
 
 def test_exports_are_safe_complete_and_noted(app: Flask, cora: Browser, world: World) -> None:
-    with app.app_context(), world.harbour.inside(), operation("test.note", actor=world.harbour.actor("owner"), reason="=1+1") as op:
+    with (
+        app.app_context(),
+        world.harbour.inside(),
+        operation("test.note", actor=world.harbour.actor("owner"), reason="=1+1") as op,
+    ):
         op.audit("test.note", facts={"n": 1})
     cora.get("/compliance/")
     text = cora.submit("/compliance/audit.csv", {}).get_data(as_text=True)
     assert "'=1+1" in text and ",=1+1" not in text
-    lines = [json.loads(line) for line in cora.submit("/compliance/audit.jsonl?action=test.note", {}).get_data(as_text=True).splitlines()]
+    lines = [
+        json.loads(line)
+        for line in cora.submit("/compliance/audit.jsonl?action=test.note", {}).get_data(as_text=True).splitlines()
+    ]
     assert [(line["action"], line["facts"]) for line in lines] == [("test.note", {"n": 1})]
     noted = newest(app, world.harbour, "audit.export")
     assert noted.facts["filters"] == {"action": "test.note"}
