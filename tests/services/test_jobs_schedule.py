@@ -68,7 +68,7 @@ def test_the_last_occurrence_is_never_ahead_nor_a_period_behind(after: dt.timede
 
 
 def _old(model: type, **values: object) -> None:
-    with operation("test.age", actor=jobs_kit.SYSTEM):
+    with scope.across_workspaces("a test ages rows"), operation("test.age", actor=jobs_kit.SYSTEM):
         session.execute(sa.update(model.__table__).values(values), execution_options=tenancy.reason("a test ages rows"))  # type: ignore[attr-defined]
 
 
