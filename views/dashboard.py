@@ -10,6 +10,7 @@ from flask import Blueprint, render_template
 from app.services import figures, values
 from models.fields import Field, Kind
 from views import shell
+from views.jobs import brief
 from views.screen import of
 
 pages = Blueprint("dashboard", __name__)
@@ -28,7 +29,7 @@ def today() -> str:
     part = "morning" if local.hour < 12 else "afternoon" if local.hour < 18 else "evening"
     return render_template(
         "dashboard.html", title=f"Good {part}, {actor.label.split()[0]}", ranges=[], scopes=None, kpis=kpis, leads=_leads(weeks) if any(by for _, by in weeks) else None,
-        stages=_stages(stages, loc) if stages else None, jobs=[], counted_at=f"Counted at {local:%H:%M %Z}", first_steps=_first_steps(weeks, stages),
+        stages=_stages(stages, loc) if stages else None, jobs=brief(), counted_at=f"Counted at {local:%H:%M %Z}", first_steps=_first_steps(weeks, stages),
         needs={"note": f"{len(tasks)} of {open_tasks} tasks" if open_tasks > len(tasks) else "", "items": [_need(row, local) for row in tasks], "all_url": "/tasks/?f=state:is:open"},
     )  # fmt: skip
 

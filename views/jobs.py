@@ -130,6 +130,11 @@ def _poll_url(job: Job, shape: str) -> str | None:
     return f"{url}?as={shape}" if shape else url
 
 
+def brief() -> list[dict[str, Any]]:
+    """The viewer's own jobs that have not ended, for the header and for Today."""
+    return [card(job) for job in jobs.running(actor=shell.actor())]
+
+
 def percent(job: Job) -> int | None:
     """How far the job is, or None where it does not know its total."""
     if job.state == "done":

@@ -92,7 +92,8 @@ def retry(job_id: int, *, actor: Actor) -> Job:
             raise Conflict(f"This job is {job.state}; only a job that ended without success can be tried again.")
         job.state, job.attempts, job.run_at, job.cancel_asked = "waiting", 0, now(), None
         job.error = job.finished_at = job.result = None
-        job.progress, job.status = 0, ""
+        # `progress` stays: a job with several steps goes on where it was.
+        job.status = ""
         op.queues.add(job.queue)
         op.audit("job.retry", entity="job", record_id=job.id, facts={"name": job.name})
     return job

@@ -3,11 +3,14 @@ brokerage's."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import sqlalchemy as sa
 from flask import Flask
 
 from app.services.operation import operation
 from jobs import runner
-from models.base import session
+from models.base import db, session
 from models.policy import Purpose
 from tests.factories import Browser, Office, World, sign_in
 
@@ -54,6 +57,25 @@ def test_who_sees_which_job(app: Flask, client: Browser, world: World) -> None:
         sign_in(visitor, person)
         assert [visitor.get(f"/jobs/{job}{tail}").status_code for tail in ("", "/progress")] == [expected] * 2
         assert ("Tidy the attic" in visitor.get("/jobs/").text) is (expected == 200)
+
+
+def test_today_and_the_list_show_a_running_job_within_six_statements(app: Flask, client: Browser, world: World) -> None:
+    with app.app_context():
+        _promise(world.harbour, "agent")
+        engine = db.engine
+    sign_in(client, world.harbour.agent)
+    for url in ("/", "/jobs/"):
+        client.get(url)
+        statements: list[str] = []
+
+        def note(*args: Any, kept: list[str] = statements) -> None:
+            kept.append(args[2])
+
+        sa.event.listen(engine, "before_cursor_execute", note)
+        page = client.get(url)
+        sa.event.remove(engine, "before_cursor_execute", note)
+        assert "Tidy the attic" in page.text and "hx-get" in page.text
+        assert len(statements) <= 6, statements
 
 
 def test_a_filter_and_a_page_that_mean_nothing_are_the_first_page(client: Browser, world: World) -> None:
