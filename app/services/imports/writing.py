@@ -64,11 +64,12 @@ class Writer:
         }  # fmt: skip
 
     def _insert(self, new: list[Person], stamp: dict[str, Any]) -> None:
-        base = {
-            **stamp, **dict.fromkeys(FIELDS), "owner_id": self.terms.owner_id, "team_id": self.terms.team_id, "type": "buyer", "stage": "new",
-            "minor": False, "last_activity": stamp["created_at"],
+        same = {
+            **stamp, "owner_id": self.terms.owner_id, "team_id": self.terms.team_id, "stage": "new", "minor": False,
+            "last_activity": stamp["created_at"],
         }  # fmt: skip
-        ids = _insert(Contact, [{**base, **person.values} for person in new])
+        base = {**dict.fromkeys(FIELDS), "type": "buyer"}
+        ids = _insert(Contact, [{**base, **person.values} for person in new], same)
         for person, key in zip(new, ids, strict=True):
             person.id = key
 
@@ -77,23 +78,23 @@ class Writer:
         rows: dict[str, list[dict[str, Any]]] = {}
         for person in people:
             for entity, values in _details_of(person, self._tags):
-                rows.setdefault(entity, []).append({**stamp, "contact_id": person.id, **values})
+                rows.setdefault(entity, []).append({"contact_id": person.id, **values})
         for entity, its in rows.items():
             model = _TABLES[entity]
             if story is None:
-                session.execute(sa.insert(model.__table__).inline(), its, execution_options=_WHY)
+                _execute_insert(model.__table__, its, stamp)
             else:
-                story.details(model, its, _insert(model, its))
+                story.details(model, its, _insert(model, its, stamp))
 
     def _insert_notes(self, people: list[Person], stamp: dict[str, Any], story: _Story) -> None:
-        base = {**stamp, "owner_id": self.terms.owner_id, "team_id": self.terms.team_id, "pinned": False}
+        same = {**stamp, "owner_id": self.terms.owner_id, "team_id": self.terms.team_id, "pinned": False}
         rows = [
-            {**base, "contact_id": person.id, "body": text[at : at + _NOTE]}
+            {"contact_id": person.id, "body": text[at : at + _NOTE]}
             for person in people
             for text in person.added_notes
             for at in range(0, len(text), _NOTE)
         ]
-        story.details(Note, rows, _insert(Note, rows))
+        story.details(Note, rows, _insert(Note, rows, same))
 
     def _make_tags(self, op: Operation, people: Sequence[Person], stamp: dict[str, Any]) -> None:
         wanted = {tag.casefold(): tag for person in people for tag in person.added_tags}
@@ -101,8 +102,8 @@ class Writer:
             return
         self._tags = {name.casefold(): key for key, name in session.execute(sa.select(Tag.id, Tag.name).order_by(Tag.id.desc())).tuples()}
         missing = [name for key, name in sorted(wanted.items()) if key not in self._tags]
-        rows = [{**stamp, "name": name} for name in missing]
-        ids = _insert(Tag, rows)
+        rows = [{"name": name} for name in missing]
+        ids = _insert(Tag, rows, stamp)
         self._tags.update((name.casefold(), key) for name, key in zip(missing, ids, strict=True))
         story = _Story(op, stamp["workspace_id"])
         story.details(Tag, rows, ids)
@@ -191,10 +192,34 @@ def _update(people: list[Person], op: Operation) -> None:
         session.execute(statement, rows, execution_options=_WHY)
 
 
-def _insert(model: Any, rows: Sequence[dict[str, Any]]) -> list[int]:
-    """Inserts rows and gives their ids, in their order."""
+def _insert(model: Any, rows: Sequence[dict[str, Any]], same: dict[str, Any]) -> list[int]:
+    """Inserts rows and gives their ids, in their order. Ids are taken beforehand: asked back row by row they cost more than the rows."""
     if not rows:
         return []
     table = model.__table__
-    statement = sa.insert(table).returning(table.c.id, sort_by_parameter_order=True)
-    return list(session.execute(statement, rows, execution_options=_WHY).scalars())
+    ids = _free_ids(table, len(rows))
+    _execute_insert(table, [{**row, "id": key} for key, row in zip(ids, rows, strict=True)], same)
+    return ids
+
+
+def _execute_insert(table: sa.Table, rows: list[dict[str, Any]], same: dict[str, Any]) -> None:
+    """What is the same in every row stands in the statement: bound to each row, it costs as much as all the rest."""
+    dialect = session.get_bind().dialect
+    fixed = {name: _literal(value, table.c[name].type, dialect) for name, value in same.items()}
+    session.execute(sa.insert(table).values(fixed).inline(), rows, execution_options=_WHY)
+
+
+def _literal(value: Any, type_: Any, dialect: sa.Dialect) -> Any:
+    if value is None:
+        return sa.null()
+    return sa.literal_column(str(sa.literal(value, type_).compile(dialect=dialect, compile_kwargs={"literal_binds": True})))
+
+
+def _free_ids(table: sa.Table, count: int) -> list[int]:
+    """From the sequence; SQLite has none, and its one writer is this transaction, which took the lock with its first statement."""
+    if session.get_bind().dialect.name == "postgresql":
+        name = sa.func.pg_get_serial_sequence(table.name, "id")
+        drawn = sa.select(sa.func.nextval(name)).select_from(sa.func.generate_series(1, count))
+        return sorted(session.scalars(drawn))
+    last = session.scalar(sa.select(sa.func.max(table.c.id)), execution_options=_WHY) or 0
+    return list(range(last + 1, last + count + 1))
