@@ -272,12 +272,6 @@ def _stored_file() -> None:
         ["workspace_id", "contact_id", sa.literal_column("id DESC")],
         **when(ALIVE),
     )
-    op.create_index(
-        "ix_stored_file_logo",
-        "stored_file",
-        ["workspace_id", "id"],
-        **when(sa.text("role = 'logo' AND deleted_at IS NULL")),
-    )
 
 
 def _task() -> None:

@@ -14,7 +14,6 @@ depends_on = None
 def upgrade() -> None:
     _scheduled_run()
     _job()
-    _received_event()
     _suppression()
     _template()
     _ai_call()
@@ -26,7 +25,6 @@ def downgrade() -> None:
     op.drop_table("ai_call")
     op.drop_table("template")
     op.drop_table("suppression")
-    op.drop_table("received_event")
     op.drop_table("job")
     op.drop_table("scheduled_run")
 
@@ -76,24 +74,6 @@ def _job() -> None:
     op.create_index("ix_job_due", "job", ["queue", "run_at", "id"], **when(sa.text("state = 'waiting'")))
     op.create_index("ix_job_leased", "job", ["lease_until"], **when(sa.text("state = 'running'")))
     op.create_index("ix_job_workspace", "job", ["workspace_id", sa.literal_column("id DESC")])
-
-
-def _received_event() -> None:
-    op.create_table(
-        "received_event",
-        sa.Column("source", sa.String(length=40), nullable=False),
-        sa.Column("key", sa.String(length=64), nullable=False),
-        sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column("activity_id", KEY, nullable=True),
-        sa.Column("at", MOMENT, nullable=False),
-        sa.Column("id", KEY, autoincrement=True, nullable=False),
-        sa.Column("workspace_id", KEY, nullable=False),
-        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_received_event_workspace_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_received_event")),
-        sa.UniqueConstraint("workspace_id", "id", name="uq_received_event_workspace_id_id"),
-        sa.UniqueConstraint("workspace_id", "source", "key", name="uq_received_event_key"),
-    )
-    op.create_index("ix_received_event_at", "received_event", ["at"])
 
 
 def _suppression() -> None:

@@ -16,8 +16,8 @@ STANDING = ("audit", "audit_seal", "consent", "attestation")
 WALLED = (
     "activity", "ai_call", "api_key", "attestation", "audit", "change", "consent", "contact", "contact_address",
     "contact_email", "contact_phone", "contact_tag", "deal", "import_batch", "invitation", "job", "membership",
-    "message", "note", "pipeline", "received_event", "stage", "stored_file", "subject_key", "suppression", "tag",
-    "task", "team", "template",
+    "message", "note", "pipeline", "stage", "stored_file", "subject_key", "suppression", "tag", "task", "team",
+    "template",
 )  # fmt: skip
 # Rows outside any workspace: failed sign-ins, the product's own jobs. Reached where no workspace is chosen (-1).
 ALSO_OUTSIDE = ("audit", "job")
