@@ -22,7 +22,8 @@ function build(box) {
   if (!combo.many && !("required" in box.dataset)) addClear(combo);
   box.addEventListener("restore", (event) => refresh(combo, event.detail));
   const load = debounce(200, () => fill(combo));
-  input.addEventListener("input", load);
+  const typed = debounce(200, () => (combo.many || combo.input.value !== combo.shown) && fill(combo));
+  input.addEventListener("input", typed);
   input.addEventListener("focus", () => input.select());
   input.addEventListener("click", load);
   input.addEventListener("keydown", (event) => press(combo, event));
@@ -60,6 +61,8 @@ async function fill(combo) {
     combo.list.replaceChildren(...rows);
     show(combo, true);
     combo.options.first();
+    combo.drawn = combo.input.value;
+    if (combo.enter && combo.options.current()) take(combo, combo.options.current());
   } catch (error) {
     if (error.name === "AbortError") return;
     combo.list.replaceChildren(remark("The search did not answer. Try again.", "err"));
@@ -71,15 +74,24 @@ function press(combo, event) {
   const open = !combo.list.hidden;
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   if (step) open ? combo.options.move(step) : fill(combo);
-  else if (event.key === "Enter" && open && combo.options.current()) take(combo, combo.options.current());
+  else if (event.key === "Enter" && (open || combo.input.value !== combo.shown)) enter(combo);
   else if (event.key === "Escape" && open) show(combo, false);
   else return;
   event.preventDefault();
   event.stopPropagation();
 }
 
+/** Who types and presses Enter at once means what was typed, not what the list still shows. */
+function enter(combo) {
+  const row = combo.options.current();
+  if (combo.drawn === combo.input.value) return row && take(combo, row);
+  combo.enter = true;
+  fill(combo);
+}
+
 function take(combo, row) {
   const { id, title } = row.dataset;
+  combo.enter = false;
   combo.many ? tick(combo, id, title) : set(combo, id, title);
   show(combo, false);
 }
@@ -108,6 +120,7 @@ function refresh(combo, ticked) {
 
 /** Leaving the field: an emptied text empties an optional field, any other unchosen text goes back to what was chosen. */
 function leave(combo) {
+  combo.enter = false;
   show(combo, false);
   if (combo.many) return;
   if (combo.input.value.trim() === "" && combo.clear && combo.hidden.value) set(combo, "", "");

@@ -27,6 +27,7 @@ export function start() {
 }
 
 function open() {
+  parts.enter = null;
   if (!parts.box.open) parts.box.showModal();
   parts.input.select();
   load();
@@ -36,6 +37,8 @@ async function load() {
   const q = parts.input.value.trim();
   try {
     draw((await ask(withQuery("/search/palette", q))).groups, q);
+    parts.drawn = q;
+    if (parts.enter) follow(parts.enter);
   } catch (error) {
     if (error.name !== "AbortError") parts.list.replaceChildren(remark("Search did not answer. Try again in a moment.", "err"));
   }
@@ -54,10 +57,22 @@ function draw(groups, q) {
 
 function press(event) {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  const link = parts.options.current();
   if (step) parts.options.move(step);
-  else if (event.key === "Enter" && link) event.ctrlKey || event.metaKey ? window.open(link.href, "_blank", "noopener") : link.click();
+  else if (event.key === "Enter") enter(event);
   else return;
   event.preventDefault();
   event.stopPropagation();
+}
+
+/** Who types and presses Enter at once means what was typed, not what the list still shows. */
+function enter(event) {
+  if (parts.drawn === parts.input.value.trim()) return follow(event);
+  parts.enter = event;
+  load();
+}
+
+function follow(event) {
+  parts.enter = null;
+  const link = parts.options.current();
+  if (link) event.ctrlKey || event.metaKey ? window.open(link.href, "_blank", "noopener") : link.click();
 }
