@@ -26,7 +26,7 @@ def init(app: Flask) -> None:
 
 @pages.get("/healthz")
 def healthz() -> Response:
-    return Response("ok\n", content_type="text/plain")
+    return Response("ok\n", content_type="text/plain; charset=utf-8")
 
 
 @pages.get("/readyz")
@@ -35,8 +35,8 @@ def readyz() -> Response:
         with scope.across_workspaces("readiness"):
             session.execute(sa.select(sa.literal(1)))
     except sa.exc.SQLAlchemyError:
-        return Response("the database does not answer\n", status=503, content_type="text/plain")
-    return Response("ready\n", content_type="text/plain")
+        return Response("the database does not answer\n", status=503, content_type="text/plain; charset=utf-8")
+    return Response("ready\n", content_type="text/plain; charset=utf-8")
 
 
 @pages.get("/metrics")

@@ -15,7 +15,7 @@ import io
 from typing import Any
 
 import segno
-from flask import Blueprint, Flask, Response, current_app, g, request, session
+from flask import Blueprint, Flask, Response, current_app, g, redirect, request, session
 from flask_appbuilder import AppBuilder
 from flask_appbuilder.security.sqla.manager import SecurityManager as FabSecurityManager
 from flask_login import LoginManager
@@ -31,8 +31,10 @@ from flask_security import (
 from flask_security.mail_util import EmailValidateException
 from flask_security.utils import aware_utcnow
 from webauthn.helpers.structs import AuthenticatorSelectionCriteria, ResidentKeyRequirement, UserVerificationRequirement
+from werkzeug.wrappers import Response as AnyResponse
 
 from app import permissions
+from app.errors import NotFound
 from app.services import accounts, passwords
 from models import normal
 from models.base import db
@@ -75,6 +77,7 @@ def init(app: Flask) -> AppBuilder:
     _close_side_doors(app, security)
     app.after_request(_stay_here)
     request_scope.init(app)
+    app.before_request(_no_loose_code)
     identity_events.init(app)
     for pages in (sign_in.pages, account.pages, members.pages, roles.pages, workspace_settings.pages):
         app.register_blueprint(pages)
@@ -153,6 +156,8 @@ def _close_side_doors(app: Flask, security: Security) -> None:
     """
     manager: Any = security.login_manager
     manager._request_callback = None
+    # Would mail "help" to nobody; recovery codes and an owner are the way back in.
+    app.view_functions["security.two_factor_rescue"] = _no_such_page
     manager.session_protection = None
     security.want_json(lambda _request: False)
     security.principal.identity_loaders.clear()
@@ -160,6 +165,21 @@ def _close_side_doors(app: Flask, security: Security) -> None:
     security.hashing_context.update(sha256_crypt__default_rounds=1000)
     processors = app.template_context_processors[None]
     processors[:] = [one for one in processors if one.__name__ != "_user_context_processor"]
+
+
+def _no_loose_code() -> AnyResponse | None:
+    """The page for a code would end the session of somebody who is signed in and changes nothing; a link could make them open it."""
+    if (
+        request.endpoint != "security.two_factor_token_validation"
+        or "tf_state" in session
+        or request_scope.person() is None
+    ):
+        return None
+    return redirect("/account/security")
+
+
+def _no_such_page() -> Response:
+    raise NotFound()
 
 
 def _stay_here(answer: Response) -> Response:

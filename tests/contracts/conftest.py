@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +14,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.services import api_keys
-from models.base import session
+from models.base import db, session
 from models.workspace import Membership
 from tests.contracts import samples
-from tests.factories import Office, World
+from tests.factories import SYSTEM, Office, World
 
 
 class Program(FlaskClient):
@@ -28,8 +32,6 @@ class Program(FlaskClient):
 
 def program(app: Flask, office: Office, who: str = "owner", scopes: Iterable[str] = ("*:read", "*:write", "*:delete", "*:export")) -> Program:
     """A program with a fresh key of this person."""
-    from tests.factories import SYSTEM
-
     made = Program(app, app.response_class)
     with app.app_context(), office.inside():
         member = session.get(Membership, office.people[who].membership_id)
@@ -38,9 +40,21 @@ def program(app: Flask, office: Office, who: str = "owner", scopes: Iterable[str
 
 
 @pytest.fixture
-def twins(app: Flask, world: World) -> World:
+def twins(app: Flask, world: World, _built: tuple[Any, Path, Path, World]) -> World:
     """The world, with a row in every table for each brokerage: `samples.HARBOUR_ID` and `samples.SUMMIT_ID`."""
+    live, template = _built[1:3]
+    planted = template.with_name("planted.sqlite3")
     with app.app_context():
-        samples.plant(world.harbour, samples.HARBOUR_ID)
-        samples.plant(world.summit, samples.SUMMIT_ID)
+        if not planted.exists():
+            samples.plant(world.harbour, samples.HARBOUR_ID)
+            samples.plant(world.summit, samples.SUMMIT_ID)
+            with contextlib.closing(db.engine.raw_connection()) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            shutil.copyfile(live, planted)
+        db.session.remove()
+        db.engine.dispose()
+    for suffix in ("-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{live}{suffix}")
+    shutil.copyfile(planted, live)
     return world
