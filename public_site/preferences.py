@@ -53,7 +53,7 @@ def decide(token: str) -> str | Response:
 
 @pages.errorhandler(Gone)
 def _gone(error: Gone) -> tuple[str, int]:
-    return render_template("gone.html", brand=brand.NOBODY, title=error.title, detail=error.message), 410
+    return render_template("public/problem.html", brand=brand.NOBODY, title=error.title, detail=error.message), 410
 
 
 @pages.before_request
@@ -82,4 +82,4 @@ def _page(found: preferences.Choices, token: str, just: str = "") -> str:
         "stopped": found.stopped,
         "just": just,
     }
-    return render_template("preferences.html", token=token, signal=request.headers.get("Sec-GPC") == "1", **facts)
+    return render_template("public/preferences.html", token=token, signal=request.headers.get("Sec-GPC") == "1", **facts)

@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from flask import Blueprint, Flask, redirect
 from flask_wtf import CSRFProtect
+from werkzeug.wrappers import Response
 
-from public_site import preferences
+from public_site import kit, leads, logo, preferences, privacy
+from views.headers import asset
+from views.request_scope import open_to_all
+
+pages = Blueprint("site", __name__)
+_ROBOTS = "User-agent: *\nAllow: /privacy\nDisallow: /\n"
+_DAY = "public, max-age=86400"
 
 
 def init(app: Flask, csrf: CSRFProtect) -> None:
-    """Add the page families."""
+    """Add the page families. Those with forms need no CSRF token: nothing they do rests on a session."""
     preferences.register(app, csrf)
+    csrf.exempt(leads.pages)
+    for family in (leads.pages, privacy.pages, logo.pages, pages):
+        app.register_blueprint(family)
+    app.extensions["public_problem"] = kit.problem_page
+
+
+@pages.get("/robots.txt")
+@open_to_all
+def robots() -> Response:
+    """Nothing here is for search engines but the privacy notice; links with tokens least of all."""
+    return Response(_ROBOTS, content_type="text/plain; charset=utf-8", headers={"Cache-Control": _DAY})
+
+
+@pages.get("/favicon.ico")
+@open_to_all
+def favicon() -> Response:
+    answer = redirect(asset("favicon.svg"), 302)
+    answer.headers["Cache-Control"] = _DAY
+    return answer

@@ -1,5 +1,6 @@
 """Security headers on every answer, the CSP nonce, and hashed static addresses that browsers may keep for ever.
 
+Also the request's id and its line in the log: method, route, status, time; no address, as addresses hold tokens.
 Sources: OWASP ASVS 5.0 chapter 3.4, CSP level 3, RFC 6797 (HSTS), RFC 8246 (immutable).
 """
 
@@ -7,19 +8,27 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import uuid
+import time
 from functools import lru_cache
 from pathlib import Path
 
-import structlog
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import NotFound
+
+from app import logging
 
 _CONSOLE = (
     "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-src 'self'; "
     "manifest-src 'self'; frame-ancestors {ancestors}"
 )
+_PUBLIC = (
+    "default-src 'none'; style-src 'self' 'nonce-{nonce}'; script-src 'self' 'nonce-{nonce}'; img-src 'self'; media-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors {ancestors}"
+)
+# Pages for people without an account, in a brokerage's brand.
+PUBLIC_PATHS = ("/b/", "/s/", "/c/", "/v/", "/p/", "/share/", "/verify", "/privacy", "/embed/")
+_QUIET = ("/assets/", "/static/", "/healthz", "/readyz", "/metrics")
 _YEAR = 31_536_000
 
 
@@ -40,14 +49,11 @@ def nonce() -> str:
     return str(g.nonce)
 
 
-def asset(path: str) -> str:
-    """The address of a static file, with the hash of its content in it."""
-    return f"/assets/{_digest(current_app.static_folder or '', path, current_app.testing)}/{path}"
-
-
 @lru_cache(maxsize=500)
-def _digest(folder: str, path: str, _testing: bool) -> str:
-    return hashlib.sha256((Path(folder) / path).read_bytes()).hexdigest()[:12]
+def asset(path: str) -> str:
+    """The address of a static file, with the hash of its content in it; read once per process, as a page asks seventy times."""
+    digest = hashlib.sha256((Path(current_app.static_folder or "") / path).read_bytes()).hexdigest()
+    return f"/assets/{digest[:12]}/{path}"
 
 
 def _serve(digest: str, filename: str) -> Response:
@@ -58,16 +64,22 @@ def _serve(digest: str, filename: str) -> Response:
     return answer
 
 
+def is_public() -> bool:
+    """Whether this is a page for people without an account."""
+    return request.path.startswith(PUBLIC_PATHS)
+
+
 def _begin() -> None:
-    g.request_id = uuid.uuid4().hex
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+    g.began = time.perf_counter()
+    # A proxy's own id is taken only where there is a proxy: anybody else could mix up the log with it.
+    offered = request.headers.get("X-Request-Id") if current_app.config["PROXY_HOPS"] else None
+    g.request_id = logging.new_request_id(offered)
 
 
 def _harden(answer: Response) -> Response:
     head = answer.headers
     ancestors = "'self'" if request.path.startswith("/dev/inbox/") else getattr(g, "frame_ancestors", "'none'")
-    head["Content-Security-Policy"] = _CONSOLE.format(nonce=nonce(), ancestors=ancestors)
+    head["Content-Security-Policy"] = (_PUBLIC if is_public() else _CONSOLE).format(nonce=nonce(), ancestors=ancestors)
     head["X-Content-Type-Options"] = "nosniff"
     head["Referrer-Policy"] = "same-origin" if not getattr(g, "token_page", False) else "no-referrer"
     head["Permissions-Policy"] = "camera=(), microphone=(), geolocation=(), payment=(), publickey-credentials-get=(self)"
@@ -80,5 +92,15 @@ def _harden(answer: Response) -> Response:
         head["Strict-Transport-Security"] = f"max-age={_YEAR}; includeSubDomains"
     if request.endpoint not in ("asset", "static") and "Cache-Control" not in head:
         head["Cache-Control"] = "no-store"
+    _note(answer)
     return answer
+
+
+def _note(answer: Response) -> None:
+    """The access line; answers of the machinery itself only where debugging is wanted."""
+    log = logging.get_logger("access")
+    write = log.debug if request.path.startswith(_QUIET) else log.info
+    route = request.url_rule.rule if request.url_rule else "none"
+    spent = round((time.perf_counter() - g.began) * 1000, 1) if "began" in g else None
+    write("request", method=request.method, route=route, status=answer.status_code, ms=spent)
 

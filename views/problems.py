@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import structlog
-from flask import Flask, Response, g, render_template, request
+from flask import Flask, Response, current_app, g, render_template, request
 from flask_wtf.csrf import CSRFError
 from markupsafe import escape
 from werkzeug.exceptions import HTTPException
@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from app.errors import Conflict, DomainError, Forbidden, Invalid, TooMany
 from models.base import session
 from models.scope import NoWorkspace
+from views.headers import is_public
 
 log = structlog.get_logger(__name__)
 _WORDS = {
@@ -91,6 +92,9 @@ def _answer(status: int, detail: str, title: str = "", **more: Any) -> Response:
         return problem(status, detail, title, **more)
     request_id = getattr(g, "request_id", "")
     try:
+        if is_public() and "public_problem" in current_app.extensions:
+            own: str = current_app.extensions["public_problem"](status, title, detail)
+            return Response(own, status=status, content_type="text/html; charset=utf-8")
         page = render_template("error.html", status=status, title=title, text=detail, kept=None, request_id=request_id, next=[], needs=more.get("needs"))
     except Exception:  # an error page must come even when the shell itself is what broke
         log.exception("error page failed")

@@ -153,7 +153,8 @@ def _work(screen: Screen, record: Any, found: dict[str, list[timeline.Related]])
     if stored.can(actor, "read"):
         files = {
             "upload_url": f"/files/upload?{screen.entity}_id={record.id}" if stored.can(actor, "write") else None,
-            "items": [{"name": r.title, "url": stored.url(r.id, "download"), "note": ""} for r in found.get("stored_file", [])], "hint": "",
+            "items": [{"name": r.title, "url": stored.url(r.id, "download"), "note": ""} for r in found.get("stored_file", [])],
+            "hint": "PDF, pictures, Office or text, at most 25 MB.",
         }  # fmt: skip
     return {"draft": _draft(screen, record), "tasks": tasks if task.can(actor, "read") else None, "files": files}
 

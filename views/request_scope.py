@@ -28,28 +28,12 @@ from app.services.operation import operation
 from models import scope
 from models.fields import now
 from models.scope import Actor, ActorKind, Rights
+from views.headers import PUBLIC_PATHS
 from views.sessions import Session
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-_OPEN = (
-    "/auth/",
-    "/assets/",
-    "/static/",
-    "/healthz",
-    "/readyz",
-    "/metrics",
-    "/hooks/",
-    "/b/",
-    "/s/",
-    "/c/",
-    "/v/",
-    "/p/",
-    "/share/",
-    "/verify",
-    "/privacy",
-    "/embed/",
-)
+_OPEN = ("/auth/", "/assets/", "/static/", "/healthz", "/readyz", "/metrics", "/hooks/", *PUBLIC_PATHS)
 _PROGRAMS = ("/api/", "/v1/")
 # What a person without a usable workspace still reaches: their own account and the way out.
 _OWN = ("/account/",)

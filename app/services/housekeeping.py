@@ -11,18 +11,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.services.operation import operation
+from app.services import files
+from app.services.operation import Operation, operation
 from models import registry, tenancy
 from models.access import Invitation, SignInLink, Throttle, UserSession
 from models.audit import Change
 from models.base import Base, session
 from models.fields import now
+from models.intake import ReceivedEvent
 from models.job import Job, ScheduledRun
 from models.scope import Actor
 
 BIN_DAYS = 30
 # The column that says when a row was last needed; how long it stays then is its policy's `keep`.
-LOGS: Mapping[type[Any], str] = {Job: "finished_at", ScheduledRun: "due_at", Invitation: "created_at"}
+LOGS: Mapping[type[Any], str] = {Job: "finished_at", ScheduledRun: "due_at", Invitation: "created_at", ReceivedEvent: "at"}
 ACCESS: Mapping[type[Any], str] = {UserSession: "seen_at", SignInLink: "expires_at", Throttle: "window_ends"}
 _WHY = tenancy.reason("rows past their time are deleted in every workspace")
 _CHUNK = 500
@@ -48,7 +50,7 @@ def purge_bin(*, actor: Actor) -> dict[str, int]:
         gone: dict[str, int] = {}
         for table in reversed(Base.metadata.sorted_tables):
             model = registry.entities().get(table.name)
-            if model is not None and (count := _purge(table, before)):
+            if model is not None and (count := _purge(table, before, op)):
                 gone[f"{table.name}"] = count
         if gone:
             op.audit("bin.purge", facts=gone)
@@ -62,7 +64,7 @@ def _trim(model: type[Any], column: str) -> int:
     return int(session.execute(sa.delete(table).where(over), execution_options=_WHY).rowcount)
 
 
-def _purge(table: sa.Table, before: dt.datetime) -> int:
+def _purge(table: sa.Table, before: dt.datetime, op: Operation) -> int:
     past = sa.select(table.c.workspace_id, table.c.id).where(table.c.deleted_at < before, *_unreferenced(table))
     rows = session.execute(past, execution_options=_WHY).all()
     changes = Change.__table__
@@ -72,6 +74,7 @@ def _purge(table: sa.Table, before: dt.datetime) -> int:
             sa.delete(changes).where(changes.c.entity == table.name, changes.c.record_id.in_(ids)),
             execution_options=_WHY,
         )
+        files.forget(table, ids, op)
         session.execute(sa.delete(table).where(table.c.id.in_(ids)), execution_options=_WHY)
     return len(rows)
 
