@@ -6,6 +6,7 @@ Fail-closed: without a workspace no row is visible. PostgreSQL row-level securit
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -56,6 +57,7 @@ def _filter_reads(state: orm.ORMExecuteState) -> None:
         state.statement = state.statement.options(_ALIVE)
 
 
+@lru_cache(maxsize=5000)
 def _criteria(where: int | None) -> Any:
     wanted = where if where is not None else -1
     return orm.with_loader_criteria(

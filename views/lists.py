@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import redirect, render_template, request
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from werkzeug.wrappers import Response
 
 from app.errors import Invalid
@@ -97,8 +97,12 @@ def show_list(screen: Screen) -> Response | str:
     if args.get("exact") and request.headers.get("HX-Request"):
         number, _ = queries.count(state.query(), actor=actor, exact=True)
         return f'<b class="fw-semibold">{number:,}</b>'
-    page = queries.page(state.query(), actor=actor)
-    number, exact = queries.count(state.query(), actor=actor, exact=bool(args.get("exact")))
+    query = queries.searched(state.query())
+    page = queries.page(query, actor=actor)
+    if page.next is None and not query.cursor:
+        number, exact = len(page.rows), True
+    else:
+        number, exact = queries.count(query, actor=actor, exact=bool(args.get("exact")))
     return render_template("list.html", **_context(state, page, number, exact, editor_error))
 
 
@@ -134,13 +138,13 @@ def _context(state: State, page: queries.Page, number: int, exact: bool, editor_
         "lead": {"label": fields[screen.title].label if screen.title in fields else screen.singular.capitalize(), **_sorting(state, screen.title)},
         "avatars": screen.avatars,
         "columns": [{"name": n, "label": f.label, "numeric": f.kind in _RIGHT, **_sorting(state, n)} for n, f in shown],
-        "heads": _heads(shown, screen.badge), "rows": rows(screen, shown, page.rows), "bulk": bulk_verbs(screen, actor),
+        "rows": _drawn(_heads(shown, screen.badge), rows(screen, shown, page.rows)), "bulk": bulk_verbs(screen, actor),
         "prev_url": state.url([*pairs, ("cursor", page.previous)]) if page.previous else None,
         "next_url": state.url([*pairs, ("cursor", page.next)]) if page.next else None, "filtered": bool(state.q or state.filters),
     }  # fmt: skip
 
 
-def _heads(shown: list[tuple[str, Field]], badge: str) -> list[Markup]:
+def _heads(shown: list[tuple[str, Field]], badge: str) -> list[str]:
     """The open tags of cells; on a phone the badge and one more column, a text if there is one, stay visible."""
     heads = []
     rest = [name for name, field in shown if name != badge]
@@ -153,8 +157,15 @@ def _heads(shown: list[tuple[str, Field]], badge: str) -> list[Markup]:
             classes.append("k4")
         if field.kind in (Kind.DATE, Kind.MOMENT):
             classes.append("t3")
-        heads.append(Markup('<td role=cell class="{}">').format(" ".join(classes)) if classes else Markup("<td role=cell>"))
+        quote = '"' if len(classes) > 1 else ""
+        heads.append(f"<td role=cell class={quote}{' '.join(classes)}{quote}>" if classes else "<td role=cell>")
     return heads
+
+
+def _drawn(heads: list[str], made: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Rows (id, url, title, initials, cells) as texts that are escaped already: four hundred cells are too many for a template."""
+    return [(key, url, escape(title), escape(short), "".join([part for head, cell in zip(heads, cells, strict=True) for part in (head, escape(cell))]))
+            for key, url, title, short, cells in made]  # fmt: skip
 
 
 def rows(screen: Screen, shown: list[tuple[str, Field]], found: list[Any]) -> list[tuple[Any, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -51,6 +52,7 @@ def locale() -> values.Locale:
     return found
 
 
+@lru_cache(maxsize=500)
 def icon(name: str) -> Markup:
     """An icon of the sprite; decorative, so hidden from screen readers."""
     return Markup('<svg class="i" aria-hidden="true"><use href="{}#{}"/></svg>').format(asset("icons.svg"), name)

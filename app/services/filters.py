@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from app.errors import Invalid
 from app.services import values
 from models import registry
-from models.base import Link
+from models.base import Link, session
 from models.fields import Field, Kind
 
 _TEXT = ("contains", "is", "starts", "empty", "filled")
@@ -107,9 +107,9 @@ def condition(model: type[Any], wanted: Filter) -> Any:
         case "filled":
             return column.is_not(None)
         case "contains":
-            return column.ilike(f"%{escaped(first)}%", escape="\\")
+            return like(column, f"%{escaped(first)}%")
         case "starts":
-            return column.ilike(f"{escaped(first)}%", escape="\\")
+            return like(column, f"{escaped(first)}%")
         case "after":
             return column > first
         case "before":
@@ -119,6 +119,15 @@ def condition(model: type[Any], wanted: Filter) -> Any:
         case "not":
             return sa.or_(column.not_in(wanted.values), column.is_(None))
     return column == first if len(wanted.values) == 1 else column.in_(wanted.values)
+
+
+def like(column: Any, pattern: str) -> Any:
+    """Matches without regard to case. SQLite's LIKE does that by itself; `ilike` there would lower every value first."""
+    return column.ilike(pattern, escape="\\") if on_postgresql() else column.like(pattern, escape="\\")
+
+
+def on_postgresql() -> bool:
+    return session.get_bind().dialect.name == "postgresql"
 
 
 def escaped(text: str) -> str:

@@ -11,6 +11,7 @@ import datetime as dt
 import hashlib
 import secrets
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -115,8 +116,25 @@ def digest_of(token: str) -> str:
 def load(token: str, *, idle: dt.timedelta, absolute: dt.timedelta) -> Known | None:
     """The session of a cookie's token with everything a request needs, in one statement; None where it ended."""
     digest, moment = digest_of(token), now()
+    with scope.across_workspaces(_SIGNED_IN):
+        facts = {"digest": digest, "idle_since": moment - idle, "begun_since": moment - absolute}
+        rows = session.execute(_whole_session(), facts).mappings().all()
+    if not rows:
+        return None
+    first = rows[0]
+    known = Known(digest, first["data"], first["chosen"], first["created_at"], first["seen_at"])
+    if first["user_id"] is not None:
+        known.user = _facts(first, "user", _USER)
+        known.second_factor = bool(first["user_tf_primary_method"] or first["passkeys"])
+        known.places = [_place(row) for row in rows if row["membership_id"] is not None]
+    return known
+
+
+@cache
+def _whole_session() -> Any:
+    """Built once: putting its fifty columns together costs more than running it, and every page does."""
     keys = sa.select(sa.literal(1)).where(WebAuthn.user_id == User.id).exists()
-    statement = (
+    return (
         sa.select(
             UserSession.data,
             UserSession.workspace_id.label("chosen"),
@@ -137,21 +155,12 @@ def load(token: str, *, idle: dt.timedelta, absolute: dt.timedelta) -> Known | N
         .outerjoin(Workspace, Workspace.id == Membership.workspace_id)
         .outerjoin(Role, Role.id == Membership.role_id)
         .where(
-            UserSession.id == digest, UserSession.seen_at > moment - idle, UserSession.created_at > moment - absolute
+            UserSession.id == sa.bindparam("digest"),
+            UserSession.seen_at > sa.bindparam("idle_since"),
+            UserSession.created_at > sa.bindparam("begun_since"),
         )
         .order_by(Workspace.name, Workspace.id)
     )
-    with scope.across_workspaces(_SIGNED_IN):
-        rows = session.execute(statement).mappings().all()
-    if not rows:
-        return None
-    first = rows[0]
-    known = Known(digest, first["data"], first["chosen"], first["created_at"], first["seen_at"])
-    if first["user_id"] is not None:
-        known.user = _facts(first, "user", _USER)
-        known.second_factor = bool(first["user_tf_primary_method"] or first["passkeys"])
-        known.places = [_place(row) for row in rows if row["membership_id"] is not None]
-    return known
 
 
 def load_key(prefix: str, secret: str) -> tuple[Facts, Facts, Place] | None:

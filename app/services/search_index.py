@@ -1,0 +1,96 @@
+"""Quick search inside a workspace: which records hold the words, through the indexes of `models.base.searched`.
+
+First the ids alone, at most `CAP`: so few are the whole answer and the list is kept to them. More mean a common word, and then
+walking the sorted index finds a page at once. Numbers and reasons: docs/decisions/001. Does not belong here: lists (`queries`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from app.services import filters
+from models import registry
+from models.base import session
+from models.fields import Kind
+
+CAP = 1000
+_MOST_WORDS = 6
+# A trigram index has nothing on shorter words.
+_SHORTEST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """`ids` of all records that may match, or None where they were not looked up; `common` when there are more than `CAP`."""
+
+    ids: tuple[int, ...] | None
+    common: bool = False
+
+
+def look_up(model: type[Any], names: tuple[str, ...], q: str) -> Hits:
+    """The records of the current workspace that may match `q`; every one that does is among them."""
+    if not set(names) <= _indexed(model):
+        return Hits(None)
+    if filters.on_postgresql():
+        return _by_trigrams(model, names, _words(q))
+    statement = sa.select(model.id).where(matches(model, names, q)).with_hint(model, f"INDEXED BY ix_{model.__tablename__}_search", "sqlite")
+    return _hits(session.scalars(statement.limit(CAP + 1)).all())
+
+
+def matches(model: type[Any], names: tuple[str, ...], q: str) -> Any:
+    """The condition: every word occurs in one of the named fields; digits also match a phone however it was typed."""
+    return sa.and_(*(sa.or_(*(filters.like(getattr(model, n), pattern) for pattern, n in _patterns(model, names, word))) for word in _words(q)))
+
+
+def among(column: Any, ids: Sequence[int]) -> Any:
+    """`column IN ids` as one parameter, however many there are."""
+    if filters.on_postgresql():
+        return column == sa.func.any(sa.cast(list(ids), postgresql.ARRAY(sa.BigInteger)))
+    each = sa.func.json_each(orjson.dumps(ids).decode()).table_valued("value")
+    return column.in_(sa.select(each.c.value))
+
+
+def _by_trigrams(model: type[Any], names: tuple[str, ...], words: list[str]) -> Hits:
+    """Asks for the longest words first, as these are rarest; the first one that is rare enough decides."""
+    common = False
+    for word in sorted((w for w in words if len(w) >= _SHORTEST), key=len, reverse=True)[:3]:
+        patterns = dict.fromkeys(pattern for pattern, _ in _patterns(model, names, word))
+        found = sa.union(*(sa.select(sa.func.search_ids(model.__tablename__, pattern, CAP + 1)) for pattern in patterns))
+        hits = _hits(session.scalars(found).all())
+        if not hits.common:
+            return hits
+        common = True
+    return Hits(None, common=common and len(words) == 1)
+
+
+def _hits(ids: Sequence[int]) -> Hits:
+    return Hits(tuple(ids)) if len(ids) <= CAP else Hits(None, common=True)
+
+
+def _words(q: str) -> list[str]:
+    return [word[:80] for word in q.split()[:_MOST_WORDS]]
+
+
+def _patterns(model: type[Any], names: tuple[str, ...], word: str) -> list[tuple[str, str]]:
+    """LIKE patterns of a word with the field each is for."""
+    fields = registry.fields(model)
+    found = [(f"%{filters.escaped(word)}%", name) for name in names]
+    digits = re.sub(r"\D", "", word)
+    if len(digits) >= 4:
+        found += [(f"%{digits}%", name) for name in names if fields[name].kind is Kind.PHONE]
+    return found
+
+
+@cache
+def _indexed(model: type[Any]) -> frozenset[str]:
+    """The columns that quick search has an index over."""
+    name = f"ix_{model.__tablename__}_search"
+    return next((frozenset(c.name for c in index.columns) for index in model.__table__.indexes if index.name == name), frozenset())
