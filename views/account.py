@@ -6,6 +6,7 @@ people.
 
 from __future__ import annotations
 
+import datetime as dt
 from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
@@ -38,9 +39,9 @@ def profile() -> Answer:
     errors: dict[str, str] = {}
     if request.method == "POST":
         try:
-            members.update_own(
-                {name: request.form.get(name, "") for name in members.OWN_FIELDS}, shell.locale(), actor=shell.actor()
-            )
+            actor = _here()
+            typed = {name: request.form.get(name, "") for name in members.OWN_FIELDS}
+            members.update_own(typed, shell.locale(), actor=actor)
             flash("Saved.", "success")
             return redirect("/account/", 303)
         except Invalid as error:
@@ -81,7 +82,7 @@ def switch() -> Answer:
 
 @pages.get("/sessions")
 def show_sessions() -> Answer:
-    zone = shell.locale().zone if g.workspace else None
+    zone = shell.locale().zone if g.workspace else dt.UTC
     rows = []
     for one in sessions.of_user(
         _me().user_id or 0, idle=current_app.config["SESSION_IDLE"], absolute=current_app.config["SESSION_ABSOLUTE"]
@@ -146,7 +147,7 @@ def security() -> Answer:
 
 @pages.get("/keys")
 def keys() -> Answer:
-    actor = shell.actor()
+    actor = _here()
     rows = [
         {
             "cells": [
@@ -172,7 +173,7 @@ def keys() -> Answer:
 
 @pages.route("/keys/new", methods=("GET", "POST"))
 def new_key() -> Answer:
-    actor = shell.actor()
+    actor = _here()
     permissions.require(actor, "write", "api_key")
     require_fresh(actor, "/account/keys/new")
     errors: dict[str, str] = {}
@@ -215,13 +216,13 @@ def new_key() -> Answer:
 
 @pages.post("/keys/<int:key>/revoke")
 def revoke_key(key: int) -> Answer:
-    api_keys.revoke(key, actor=shell.actor())
+    api_keys.revoke(key, actor=_here())
     flash("The key is revoked and no longer works.", "success")
     return redirect("/account/keys", 303)
 
 
 def _profile_group(errors: dict[str, str]) -> dict[str, Any]:
-    own = members.own_values(shell.locale(), actor=shell.actor())
+    own = members.own_values(shell.locale(), actor=_here())
     return {
         "title": "Profile",
         "hint": "Your colleagues see this.",
@@ -321,6 +322,14 @@ def _device(agent: str | None) -> str:
 
 def _day(moment: Any) -> str:
     return f"{moment.astimezone(shell.locale().zone):%d %b %Y}" if moment else ""
+
+
+def _here() -> Actor:
+    """The person in their workspace; these pages are not there without one."""
+    found: Actor | None = g.actor
+    if found is None:
+        raise NotFound()
+    return found
 
 
 def _known() -> sessions.Known:

@@ -168,7 +168,9 @@ def _close_side_doors(app: Flask, security: Security) -> None:
 
 
 def _no_loose_code() -> AnyResponse | None:
-    """The page for a code would end the session of somebody who is signed in and changes nothing; a link could make them open it."""
+    """The page for a code would end the session of somebody who is signed in and changes nothing; a link could make
+    them open it.
+    """
     if (
         request.endpoint != "security.two_factor_token_validation"
         or "tf_state" in session

@@ -33,7 +33,13 @@ def create(slug: str, email: str, name: str, role: str, password: str | None) ->
     hashed = hash_of(password, (email, name, workspace.name)) if password else None
     with scope.inside(workspace.id):
         user, member = workspaces.add_person(accounts.NewUser(name, email, hashed), role, actor=actor)
-    return {"user": user.id, "membership": member.id, "email": user.email, "workspace": workspace.slug, "role": role}
+        return {
+            "user": user.id,
+            "membership": member.id,
+            "email": user.email,
+            "workspace": workspace.slug,
+            "role": role,
+        }
 
 
 @group.command("sign-in-link")

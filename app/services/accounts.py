@@ -142,7 +142,7 @@ def set_look(user_id: int, wanted: dict[str, str], *, actor: Actor) -> None:
 
 
 def remember_workspace(user_id: int, workspace_id: int, *, actor: Actor) -> None:
-    with operation("workspace.switch", actor=actor) as op:
+    with _on_account("workspace.switch", actor) as op:
         session.execute(
             sa.update(User).where(User.id == user_id).values(last_workspace_id=workspace_id), execution_options=_WHY
         )

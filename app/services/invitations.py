@@ -36,7 +36,7 @@ def invite(email: str, name: str, role_id: int, team_id: int | None, *, actor: A
     """
     permissions.require(actor, "write", "membership")
     role = roles.get(role_id)
-    roles.within(actor, roles.current_rights(role))
+    roles.may_give(role, actor)
     address = _address(email)
     if team_id is not None and session.scalar(sa.select(Team.id).where(Team.id == team_id)) is None:
         raise Invalid({"team_id": "There is no such team. Choose one from the list."})
@@ -136,7 +136,7 @@ def accept(token: str, person: accounts.NewUser | User, *, actor: Actor) -> tupl
         member = workspaces.add_member(user, str(role.key), actor=actor, team_id=invitation.team_id)
         user.last_workspace_id = member.workspace_id
         op.audit("invitation.accepted", entity="invitation", record_id=invitation.id, facts={"membership": member.id})
-    return user, member
+    return user, workspaces.loaded(member, asked["workspace_id"])
 
 
 def _address(email: str) -> str:

@@ -73,8 +73,8 @@ def change(membership_id: int, *, role_id: int, team_id: int | None, actor: Acto
     if team_id is not None and session.scalar(sa.select(Team.id).where(Team.id == team_id)) is None:
         raise Invalid({"team_id": "There is no such team. Choose one from the list."})
     if old.id != new.id:
-        roles.within(actor, roles.current_rights(old))
-        roles.within(actor, roles.current_rights(new))
+        roles.may_give(old, actor)
+        roles.may_give(new, actor)
     with operation("membership.change", actor=actor) as op:
         roles.forget_cached()
         if new.key != "owner":
@@ -96,7 +96,7 @@ def remove(membership_id: int, *, actor: Actor) -> Membership:
     permissions.require(actor, "write", "membership")
     member = _active(membership_id)
     role = roles.get(member.role_id)
-    roles.within(actor, roles.current_rights(role))
+    roles.may_give(role, actor)
     with operation("membership.remove", actor=actor) as op:
         roles.forget_cached()
         _keep_an_owner(role)

@@ -136,6 +136,13 @@ def within(actor: Actor, rights: Rights) -> None:
                 )
 
 
+def may_give(role: Role, actor: Actor) -> None:
+    """Raise `Forbidden` unless the actor may give this role to somebody, or take it from them."""
+    within(actor, current_rights(role))
+    if role.key == "owner" and actor.role != "owner" and not actor.everything:
+        raise Forbidden("write", "membership", "Only an owner makes, changes or removes an owner.")
+
+
 def forget_cached() -> None:
     """Have every worker read roles and members of the current workspace again; part of the operation that is open."""
     session.execute(

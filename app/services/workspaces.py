@@ -86,7 +86,8 @@ def provision_workspace(
             session.flush()
         user.last_workspace_id = user.last_workspace_id or workspace.id
         op.audit("workspace.provisioned", entity="workspace", record_id=workspace.id, workspace_id=workspace.id)
-    return workspace, member
+        key = workspace.id
+    return workspace, loaded(member, key)
 
 
 def add_member(user: User, role_key: str, *, actor: Actor, team_id: int | None = None, **facts: Any) -> Membership:
@@ -113,6 +114,15 @@ def add_person(new: accounts.NewUser, role_key: str, *, actor: Actor) -> tuple[U
     with operation("membership.create", actor=actor):
         user = accounts.find(new.email) or accounts.create_user(new, actor=actor)
         return user, add_member(user, role_key, actor=actor)
+
+
+def loaded(member: Membership, workspace_id: int) -> Membership:
+    """A membership made in another scope than the caller's, read again after the commit: outside it the wall hides
+    it.
+    """
+    with scope.inside(workspace_id):
+        session.refresh(member)
+    return member
 
 
 def by_slug(slug: str) -> Workspace | None:

@@ -186,9 +186,34 @@ def test_the_last_owner_stays(app: Flask, world: World) -> None:
             team_id=None,
             actor=world.harbour.actor("owner"),
         )
-        members.remove(owner.membership_id, actor=world.harbour.actor("admin"))
+        members.remove(owner.membership_id, actor=SYSTEM)
         with pytest.raises(Invalid, match="last owner"):
             members.remove(world.harbour.admin.membership_id, actor=SYSTEM)
+
+
+def test_an_admin_does_not_touch_owners(app: Flask, world: World) -> None:
+    with app.app_context(), world.harbour.inside():
+        admin, owner = world.harbour.actor("admin"), role_id(world.harbour, "owner")
+        with pytest.raises(Forbidden, match="Only an owner"):
+            members.remove(world.harbour.owner.membership_id, actor=admin)
+        with pytest.raises(Forbidden, match="Only an owner"):
+            members.change(world.harbour.admin.membership_id, role_id=owner, team_id=None, actor=admin)
+        with pytest.raises(Forbidden, match="Only an owner"):
+            invitations.invite("friend@example.com", "Friend", owner, None, actor=admin, url="http://localhost/")
+
+
+def test_somebody_without_a_workspace_still_has_their_account(app: Flask, client: Browser, world: World) -> None:
+    sign_in(client, world.harbour.agent)
+    with app.app_context(), world.harbour.inside(), operation("test.leave", actor=SYSTEM):
+        session.get_one(Membership, world.harbour.agent.membership_id).active = False
+    for page in ("/account/", "/account/sessions", "/account/security", "/auth/change"):
+        assert client.get(page).status_code == 200, page
+    for page in ("/", "/contacts/", "/settings/members", "/search/"):
+        assert client.get(page).status_code == 403, page
+    assert client.get("/account/keys").status_code == 404
+    assert client.get("/account/keys/new").status_code == 404
+    assert client.submit("/account/", {"name": "New"}, page="/account/security").status_code == 404
+    assert client.submit("/account/look", {"theme": "dark"}).status_code == 303
 
 
 def test_another_brokerages_people_and_roles_are_not_found(app: Flask, client: Browser, world: World) -> None:

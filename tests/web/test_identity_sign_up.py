@@ -108,7 +108,7 @@ def test_a_fault_at_any_statement_leaves_nothing_behind(app: Flask) -> None:
         session.remove()
         made = rows()
         assert made["workspace"] == before["workspace"] + 1
-        for number in range(statements):
+        for number in range(statements - 1):  # the last one reads back what is committed by then
             with pytest.raises(Broken):
                 provision_with_fault_at(number)
             session.remove()
