@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
 from flask import Flask, Response, redirect, render_template, request, stream_with_context
 from flask_admin import Admin, AdminIndexView, BaseView, expose
 from werkzeug.wrappers import Response as AnyResponse
@@ -20,7 +21,8 @@ from app import permissions
 from app.errors import Forbidden, NotFound
 from app.services import audit_checks, audit_log, ledgers
 from app.services.audit_log import Wanted
-from models import registry, scope
+from models import registry
+from models.base import session
 from models.job import Job
 from models.workspace import Membership
 from views import shell
@@ -236,11 +238,8 @@ def _number(name: str) -> int | None:
 
 
 def _people() -> list[tuple[int, str]]:
-    from models.base import session
-
-    return [
-        (key, name) for key, name in session.query(Membership.id, Membership.name).order_by(Membership.name).limit(500)
-    ]
+    found = session.execute(sa.select(Membership.id, Membership.name).order_by(Membership.name).limit(500))
+    return [(key, name) for key, name in found]
 
 
 def _row(row: Any, zone: ZoneInfo) -> tuple[Any, ...]:
@@ -275,7 +274,7 @@ def _entry(entry: audit_log.Entry, zone: ZoneInfo) -> dict[str, Any]:
         "before": entry.before,
         "facts": facts_of(row.facts, known),
         "sealed": row.sealed is not None,
-        "workspace": scope.workspace_id(),
+        "day": row.at.astimezone(zone).date().isoformat(),
     }
 
 
