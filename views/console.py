@@ -1,4 +1,5 @@
-"""Turns every screen into pages: one Flask-AppBuilder view per entity with list, record, forms, bulk, export and picker.
+"""Turns every screen into pages: one Flask-AppBuilder view per entity with list, record, forms, bulk, export and
+picker.
 
 The right is checked in the service that each page calls; what is here only reads input, calls one thing and renders.
 """
@@ -15,13 +16,13 @@ from werkzeug.wrappers import Response as AnyResponse
 
 import views.screens.crm  # noqa: F401  registers the screens
 from app import permissions
-from app.errors import Invalid, NotFound
+from app.errors import Forbidden, Invalid, NotFound
 from app.services import exports, queries, records, timeline, verbs
 from app.services.verbs import Verb
 from models import registry
 from models.fields import Field, Kind
 from models.work import Note
-from views import api, dashboard, dev_inbox, jobs, mail, search, shell
+from views import api, dashboard, dev_inbox, imports, jobs, mail, search, shell
 from views.forms import edit_form
 from views.lists import State, read_state, show_list
 from views.record_page import show_record
@@ -34,9 +35,13 @@ Answer = str | AnyResponse | tuple[str, int]
 def register(app: Flask, appbuilder: AppBuilder, csrf: CSRFProtect) -> None:
     """Add the pages of all screens, the dashboard, search, undo and the REST API."""
     for spec in screens().values():
-        view = type(f"{spec.entity.title().replace('_', '')}Console", (EntityView,), {"screen": spec, "route_base": f"/{spec.slug}", "endpoint": f"console_{spec.entity}"})
+        view = type(
+            f"{spec.entity.title().replace('_', '')}Console",
+            (EntityView,),
+            {"screen": spec, "route_base": f"/{spec.slug}", "endpoint": f"console_{spec.entity}"},
+        )
         appbuilder.add_view_no_menu(view)
-    for pages in (dashboard.pages, search.pages, jobs.pages, mail.pages, dev_inbox.pages):
+    for pages in (dashboard.pages, search.pages, jobs.pages, mail.pages, dev_inbox.pages, imports.pages):
         app.register_blueprint(pages)
     app.add_url_rule("/changes/<int:key>/undo", "undo", undo, methods=["POST"])
     api.register(app, csrf)
@@ -68,9 +73,12 @@ class EntityView(BaseView):
     def remove(self, key: int) -> Answer:
         """To the bin, with an undo in the toast: nothing that needs a question first."""
         if not self.screen.may_delete(shell.actor()):
-            raise permissions.Forbidden("delete", registry.permission_entity(self.screen.model))
+            raise Forbidden("delete", registry.permission_entity(self.screen.model))
         record = records.delete(self.screen.model, key, actor=shell.actor())
-        shell.toast(f"{self.screen.singular.capitalize()} “{getattr(record, self.screen.title)!s:.60}” deleted", self.screen.url(key, "restore"))
+        shell.toast(
+            f"{self.screen.singular.capitalize()} “{getattr(record, self.screen.title)!s:.60}” deleted",
+            self.screen.url(key, "restore"),
+        )
         return redirect(back(request.args.get("back"), self.screen.url()))
 
     @expose("/<int:key>/restore", methods=("POST",))
@@ -101,13 +109,30 @@ class EntityView(BaseView):
         asked = verbs.find(self.screen.entity, name)
         record = records.load(self.screen.model, key, actor=shell.actor())
         if request.method == "GET":
-            return _ask(self.screen, asked, [key], 1, title=str(getattr(record, self.screen.title)), action=self.screen.url(key, f"do/{name}"), pairs=[])
+            return _ask(
+                self.screen,
+                asked,
+                [key],
+                1,
+                title=str(getattr(record, self.screen.title)),
+                action=self.screen.url(key, f"do/{name}"),
+                pairs=[],
+            )
         try:
             given = verbs.answers(asked, request.form, shell.locale())
         except Invalid as error:
-            return _ask(self.screen, asked, [key], 1, title=str(getattr(record, self.screen.title)), action=self.screen.url(key, f"do/{name}"), pairs=[], errors=error.fields), 422
+            return _ask(
+                self.screen,
+                asked,
+                [key],
+                1,
+                title=str(getattr(record, self.screen.title)),
+                action=self.screen.url(key, f"do/{name}"),
+                pairs=[],
+                errors=error.fields,
+            ), 422
         if not verbs.allowed(self.screen.model, asked, [key], actor=shell.actor()):
-            raise permissions.Forbidden(asked.right, registry.permission_entity(self.screen.model))
+            raise Forbidden(asked.right, registry.permission_entity(self.screen.model))
         outcome = verbs.run(self.screen.model, asked, [key], given, actor=shell.actor())
         shell.toast(next(iter(outcome.problems), f"{self.screen.singular.capitalize()} {asked.done}"))
         return redirect(back(request.form.get("next"), self.screen.url(key)))
@@ -141,14 +166,26 @@ class EntityView(BaseView):
             raise NotFound()
         state = read_state(self.screen, request.args)
         body = exports.export(state.query(action="export"), kind, locale=shell.locale(), actor=shell.actor())
-        types = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
-        return Response(stream_with_context(body), content_type=types[kind], headers={"Content-Disposition": f'attachment; filename="{self.screen.slug}.{kind}"'})
+        types = {
+            "csv": "text/csv; charset=utf-8",
+            "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        }
+        return Response(
+            stream_with_context(body),
+            content_type=types[kind],
+            headers={"Content-Disposition": f'attachment; filename="{self.screen.slug}.{kind}"'},
+        )
 
     @expose("/picker", methods=("GET",))
     def picker(self) -> Answer:
         spec = self.screen
-        found, more = queries.options(spec.model, request.args.get("q", "")[:200], actor=shell.actor(), search=spec.search, extra=spec.sub or None)
-        return jsonify(items=[{"id": r[0], "title": str(r[1])[:120], "sub": (r[2] or "") if len(r) > 2 else ""} for r in found], more=more)
+        found, more = queries.options(
+            spec.model, request.args.get("q", "")[:200], actor=shell.actor(), search=spec.search, extra=spec.sub or None
+        )
+        return jsonify(
+            items=[{"id": r[0], "title": str(r[1])[:120], "sub": (r[2] or "") if len(r) > 2 else ""} for r in found],
+            more=more,
+        )
 
 
 def undo(key: int) -> AnyResponse:
@@ -176,27 +213,61 @@ def _carried(state: State) -> list[tuple[str, str]]:
     return pairs + [("ids", v) for v in request.form.getlist("ids")]
 
 
-def _ask(screen: Screen, asked: Verb, allowed: list[int], selected: int, *, action: str, pairs: list[tuple[str, str]], title: str = "",
-         errors: dict[str, str] | None = None) -> str:  # fmt: skip
+def _ask(
+    screen: Screen,
+    asked: Verb,
+    allowed: list[int],
+    selected: int,
+    *,
+    action: str,
+    pairs: list[tuple[str, str]],
+    title: str = "",
+    errors: dict[str, str] | None = None,
+) -> str:
     """The page before a verb: how many it will touch, how many it leaves out and why, and what it needs to know."""
     many = f"{len(allowed):,} {_plural(screen, len(allowed))}" if not title else f"“{title:.60}”"
     left_out = selected - len(allowed)
-    counts = [(left_out, f"selected {_plural(screen, left_out)} will be left out: deleted meanwhile, or beyond what your role may change")] if left_out else []
+    counts = (
+        [
+            (
+                left_out,
+                f"selected {_plural(screen, left_out)} will be left out: deleted meanwhile, or beyond your role",
+            )
+        ]
+        if left_out
+        else []
+    )
     return render_template(
-        "confirm.html", title=f"{asked.label}: {many}", text="This many run in the background; you can watch them under Jobs." if len(allowed) > verbs.INLINE else "",
-        counts=counts, hidden=[*pairs, ("confirmed", "1")], fields=[_asked_field(n, f, errors or {}) for n, f in asked.asks.items()], action=action, verb=asked.label,
-        danger=asked.danger, cancel_url=_way_back(screen, pairs), sample=[], errors=[t for n, t in (errors or {}).items() if n not in asked.asks],
+        "confirm.html",
+        title=f"{asked.label}: {many}",
+        text="This many run in the background; you can watch them under Jobs." if len(allowed) > verbs.INLINE else "",
+        counts=counts,
+        hidden=[*pairs, ("confirmed", "1")],
+        fields=[_asked_field(n, f, errors or {}) for n, f in asked.asks.items()],
+        action=action,
+        verb=asked.label,
+        danger=asked.danger,
+        cancel_url=_way_back(screen, pairs),
+        sample=[],
+        errors=[t for n, t in (errors or {}).items() if n not in asked.asks],
         blocked="" if allowed else "None of the selected records can be changed with your role.",
-    )  # fmt: skip
+    )
 
 
 def _asked_field(name: str, field: Field, errors: dict[str, str]) -> dict[str, Any]:
     text = request.form.get(name, "")
     return {
-        "name": name, "label": field.label, "kind": field.kind.value, "value": text, "choices": list(field.choices), "required": True,
-        "errors": [errors[name]] if name in errors else [], "display": _named(field.target, text), "hint": "",
+        "name": name,
+        "label": field.label,
+        "kind": field.kind.value,
+        "value": text,
+        "choices": list(field.choices),
+        "required": True,
+        "errors": [errors[name]] if name in errors else [],
+        "display": _named(field.target, text),
+        "hint": "",
         "picker_url": of(field.target).url(page="picker") if field.kind is Kind.RELATION and field.target else "",
-    }  # fmt: skip
+    }
 
 
 def _way_back(screen: Screen, pairs: list[tuple[str, str]]) -> str:

@@ -35,13 +35,24 @@ _TRIES = 3
 @group.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--workspace", "slug", required=True, help="Short name of the workspace.")
-@click.option("--basis", required=True, help="Why you may keep these people's details, as in “consent: sign-in sheet, 3 May”.")
-@click.option("--mapping", "mapping", default="{}", help='Columns that are something else than suggested: {"Mail": "email"}.')
+@click.option(
+    "--basis", required=True, help="Why you may keep these people's details, as in “consent: sign-in sheet, 3 May”."
+)
+@click.option(
+    "--mapping", "mapping", default="{}", help='Columns that are something else than suggested: {"Mail": "email"}.'
+)
 @click.option("--on-match", type=click.Choice(list(batches.ON_MATCH)), default="fill", show_default=True)
 @click.option("--owner", default="", help="E-mail of the member who gets the new contacts.")
-@click.option("--problems", type=click.Path(dir_okay=False, path_type=Path), default=None, help="Where bad rows go; beside FILE where left out.")
+@click.option(
+    "--problems",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="Where bad rows go; beside FILE where left out.",
+)
 @prints
-def import_file(file: Path, slug: str, basis: str, mapping: str, on_match: str, owner: str, problems: Path | None) -> dict[str, Any]:
+def import_file(
+    file: Path, slug: str, basis: str, mapping: str, on_match: str, owner: str, problems: Path | None
+) -> dict[str, Any]:
     """Import a CSV or vCard file. Prints created, updated, skipped and errors; their sum is the rows read."""
     actor = scope.system("Command line")
     with scope.inside(_workspace(slug).id):
@@ -92,7 +103,9 @@ def _receive(file: Path, store: storage.Storage, basis: str, owner: str, actor: 
     try:
         with open_table(file, file.name) as table:
             owner_id = members.by_email(owner).id if owner else None
-            return batches.receive(table, file.name, basis=ground, words=words, keep=keep, actor=actor, owner_id=owner_id)
+            return batches.receive(
+                table, file.name, basis=ground, words=words, keep=keep, actor=actor, owner_id=owner_id
+            )
     except UnreadableFile as wrong:
         raise Invalid({"file": str(wrong)}) from None
 
@@ -102,7 +115,9 @@ def _work(batch_id: int, file: Path, actor: Actor) -> run.Problems:
     for attempt in range(1, _TRIES + 1):
         try:
             with file.open("rb") as source:
-                return run.work(batch_id, source, actor=actor, step=lambda name: operation(name, actor=actor), progress=_show)
+                return run.work(
+                    batch_id, source, actor=actor, step=lambda name: operation(name, actor=actor), progress=_show
+                )
         except (IntegrityError, OperationalError):
             session.rollback()
             if attempt == _TRIES:
@@ -120,5 +135,7 @@ def _fields(text: str) -> dict[str, str]:
     except ValueError:
         found = None
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-        raise Invalid({"mapping": 'The mapping is no JSON object of column names and fields. Example: {"Mail": "email"}'})
+        raise Invalid(
+            {"mapping": 'The mapping is no JSON object of column names and fields. Example: {"Mail": "email"}'}
+        )
     return found

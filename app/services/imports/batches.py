@@ -1,7 +1,7 @@
 """An import as people handle it: the file received with its attested basis, columns chosen, started, looked at again.
 
-Belongs here: the `import_batch` row and its states: mapping -> waiting -> running -> done | failed | cancelled. Does not belong
-here: rows and people (`run`), or where bytes are kept: the caller stores the file and gives its key.
+Belongs here: the `import_batch` row and its states: mapping -> waiting -> running -> done | failed | cancelled; its job, tried
+again, leads from the last two back to running. Does not belong here: rows and people (`run`), or where bytes are kept: the caller stores the file and gives its key.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ ON_MATCH = {
     "overwrite": ("Replace with the file", "Where the file has a value, it wins. Nothing is emptied."),
     "skip": ("Leave as it is", "Only new people are added."),
 }
-OPEN = ("mapping", "failed", "cancelled")
 _IN_MEMORY = 8 * 1024 * 1024
 _NO_BASIS = "Say on which ground you may keep these people’s details. Without it nothing is imported."
 _NO_WORDS = "Say where the list comes from, as in “Sign-in sheet of the open home on 3 May”."
@@ -66,9 +65,30 @@ def receive(table: Table, file_name: str, *, basis: str, words: str, keep: Calla
         )  # fmt: skip
         session.add(batch)
         session.flush()
-        session.add(Attestation(what="import", what_id=batch.id, basis=basis, words=words.strip(), membership_id=actor.membership_id, by=actor.label))
+        session.add(
+            Attestation(
+                what="import",
+                what_id=batch.id,
+                basis=basis,
+                words=words.strip(),
+                membership_id=actor.membership_id,
+                by=actor.label,
+            )
+        )
         _audit(op, "import.attest", batch, {"basis": basis, "rows": total})
     return batch
+
+
+def unattested(basis: str, words: str) -> dict[str, str]:
+    """What is missing of an attestation, by form field."""
+    problems = {}
+    if basis == "unknown" or basis not in dict(BASES):
+        problems["basis"] = _NO_BASIS
+    if not words.strip():
+        problems["basis_note"] = _NO_WORDS
+    elif len(words) > 2000:
+        problems["basis_note"] = f"This has {len(words):,} characters; at most 2,000 fit."
+    return problems
 
 
 def basis_of(text: str) -> tuple[str, str]:
@@ -92,7 +112,9 @@ def get(batch_id: int, *, actor: Actor) -> ImportBatch:
 def past(*, actor: Actor, most: int = 10) -> list[ImportBatch]:
     """The newest imports first."""
     permit(actor)
-    return list(session.scalars(sa.select(ImportBatch).where(*_visible(actor)).order_by(ImportBatch.id.desc()).limit(most)))
+    return list(
+        session.scalars(sa.select(ImportBatch).where(*_visible(actor)).order_by(ImportBatch.id.desc()).limit(most))
+    )
 
 
 def attestation(batch: ImportBatch) -> Attestation | None:
@@ -130,13 +152,12 @@ def start(batch: ImportBatch, *, actor: Actor) -> Job:
     said = attestation(batch)
     _attested(said.basis if said else "", said.words if said else "", actor)
     with operation("import.start", actor=actor) as op:
-        attempt = int(batch.options.get("attempt", 0)) + 1
         job = op.promise(
             JOB, {"batch_id": batch.id}, purpose=Purpose.RUN_TRANSACTIONS, label=f"Import {batch.file_name}", queue="bulk",
-            dedupe=f"{JOB}:{scope.workspace_id()}:{batch.id}:{attempt}",
+            dedupe=f"{JOB}:{batch.id}",
         )  # fmt: skip
         session.flush()
-        batch.state, batch.job_id, batch.options = "waiting", job.id, {**batch.options, "attempt": attempt}
+        batch.state, batch.job_id = "waiting", job.id
         _audit(op, "import.start", batch, {"rows": batch.rows_read, "on_match": batch.options["on_match"]})
     return job
 
@@ -181,11 +202,7 @@ def spooled(stream: BinaryIO) -> BinaryIO:
 
 
 def _attested(basis: str, words: str, actor: Actor) -> None:
-    problems = {}
-    if basis == "unknown" or basis not in dict(BASES):
-        problems["basis"] = _NO_BASIS
-    if not words.strip():
-        problems["basis_note"] = _NO_WORDS
+    problems = unattested(basis, words)
     if problems:
         with operation("import.refuse", actor=actor) as op:
             op.audit("import.refuse", entity="import_batch", facts={"missing": sorted(problems)})
@@ -216,7 +233,7 @@ def _twice(chosen: mappings.Mapping) -> dict[str, str]:
 
 
 def _still_open(batch: ImportBatch) -> None:
-    if batch.state not in OPEN:
+    if batch.state != "mapping":
         raise Conflict("This import has been started already. Its page shows how far it is.")
 
 

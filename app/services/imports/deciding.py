@@ -69,13 +69,21 @@ class Decider:
             if row.birthday is not None and _age(row.birthday, today) < MINOR_AGE:
                 row.errors.append(Problem("birthday", _MINOR))
         found = known.look_up(
-            matching.lookup(rows), {row.name_key for row in rows if row.name_key}, actor=self.actor, source_ref=self.terms.source_ref, lock=self.lock
+            matching.lookup(rows),
+            {row.name_key for row in rows if row.name_key},
+            actor=self.actor,
+            source_ref=self.terms.source_ref,
+            lock=self.lock,
         )
         for row in rows:
             row.errors.extend(Problem("email", _TAKEN.format(d.value)) for d in row.emails if d.value in found.taken)
         decisions = self.matcher.decide(rows, found.known())
         known.more(
-            found, {d.contact_id for d in decisions if d.contact_id}, actor=self.actor, source_ref=self.terms.source_ref, lock=self.lock
+            found,
+            {d.contact_id for d in decisions if d.contact_id},
+            actor=self.actor,
+            source_ref=self.terms.source_ref,
+            lock=self.lock,
         )
         new: dict[int, Person] = {}
         return [self._outcome(decision, found, new) for decision in decisions]

@@ -68,15 +68,13 @@ def _email_holders(emails: Iterable[str], found: Chunk) -> dict[str, int]:
     for part in _parts(emails):
         holders.update(
             (address, key)
-            for address, key in session.execute(
-                sa.select(Contact.email, Contact.id).where(Contact.email.in_(part))
-            ).tuples()
+            for address, key in session.execute(sa.select(Contact.email, Contact.id).where(Contact.email.in_(part)))
         )
         further = sa.select(ContactEmail.address, ContactEmail.contact_id, Contact.deleted_at).join(
             Contact, Contact.id == ContactEmail.contact_id
         ).where(ContactEmail.address.in_(part), ContactEmail.deleted_at.is_(None))  # fmt: skip
         # The bin is looked at here: an address of a binned contact's own row still holds its place in the unique index.
-        for address, key, deleted in session.execute(further, execution_options=tenancy.with_deleted()).tuples():
+        for address, key, deleted in session.execute(further, execution_options=tenancy.with_deleted()):
             if deleted is None:
                 holders[address] = key
             else:

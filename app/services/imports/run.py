@@ -159,7 +159,9 @@ def _people(outcomes: list[Outcome]) -> list[Person]:
 
 def _go_on(batch_id: int, done: int) -> None:
     """Takes the batch for this transaction: on SQLite the write lock before anything is read, on PostgreSQL the row."""
-    session.execute(sa.update(_BATCHES).where(_BATCHES.c.id == batch_id).values(state="running"), execution_options=_WHY)
+    session.execute(
+        sa.update(_BATCHES).where(_BATCHES.c.id == batch_id).values(state="running"), execution_options=_WHY
+    )
     counts = session.scalar(sa.select(ImportBatch.counts).where(ImportBatch.id == batch_id)) or {}
     if int(counts.get("rows", 0)) != done:
         raise Conflict("Somebody else is working on this import. Nothing of this step was kept.")
@@ -170,4 +172,8 @@ def _count(batch_id: int, counts: dict[str, int]) -> None:
 
 
 def _status(done: int, total: int, counts: dict[str, int]) -> str:
-    return f"{done:,} of {total:,} rows, {counts['errors']:,} to review" if counts["errors"] else f"{done:,} of {total:,} rows"
+    return (
+        f"{done:,} of {total:,} rows, {counts['errors']:,} to review"
+        if counts["errors"]
+        else f"{done:,} of {total:,} rows"
+    )

@@ -100,7 +100,9 @@ class Writer:
         wanted = {tag.casefold(): tag for person in people for tag in person.added_tags}
         if wanted.keys() <= self._tags.keys():
             return
-        self._tags = {name.casefold(): key for key, name in session.execute(sa.select(Tag.id, Tag.name).order_by(Tag.id.desc())).tuples()}
+        self._tags = {
+            name.casefold(): key for key, name in session.execute(sa.select(Tag.id, Tag.name).order_by(Tag.id.desc()))
+        }
         missing = [name for key, name in sorted(wanted.items()) if key not in self._tags]
         rows = [{"name": name} for name in missing]
         ids = _insert(Tag, rows, stamp)
@@ -125,7 +127,16 @@ class _Story:
         personal |= {name: [None, added] for name, added in _added(person).items()}
         owned = {"owner_id": terms.owner_id, "team_id": terms.team_id, "stage": "new", "type": "buyer", **values}
         facts = {name: [None, owned[name]] for name in _PLAIN if owned.get(name)}
-        self._note("create", "contact", person.id or 0, person.id, {}, {}, {"fields": sorted([*facts, *personal]), **facts}, personal)
+        self._note(
+            "create",
+            "contact",
+            person.id or 0,
+            person.id,
+            {},
+            {},
+            {"fields": sorted([*facts, *personal]), **facts},
+            personal,
+        )
 
     def updated(self, person: Person) -> None:
         new = {name: history.plain(person.values[name]) for name in person.old}
@@ -147,7 +158,9 @@ class _Story:
     def write(self) -> None:
         people = {(self.workspace, e.subject_id) for e in self.events if e.subject_id is not None and e.personal}
         keys = subject_keys.for_subjects(people)
-        audits = [history.audit_row(self.op.actor, event, keys, at=self.op.at, reason=self.op.reason) for event in self.events]
+        audits = [
+            history.audit_row(self.op.actor, event, keys, at=self.op.at, reason=self.op.reason) for event in self.events
+        ]
         history.insert_rows(self.changes, audits)
 
     def _note(self, verb: str, entity: str, key: int, subject: int | None, old: dict[str, Any], new: dict[str, Any],
@@ -188,7 +201,11 @@ def _update(people: list[Person], op: Operation) -> None:
         table = Contact.__table__
         values = {name: sa.bindparam(f"to_{name}", type_=table.c[name].type) for name in FIELDS}
         here = sa.and_(table.c.id == sa.bindparam("its_id"), table.c.workspace_id == scope.workspace_id())
-        statement = sa.update(table).where(here).values(**values, updated_at=sa.bindparam("at", type_=table.c.updated_at.type), version=table.c.version + 1)
+        statement = (
+            sa.update(table)
+            .where(here)
+            .values(**values, updated_at=sa.bindparam("at", type_=table.c.updated_at.type), version=table.c.version + 1)
+        )
         session.execute(statement, rows, execution_options=_WHY)
 
 
@@ -212,7 +229,9 @@ def _execute_insert(table: sa.Table, rows: list[dict[str, Any]], same: dict[str,
 def _literal(value: Any, type_: Any, dialect: sa.Dialect) -> Any:
     if value is None:
         return sa.null()
-    return sa.literal_column(str(sa.literal(value, type_).compile(dialect=dialect, compile_kwargs={"literal_binds": True})))
+    return sa.literal_column(
+        str(sa.literal(value, type_).compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+    )
 
 
 def _free_ids(table: sa.Table, count: int) -> list[int]:

@@ -1,0 +1,248 @@
+"""Import of contacts in the console: a file, its columns, a preview, the job, and what came of it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from flask import Blueprint, current_app, make_response, redirect, render_template, request, url_for
+from werkzeug.datastructures import FileStorage
+from werkzeug.wrappers import Response
+
+from app.errors import Invalid, NotFound
+from app.services import jobs, uploads
+from app.services.imports import batches, mapping, run
+from app.services.imports.deciding import Outcome
+from app.services.imports.reading import Table, UnreadableFile, open_table
+from models import normal
+from models.contact import BASES
+from models.privacy import ImportBatch
+from views import shell
+from views.files import store
+from views.jobs import card
+
+pages = Blueprint("imports", __name__, url_prefix="/contacts/import")
+Answer = str | Response | tuple[str, int]
+_WHY = {
+    "consent": "They agreed, and you can show when and how.",
+    "contract": "They are clients, or asked you for something.",
+    "legitimate_interest": "You have a fair reason that they can expect, such as past clients you keep in touch with.",
+    "legal_obligation": "A law has you keep their details.",
+    "attested": "Another ground; say which one below.",
+}
+_COLUMNS = ("Name", "E-mail", "Phone", "Company", "Tags")
+_VERDICTS = {"created": "create", "updated": "update", "skipped": "skip", "errors": "error"}
+_MB = 1024 * 1024
+_NO_FILE = "Choose a file first."
+_AGAIN = "Choose the file once more: browsers do not keep it. What else you entered is still here."
+
+
+@pages.route("", methods=("GET", "POST"))
+def upload() -> Answer:
+    """Step 1: the file, and the ground on which these people's details may be kept (P8)."""
+    actor = shell.actor()
+    batches.permit(actor)
+    if request.method == "GET":
+        return _upload_page({}, {})
+    basis, words = request.form.get("basis", ""), request.form.get("basis_note", "")
+    given = request.files.get("file")
+    try:
+        with _opened(given) as table:
+            made = batches.receive(
+                table, _name(given), basis=basis, words=words, keep=lambda: _keep(given), actor=actor
+            )
+    except UnreadableFile as wrong:
+        return _upload_page(dict(request.form), {"file": str(wrong), **batches.unattested(basis, words)}), 422
+    except Invalid as wrong:
+        return _upload_page(dict(request.form), {"file": _AGAIN, **wrong.fields}), 422
+    return redirect(url_for(".show", key=made.id), 303)
+
+
+@pages.route("/<int:key>", methods=("GET", "POST"))
+def show(key: int) -> Answer:
+    """Step 2, the columns, while nothing has begun; then how far the import is and what came of it."""
+    batch = batches.get(key, actor=shell.actor())
+    if batch.state != "mapping" and request.method == "GET":
+        return _done_page(batch)
+    if request.method == "GET":
+        return _map_page(batch, {}, {})
+    columns = [choice["column"] for choice in batch.mapping["choices"]]
+    wanted = {column: request.form.get(f"map-{at}", "") for at, column in enumerate(columns)}
+    try:
+        batches.choose(batch, wanted, request.form.get("on_match", "fill"), actor=shell.actor())
+    except Invalid as wrong:
+        return _map_page(batch, wanted, wrong.fields), 422
+    return redirect(url_for(".preview", key=key), 303)
+
+
+@pages.get("/<int:key>/preview")
+def preview(key: int) -> Answer:
+    """Step 3: what would happen, decided row by row as the run will; nothing is changed."""
+    batch = batches.get(key, actor=shell.actor())
+    if batch.state != "mapping":
+        return redirect(url_for(".show", key=key), 303)
+    with _source(batch) as source:
+        found = run.preview(batch, source, actor=shell.actor())
+    said = batches.attestation(batch)
+    ground = dict(BASES).get(said.basis, "") if said else ""
+    counts = {short: found.counts[verdict] for verdict, short in _VERDICTS.items()}
+    return _page(
+        "import_preview.html", batch, action=url_for(".start", key=key), counts={**counts, "rows": sum(counts.values())},
+        columns=list(_COLUMNS), rows=[_row(outcome) for outcome in found.rows], back_url=url_for(".show", key=key),
+        errors_url=url_for(".problems", key=key) if counts["error"] else None,
+        basis_text=f"Lawful basis: {ground}. {said.words}" if said else "",
+    )  # fmt: skip
+
+
+@pages.post("/<int:key>/start")
+def start(key: int) -> Response:
+    """Promise the job."""
+    batches.start(batches.get(key, actor=shell.actor()), actor=shell.actor())
+    return redirect(url_for(".show", key=key), 303)
+
+
+@pages.get("/<int:key>/progress")
+def progress(key: int) -> Response:
+    """The card of the job while it moves; once it has ended the page loads anew, with the counts."""
+    batch = batches.get(key, actor=shell.actor())
+    shown = _card(batch)
+    answer = make_response(render_template("parts/job_card.html", job=shown))
+    if not shown["poll_url"]:
+        answer.headers["HX-Refresh"] = "true"
+    return answer
+
+
+@pages.get("/<int:key>/problems.csv")
+def problems(key: int) -> Response:
+    """The rows with errors, to be mended and imported again: those of the run, or of the preview."""
+    batch = batches.get(key, actor=shell.actor())
+    if batch.state == "mapping":
+        with _source(batch) as source:
+            text = run.bad_rows(batch, source, actor=shell.actor()).ready().read()
+    elif batch.problems_key:
+        with store().open(batch.problems_key) as kept:
+            text = kept.read()
+    else:
+        raise NotFound("This import has no rows to mend.")
+    name = f"{batch.file_name.rpartition('.')[0] or batch.file_name} to mend.csv"
+    return Response(
+        text, content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": uploads.content_disposition(name), "X-Content-Type-Options": "nosniff"},
+    )  # fmt: skip
+
+
+def _upload_page(values: dict[str, Any], errors: dict[str, str]) -> str:
+    zone = shell.locale().zone
+    done = [
+        {
+            "label": b.file_name,
+            "url": url_for(".show", key=b.id),
+            "note": f"{shell.day(b.created_at, zone)}, {_note(b)}",
+            "state": b.state,
+        }
+        for b in batches.past(actor=shell.actor())
+    ]
+    limit = current_app.config["UPLOAD_MAX_BYTES"] // _MB
+    return render_template(
+        "import_upload.html", title="Import contacts", entity_label="contacts", action=url_for(".upload"), values=values, errors=errors,
+        bases=[(key, label, _WHY[key]) for key, label in BASES if key in _WHY], limits=f"CSV or vCard, up to {limit} MB", past=done,
+        cancel_url="/contacts/",
+    )  # fmt: skip
+
+
+def _map_page(batch: ImportBatch, wanted: dict[str, str], errors: dict[str, str]) -> str:
+    with _source(batch) as source, open_table(source) as table:
+        samples = table.sample
+    columns = []
+    for at, choice in enumerate(mapping.Mapping.from_json(batch.mapping).choices):
+        texts = [row[at].strip()[:60] for row in samples if at < len(row) and row[at].strip()]
+        columns.append({
+            "index": at, "header": choice.column, "samples": list(dict.fromkeys(texts))[:3], "target": wanted.get(choice.column, choice.field),
+            "sure": choice.confidence >= mapping.SURE, "error": errors.get(choice.column),
+        })  # fmt: skip
+    general = [errors[name] for name in ("", "on_match") if name in errors]
+    return _page(
+        "import_map.html", batch, action=url_for(".show", key=batch.id), found=batch.options.get("found", ""), columns=columns,
+        targets=[("Contact", [(key, label) for key, label in mapping.FIELDS.items() if key])], on_match=batch.options["on_match"],
+        match_options=[(key, label, why) for key, (label, why) in batches.ON_MATCH.items()], back_url=url_for(".upload"), errors=general,
+    )  # fmt: skip
+
+
+def _done_page(batch: ImportBatch) -> str:
+    ended = batch.state in ("done", "cancelled", "failed")
+    counts = {**batches.counts_of(batch), "rows": batch.counts.get("rows", 0)} if ended else None
+    return _page(
+        "import_done.html", batch, job=_card(batch), counts=counts, list_url="/contacts/", undo_url=None, again_url=url_for(".upload"),
+        errors_url=url_for(".problems", key=batch.id) if batch.problems_key else None,
+    )  # fmt: skip
+
+
+def _card(batch: ImportBatch) -> dict[str, Any]:
+    """The job's card; an import from the command line has none, and not everybody may see a colleague's job."""
+    try:
+        shown = card(jobs.get(batch.job_id or 0, actor=shell.actor()))
+    except NotFound:
+        state = "dead" if batch.state == "failed" else batch.state
+        return {
+            "id": 0,
+            "label": f"Import {batch.file_name}",
+            "state": state,
+            "percent": None,
+            "note": _note(batch),
+            "poll_url": None,
+        }
+    return {**shown, "poll_url": url_for(".progress", key=batch.id) if shown["poll_url"] else None}
+
+
+def _note(batch: ImportBatch) -> str:
+    if batch.state == "mapping":
+        return "not started"
+    counts = batches.counts_of(batch)
+    words = {"created": "new", "updated": "updated", "skipped": "skipped", "errors": "with errors"}
+    return ", ".join(f"{number:,} {words[name]}" for name, number in counts.items() if number) or batch.state
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    row, region = outcome.row, shell.locale().region
+    cells = [
+        row.name, row.emails[0].value if row.emails else "", normal.show_phone(row.phones[0].value, region) if row.phones else "",
+        row.company, ", ".join(row.tags),
+    ]  # fmt: skip
+    person = outcome.person.id if outcome.person is not None else None
+    return {
+        "line": row.line, "verdict": _VERDICTS[outcome.verdict], "cells": cells, "why": row.problem or ("Already here" if person else ""),
+        "url": f"/contacts/{person}" if person else None,
+    }  # fmt: skip
+
+
+def _page(template: str, batch: ImportBatch, **context: Any) -> str:
+    return render_template(
+        template, title="Import contacts", entity_label="contacts", filename=batch.file_name, **context
+    )
+
+
+def _opened(given: FileStorage | None) -> Table:
+    if given is None or not given.filename:
+        raise UnreadableFile(_NO_FILE)
+    return open_table(given.stream, given.filename)  # type: ignore[arg-type]
+
+
+def _name(given: FileStorage | None) -> str:
+    return uploads.safe_name(given.filename or "contacts") if given is not None else "contacts"
+
+
+def _keep(given: FileStorage | None) -> str:
+    if given is None:
+        raise UnreadableFile(_NO_FILE)
+    cap = current_app.config["UPLOAD_MAX_BYTES"]
+    if given.stream.seek(0, os.SEEK_END) > cap:
+        raise Invalid(
+            {"file": f"The file is larger than {cap // _MB} MB. Split it, then add the parts one after the other."}
+        )
+    given.stream.seek(0)
+    return store().put(given.stream, cap=cap).key  # type: ignore[arg-type]
+
+
+def _source(batch: ImportBatch) -> Any:
+    with store().open(batch.storage_key) as kept:
+        return batches.spooled(kept)
