@@ -12,6 +12,7 @@ from flask import Flask
 from flask_migrate import Migrate
 from flask_wtf import CSRFProtect
 from sqlalchemy import event
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config as settings
 import models  # noqa: F401  maps every table
@@ -22,7 +23,7 @@ from jobs import dispatch
 from models import crypto, registry
 from models.base import db
 from public_site import site
-from views import compliance, console, headers, health, identity, problems, shell
+from views import compliance, console, events, files, headers, health, identity, methods, problems, shell
 
 csrf = CSRFProtect()
 
@@ -42,8 +43,10 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         )
     )
     audit_heads.use(Path(app.config["AUDIT_HEADS"]) if app.config["AUDIT_HEADS"] else None)
+    behind_proxies(app)
     db.init_app(app)
     Migrate(app, db, directory=os.path.join(os.path.dirname(app.root_path), "migrations"))
+    methods.init(app)
     headers.init(app)
     shell.init(app)
     csrf.init_app(app)
@@ -52,6 +55,9 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         appbuilder = identity.init(app)
         console.register(app, appbuilder, csrf)
         compliance.register(app)
+    app.register_blueprint(files.pages)
+    app.register_blueprint(events.pages)
+    csrf.exempt(events.pages)
     site.init(app, csrf)
     health.init(app)
     dispatch.init(app)
@@ -59,6 +65,16 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     commands.init(app)
     registry.check()
     return app
+
+
+def behind_proxies(app: Flask) -> None:
+    """Take the client's address and scheme from as many proxies as PROXY_HOPS says, and never from the client itself.
+
+    The host is never taken from a header beside `Host`, which is checked against TRUSTED_HOSTS.
+    """
+    hops = app.config["PROXY_HOPS"]
+    if hops:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0, x_port=0, x_prefix=0)  # type: ignore[method-assign]
 
 
 def _tune(engine: sa.Engine) -> None:
