@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask import Blueprint, current_app, flash, redirect, render_template, request
+from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from app import permissions
@@ -35,7 +36,9 @@ def show() -> Answer:
             {"label": "Remove", "url": f"/settings/members/{one.id}/remove", "dialog": True},
         ]
         factor = "Second factor" if one.second_factor else "Password only"
-        rows.append({"cells": [one.name, one.email, one.role, one.team or "", factor], "actions": acts if may else []})
+        rows.append(
+            {"cells": [_who(one.name, one.email), one.role, one.team or "", factor], "actions": acts if may else []}
+        )
     waiting = [
         {
             "cells": [one.email, one.invited_by, f"until {one.expires_at.astimezone(shell.locale().zone):%d %b %Y}"],
@@ -49,7 +52,7 @@ def show() -> Answer:
         title="Members",
         head_actions=add if may else [],
         waiting=waiting,
-        table={"columns": ["Name", "E-mail", "Role", "Team", "Sign-in"], "rows": rows},
+        table={"columns": ["Name", "Role", "Team", "Sign-in"], "rows": rows},
     )
 
 
@@ -164,6 +167,10 @@ def remove(key: int) -> Answer:
         errors=errors,
     )
     return (shown, 422) if errors else shown
+
+
+def _who(name: str, email: str) -> Markup:
+    return Markup('<b class="fw-medium">{}</b><br><span class="t3 sm">{}</span>').format(name, email)
 
 
 def _member(key: int) -> Any:
