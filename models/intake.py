@@ -13,7 +13,8 @@ from models.policy import Category, Policy, Purpose, days
 
 
 class ReceivedEvent(WorkspaceScoped, Base):
-    """One event by its sender's key. `key` and `digest` (of the content) are SHA-256 in hex, so that no personal value is here."""
+    """One event by its sender's key. `key` and `digest` (of the content) are SHA-256 in hex, so that no personal value
+    is here."""
 
     __tablename__ = "received_event"
     policy = Policy(Category.LEAD, Purpose.ROUTE_LEADS, keep=days(90))

@@ -1,4 +1,5 @@
-"""How a brokerage looks on its public pages: name, logo, colour, phone, the lines of the footer. Nothing else is shown."""
+"""How a brokerage looks on its public pages: name, logo, colour, phone, the lines of the footer. Nothing else is
+shown."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""What the public pages share: their visitor, the brokerage behind an address, the frame, and pages for what went wrong.
+"""What the public pages share: their visitor, the brokerage behind an address, the frame, and pages for what went
+wrong.
 
-Does not belong here: what a page says. No page sets a cookie, and none needs a CSRF token: nothing is done with a session.
+Does not belong here: what a page says. No page sets a cookie, and none needs a CSRF token: nothing is done with a
+session.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""The contact form of a brokerage: `/p/<slug>/contact` on its own, `/embed/<slug>/contact` within the brokerage's website.
+"""The contact form of a brokerage: `/p/<slug>/contact` on its own, `/embed/<slug>/contact` within the brokerage's
+website.
 
-GET shows, POST acts; it works without script and without a cookie. The hidden token says when the form was opened and makes a
-form that is sent twice one inquiry. Does not belong here: finding the person and what an inquiry leaves (`app.services.intake`).
+GET shows, POST acts; it works without script and without a cookie. The hidden token says when the form was opened and
+makes a form that is sent twice one inquiry. Does not belong here: finding the person and what an inquiry leaves
+(`app.services.intake`).
 """
 
 from __future__ import annotations
@@ -95,7 +97,9 @@ def _answer(workspace: Workspace, url: str, *, bare: bool) -> Answer:
     seconds = throttle.wait(LIMIT, kit.visitor().ip or "unknown")
     if seconds:
         call = f", or call {g.brand.phone[1]}" if g.brand.phone else ""
-        form.errors[""] = f"That was a lot of tries. Wait {seconds // 60 + 1} minutes{call}. Everything you typed is kept below."
+        form.errors[""] = (
+            f"That was a lot of tries. Wait {seconds // 60 + 1} minutes{call}. Everything you typed is kept below."
+        )
         return _show(workspace, form, bare=bare), 429, {"Retry-After": str(seconds)}
     try:
         _send(workspace, inquiry, nonce)
@@ -106,7 +110,8 @@ def _answer(workspace: Workspace, url: str, *, bare: bool) -> Answer:
 
 
 def _check_token(workspace: Workspace, form: Form) -> str | None:
-    """The form's own number, or None with an error where it is stale, of another form, or was sent quicker than people type."""
+    """The form's own number, or None with an error where it is stale, of another form, or was sent quicker than people
+    type."""
     try:
         workspace_id, nonce, opened = read_link(_PURPOSE, form.token)
     except (BadLink, TypeError, ValueError):
@@ -132,10 +137,15 @@ def _read(workspace: Workspace, form: Form) -> intake.Inquiry | None:
         return None
     want = WANTS.get(typed["want"], WANTS["ask"])
     return intake.Inquiry(
-        " ".join(typed["name"].split()), email, phone, title=f"Website inquiry: {want}", message=typed["msg"],
-        payload={**typed, "page": request.path}, notice="".join(NOTICE),
+        " ".join(typed["name"].split()),
+        email,
+        phone,
+        title=f"Website inquiry: {want}",
+        message=typed["msg"],
+        payload={**typed, "page": request.path},
+        notice="".join(NOTICE),
         agreed={"marketing": MAIL_WORDING} if typed["mail"] else {},
-    )  # fmt: skip
+    )
 
 
 def _reach(text: str, region: str, errors: dict[str, str]) -> tuple[str | None, str | None]:
@@ -145,7 +155,11 @@ def _reach(text: str, region: str, errors: dict[str, str]) -> tuple[str | None, 
     try:
         return (normal.email(text), None) if "@" in text else (None, normal.phone(text, region))
     except ValueError as error:
-        errors["reach"] = str(error) if any(c.isdigit() or c == "@" for c in text) else "This is neither an e-mail address nor a phone number. Example: sam@example.com"
+        errors["reach"] = (
+            str(error)
+            if any(c.isdigit() or c == "@" for c in text)
+            else "This is neither an e-mail address nor a phone number. Example: sam@example.com"
+        )
         return None, None
 
 
@@ -161,6 +175,11 @@ def _send(workspace: Workspace, inquiry: intake.Inquiry, nonce: str) -> None:
 def _show(workspace: Workspace, form: Form, *, bare: bool) -> str:
     token = form.token or sign_link(_PURPOSE, [workspace.id, secrets.token_hex(12), int(time.time())], _OPEN_FOR)
     shown: dict[str, Any] = {
-        "typed": form.typed, "errors": form.errors, "labels": _LABELS, "wants": WANTS, "notice": NOTICE, "mail_wording": MAIL_WORDING,
-    }  # fmt: skip
+        "typed": form.typed,
+        "errors": form.errors,
+        "labels": _LABELS,
+        "wants": WANTS,
+        "notice": NOTICE,
+        "mail_wording": MAIL_WORDING,
+    }
     return kit.page("contact.html", token=token, bare=bare, **shown)

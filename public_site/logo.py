@@ -1,4 +1,5 @@
-"""The logo of a brokerage, for its public pages: a picture that was made anew when it was uploaded, kept by browsers for a day."""
+"""The logo of a brokerage, for its public pages: a picture that was made anew when it was uploaded, kept by browsers
+for a day."""
 
 from __future__ import annotations
 

@@ -82,4 +82,6 @@ def _page(found: preferences.Choices, token: str, just: str = "") -> str:
         "stopped": found.stopped,
         "just": just,
     }
-    return render_template("public/preferences.html", token=token, signal=request.headers.get("Sec-GPC") == "1", **facts)
+    return render_template(
+        "public/preferences.html", token=token, signal=request.headers.get("Sec-GPC") == "1", **facts
+    )

@@ -1,6 +1,7 @@
 """The privacy notice: `/privacy` for the product, `/privacy/<slug>` in the name of a brokerage, with whom to write to.
 
-Does not belong here: the text (`app/data/policy`, or a published version) and which one is in force (`app.services.policy_texts`).
+Does not belong here: the text (`app/data/policy`, or a published version) and which one is in force
+(`app.services.policy_texts`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ def of_brokerage(slug: str) -> Response:
 
 
 def blocks(text: str) -> list[tuple[str, list[str]]]:
-    """A policy text as (kind, lines): "h1" and "h2" for lines that begin with "#" or "##", "ul" for "-" lists, else "p"."""
+    """A policy text as (kind, lines): "h1" and "h2" for lines that begin with "#" or "##", "ul" for "-" lists, else
+    "p"."""
     found: list[tuple[str, list[str]]] = []
     for part in text.strip().split("\n\n"):
         lines = part.splitlines()
@@ -41,6 +43,8 @@ def blocks(text: str) -> list[tuple[str, list[str]]]:
 
 def _notice() -> Response:
     text = policy_texts.in_force()
-    answer = make_response(kit.page("privacy.html", blocks=blocks(text.text), digest=text.digest, published=text.published_at))
+    answer = make_response(
+        kit.page("privacy.html", blocks=blocks(text.text), digest=text.digest, published=text.published_at)
+    )
     answer.headers["Cache-Control"] = "public, max-age=300"
     return answer

@@ -1,4 +1,5 @@
-"""Wires the public pages. Each page family is a file of its own with a blueprint; nothing here knows what a page says."""
+"""Wires the public pages. Each page family is a file of its own with a blueprint; nothing here knows what a page
+says."""
 
 from __future__ import annotations
 

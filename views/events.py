@@ -1,8 +1,9 @@
 """`POST /v1/events`: programs send what happened elsewhere, today an inquiry of a person ("lead").
 
-JSON in, problem+json on errors, an API key with the right to write contacts and activities. The sender's `Idempotency-Key` (or
-the member `id`) makes an event that is sent again the same one: 202 the first time, 200 after. The answer never says whether
-the person was known. Does not belong here: what an inquiry leaves (`app.services.intake`).
+JSON in, problem+json on errors, an API key with the right to write contacts and activities. The sender's
+`Idempotency-Key` (or the member `id`) makes an event that is sent again the same one: 202 the first time, 200 after.
+The answer never says whether the person was known. Does not belong here: what an inquiry leaves
+(`app.services.intake`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ _TEXTS = {"id": 200, "type": 40, "title": 180, "message": intake.MOST_TEXT}
 
 @pages.post("/v1/events")
 def receive() -> Response:
-    """Members: id, type ("inquiry"), title, message, person {name, email, phone, birthday}, consent {marketing, wording}. Others are kept as they came."""
+    """Members: id, type ("inquiry"), title, message, person {name, email, phone, birthday}, consent {marketing,
+    wording}. Others are kept as they came."""
     given = _body()
     key = _key(given)
     done = intake.receive(_inquiry(given), source="api", key=key, actor=shell.actor())
@@ -52,13 +54,16 @@ def _body() -> dict[str, Any]:
 def _key(given: dict[str, Any]) -> str:
     key = request.headers.get("Idempotency-Key") or given.get("id")
     if not isinstance(key, str) or not key.strip() or len(key) > 200:
-        raise Invalid({"id": "Send an Idempotency-Key header or the member id: your own text for this event, at most 200 characters."})
+        raise Invalid({"id": "Send an Idempotency-Key header or the member id: your own text, at most 200 characters."})
     return key.strip()
 
 
 def _inquiry(given: dict[str, Any]) -> intake.Inquiry:
-    problems = {n: f"{n} is a text of at most {most:,} characters." for n, most in _TEXTS.items()
-                if not isinstance(given.get(n, ""), str) or len(given.get(n, "")) > most}  # fmt: skip
+    problems = {
+        n: f"{n} is a text of at most {most:,} characters."
+        for n, most in _TEXTS.items()
+        if not isinstance(given.get(n, ""), str) or len(given.get(n, "")) > most
+    }
     if given.get("type", "inquiry") != "inquiry":
         problems["type"] = "type is “inquiry”."
     who, consent = given.get("person"), given.get("consent", {})
@@ -76,9 +81,11 @@ def _inquiry(given: dict[str, Any]) -> intake.Inquiry:
 def _person(who: dict[str, Any], problems: dict[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     readers = {
-        "name": lambda text: " ".join(text.split())[:200], "email": normal.email,
-        "phone": lambda text: normal.phone(text, g.workspace.region), "birthday": dt.date.fromisoformat,
-    }  # fmt: skip
+        "name": lambda text: " ".join(text.split())[:200],
+        "email": normal.email,
+        "phone": lambda text: normal.phone(text, g.workspace.region),
+        "birthday": dt.date.fromisoformat,
+    }
     for name, read in readers.items():
         text = who.get(name)
         found[name] = None

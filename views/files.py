@@ -1,7 +1,8 @@
 """Stored files in the console: add one to a contact or a deal, fetch one, set the workspace's logo.
 
-A file always comes as an attachment of the type found in its content, never shown by the browser. The bytes are kept before the
-record is written, and deleted again if it cannot be; where the process dies in between, they are left without a record.
+A file always comes as an attachment of the type found in its content, never shown by the browser. The bytes are kept
+before the record is written, and deleted again if it cannot be; where the process dies in between, they are left
+without a record.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ LOGO_KINDS = frozenset({"png", "jpeg", "webp"})
 
 @pages.post("/files/upload")
 def upload() -> Answer:
-    """Add the file of the form to `?contact_id=` or `?deal_id=`; a refused one is named with the reason and can be replaced."""
+    """Add the file of the form to `?contact_id=` or `?deal_id=`; a refused one is named with the reason and can be
+    replaced."""
     actor = shell.actor()
     contact_id, deal_id = _id("contact_id"), _id("deal_id")
     where = files.place(contact_id, deal_id, actor=actor)
@@ -81,11 +83,14 @@ def logo() -> Answer:
 
 
 def send(file: StoredFile, *, inline: bool = False) -> Response:
-    """A stored file as an answer. `inline` only for pictures that were made anew. Raises `NotFound` where the bytes are gone."""
+    """A stored file as an answer. `inline` only for pictures that were made anew. Raises `NotFound` where the bytes are
+    gone."""
     head = {
-        "Content-Disposition": uploads.content_disposition(file.name, inline=inline), "Accept-Ranges": "bytes",
-        "ETag": f'"{file.sha256}"', "Content-Type": file.mime or "application/octet-stream",
-    }  # fmt: skip
+        "Content-Disposition": uploads.content_disposition(file.name, inline=inline),
+        "Accept-Ranges": "bytes",
+        "ETag": f'"{file.sha256}"',
+        "Content-Type": file.mime or "application/octet-stream",
+    }
     if file.sha256 in request.if_none_match:
         return Response(status=304, headers={"ETag": head["ETag"]})
     start, stop, status = _wanted(file)
@@ -112,7 +117,12 @@ def store() -> storage.Storage:
 def _wanted(file: StoredFile) -> tuple[int, int, int]:
     """(from, to, status): several ranges, or one of another version (`If-Range`), get the whole file."""
     asked = request.range
-    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1 or request.if_range.etag not in (None, file.sha256):
+    if (
+        asked is None
+        or asked.units != "bytes"
+        or len(asked.ranges) != 1
+        or request.if_range.etag not in (None, file.sha256)
+    ):
         return 0, file.size, 200
     found = asked.range_for_length(file.size)
     if found is None:
@@ -126,26 +136,30 @@ def _inspect(given: FileStorage | None, allow: frozenset[str] = uploads.ALL) -> 
     found = uploads.inspect(_stream(given), given.filename, allow=allow)
     cap = current_app.config["UPLOAD_MAX_BYTES"]
     if found.size > cap:
-        raise UploadRefused(f"The file is larger than {cap // uploads.MB} MB. Make it smaller or split it, then add it again.")
+        raise UploadRefused(
+            f"The file is larger than {cap // uploads.MB} MB. Make it smaller or split it, then add it again."
+        )
     return found
 
 
 def _stream(given: FileStorage | None) -> BinaryIO:
     stream: Any = given.stream if given else None
-    return stream  # type: ignore[no-any-return]
+    return stream
 
 
 def _refused(why: str, back: str) -> Answer:
     if problems.wants_json():
         return problems.problem(422, why, errors={"file": why})
     name = request.files["file"].filename if "file" in request.files else ""
-    return render_template("upload.html", title="The file was not added", why=why, name=name, action=request.full_path, cancel_url=back), 422
+    return render_template(
+        "upload.html", title="The file was not added", why=why, name=name, action=request.full_path, cancel_url=back
+    ), 422
 
 
 def _logo_page(error: str = "") -> Answer:
     current = files.logo()
     shown = page("logo.html", title="Logo", current=current, error=error, status=422 if error else 200)
-    return shown  # type: ignore[no-any-return]
+    return shown
 
 
 def _id(name: str) -> int | None:

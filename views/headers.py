@@ -23,8 +23,8 @@ _CONSOLE = (
     "manifest-src 'self'; frame-ancestors {ancestors}"
 )
 _PUBLIC = (
-    "default-src 'none'; style-src 'self' 'nonce-{nonce}'; script-src 'self' 'nonce-{nonce}'; img-src 'self'; media-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors {ancestors}"
+    "default-src 'none'; style-src 'self' 'nonce-{nonce}'; script-src 'self' 'nonce-{nonce}'; img-src 'self'; "
+    "media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors {ancestors}"
 )
 # Pages for people without an account, in a brokerage's brand.
 PUBLIC_PATHS = ("/b/", "/s/", "/c/", "/v/", "/p/", "/share/", "/verify", "/privacy", "/embed/")

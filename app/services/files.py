@@ -1,7 +1,7 @@
 """The record half of a stored file: who may add and fetch one, and what becomes of the bytes when the record goes.
 
-Does not belong here: which files are taken (`app.services.uploads`) and the bytes themselves (`app.adapters.storage`); views
-and jobs bring the two together.
+Does not belong here: which files are taken (`app.services.uploads`) and the bytes themselves (`app.adapters.storage`);
+views and jobs bring the two together.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ _WHY = tenancy.reason("storage keys of files whose records are deleted for good,
 
 
 def place(contact_id: int | None, deal_id: int | None, *, actor: Actor) -> dict[str, int]:
-    """Where a new file goes, checked before its bytes are kept: a contact or a deal that `actor` reaches and may add files to.
+    """Where a new file goes, checked before its bytes are kept: a contact or a deal that `actor` reaches and may add
+    files to.
 
     Raises `NotFound`, `Forbidden`, and `Invalid` where neither is named.
     """
@@ -43,7 +44,9 @@ def place(contact_id: int | None, deal_id: int | None, *, actor: Actor) -> dict[
     return {"deal_id": deal.id} | ({"contact_id": deal.contact_id} if deal.contact_id else {})
 
 
-def keep(found: uploads.Upload, storage_key: str, where: dict[str, int], *, actor: Actor, source: str = "upload") -> StoredFile:
+def keep(
+    found: uploads.Upload, storage_key: str, where: dict[str, int], *, actor: Actor, source: str = "upload"
+) -> StoredFile:
     """The record of bytes that were just kept under `storage_key`; `where` is what `place` gave."""
     with operation("stored_file.upload", actor=actor):
         made: StoredFile = records.create(StoredFile, {"name": found.safe_name, **where}, actor=actor, source=source)
@@ -58,9 +61,16 @@ def keep_logo(found: uploads.Upload, storage_key: str, *, actor: Actor) -> Store
         for old in session.scalars(sa.select(StoredFile).where(StoredFile.role == LOGO)):
             old.deleted_at = op.at
         made = StoredFile(
-            name=found.safe_name, mime=found.mime, size=found.size, sha256=found.sha256, storage_key=storage_key, role=LOGO,
-            source="upload", created_by=actor.label, owner_id=actor.membership_id,
-        )  # fmt: skip
+            name=found.safe_name,
+            mime=found.mime,
+            size=found.size,
+            sha256=found.sha256,
+            storage_key=storage_key,
+            role=LOGO,
+            source="upload",
+            created_by=actor.label,
+            owner_id=actor.membership_id,
+        )
         session.add(made)
         session.flush()
     return made
@@ -75,7 +85,9 @@ def remove_logo(*, actor: Actor) -> None:
 
 def logo() -> StoredFile | None:
     """The logo of the current workspace, which everybody may see."""
-    return session.scalars(sa.select(StoredFile).where(StoredFile.role == LOGO).order_by(StoredFile.id.desc()).limit(1)).one_or_none()
+    return session.scalars(
+        sa.select(StoredFile).where(StoredFile.role == LOGO).order_by(StoredFile.id.desc()).limit(1)
+    ).one_or_none()
 
 
 def forget(table: sa.Table, ids: Iterable[int], op: Operation) -> None:
@@ -85,4 +97,9 @@ def forget(table: sa.Table, ids: Iterable[int], op: Operation) -> None:
     statement: Any = sa.select(table.c.storage_key).where(table.c.id.in_(list(ids)), table.c.storage_key != "")
     keys = list(session.scalars(statement, execution_options=_WHY))
     for start in range(0, len(keys), _AT_ONCE):
-        op.promise(PURGE, {"keys": keys[start : start + _AT_ONCE]}, purpose=Purpose.COMPLY_WITH_LAW, label="Delete files for good")
+        op.promise(
+            PURGE,
+            {"keys": keys[start : start + _AT_ONCE]},
+            purpose=Purpose.COMPLY_WITH_LAW,
+            label="Delete files for good",
+        )

@@ -1,9 +1,9 @@
 """Takes in what people send from outside: one service for the public form and for programs.
 
-An inquiry finds its person (same e-mail, or same phone with the same name) or makes one, never overwrites what is known, and
-leaves an activity with the raw content, a task and its consents, in one transaction. Who answers: the person's own agent while
-that one is a member; else the first broker, else owner, else admin of the workspace, each by the lowest id. Does not belong
-here: reading a form or JSON (`public_site.leads`, `views.events`).
+An inquiry finds its person (same e-mail, or same phone with the same name) or makes one, never overwrites what is
+known, and leaves an activity with the raw content, a task and its consents, in one transaction. Who answers: the
+person's own agent while that one is a member; else the first broker, else owner, else admin of the workspace, each by
+the lowest id. Does not belong here: reading a form or JSON (`public_site.leads`, `views.events`).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from models.workspace import Membership, Workspace
 MOST_TEXT = 5000
 _ANSWER_WITHIN = dt.timedelta(days=1)
 _ROUTE = ("broker", "owner", "admin")
-# Matching must see the whole workspace, or an inquiry would double a colleague's client. The sender is told nothing of it.
+# Matching must see the whole workspace, or an inquiry would double a colleague's client; the sender is told nothing.
 _NEEDS = {n: dict.fromkeys(("read", "write"), Reach.WORKSPACE) for n in ("contact", "activity", "task")} | {
     "membership": {"read": Reach.WORKSPACE}
 }
@@ -44,7 +44,8 @@ _NEEDS = {n: dict.fromkeys(("read", "write"), Reach.WORKSPACE) for n in ("contac
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """One inquiry with clean values. `payload` is kept as it came; `agreed` maps a topic of consent to the words that were shown.
+    """One inquiry with clean values. `payload` is kept as it came; `agreed` maps a topic of consent to the words that
+    were shown.
 
     `notice` is the wording of the privacy remark beside the button, where a form showed one.
     """
@@ -79,7 +80,8 @@ def hosted(slug: str) -> Workspace:
 
 
 def receive(inquiry: Inquiry, *, source: str, key: str, actor: Actor) -> Received:
-    """Take in an inquiry once per (source, `key`) in the current workspace. Raises `Invalid`, and `Forbidden` for a program without the rights."""
+    """Take in an inquiry once per (source, `key`) in the current workspace. Raises `Invalid`, and `Forbidden` for a
+    program without the rights."""
     _check(inquiry)
     if actor.kind is not ActorKind.PUBLIC:
         for entity in ("contact", "activity"):
@@ -106,8 +108,12 @@ def _check(inquiry: Inquiry) -> None:
 
 def _receive_once(inquiry: Inquiry, source: str, key: str, actor: Actor) -> Received:
     with operation("intake.receive", actor=actor) as op:
-        event = ReceivedEvent(source=source, key=hashlib.sha256(key.encode()).hexdigest(), digest=_digest(inquiry), at=op.at)
-        known = session.scalars(sa.select(ReceivedEvent).where(ReceivedEvent.source == source, ReceivedEvent.key == event.key)).one_or_none()
+        event = ReceivedEvent(
+            source=source, key=hashlib.sha256(key.encode()).hexdigest(), digest=_digest(inquiry), at=op.at
+        )
+        known = session.scalars(
+            sa.select(ReceivedEvent).where(ReceivedEvent.source == source, ReceivedEvent.key == event.key)
+        ).one_or_none()
         if known is not None:
             return _replay(known, event)
         session.add(event)
@@ -132,11 +138,16 @@ def _person(inquiry: Inquiry, source: str, actor: Actor) -> tuple[Contact, bool]
     if found is not None:
         return _fill(found, inquiry, actor), False
     values: dict[str, Any] = {
-        "name": inquiry.name[:200], "email": inquiry.email, "phone": inquiry.phone, "birthday": inquiry.birthday, "type": "lead", "stage": "new",
+        "name": inquiry.name[:200],
+        "email": inquiry.email,
+        "phone": inquiry.phone,
+        "birthday": inquiry.birthday,
+        "type": "lead",
+        "stage": "new",
         "owner_id": _fallback(),
         # Steps that the person asked for before a contract (GDPR Art. 6 (1) b).
         "lawful_basis": "contract",
-    }  # fmt: skip
+    }
     return records.create(Contact, values, actor=actor, source=source), True
 
 
@@ -168,10 +179,17 @@ def _fill(contact: Contact, inquiry: Inquiry, actor: Actor) -> Contact:
 def _activity(inquiry: Inquiry, contact: Contact, source: str, key: str, actor: Actor) -> Activity:
     reached = ", ".join(filter(None, (inquiry.email, inquiry.phone)))
     made = Activity(
-        kind="inquiry", title=inquiry.title[:200], details="\n".join(filter(None, (inquiry.message, f"From {inquiry.name}, {reached}"))),
-        contact_id=contact.id, owner_id=contact.owner_id, team_id=contact.team_id, payload=dict(inquiry.payload), source=source,
-        source_ref=key[:200], created_by=actor.label,
-    )  # fmt: skip
+        kind="inquiry",
+        title=inquiry.title[:200],
+        details="\n".join(filter(None, (inquiry.message, f"From {inquiry.name}, {reached}"))),
+        contact_id=contact.id,
+        owner_id=contact.owner_id,
+        team_id=contact.team_id,
+        payload=dict(inquiry.payload),
+        source=source,
+        source_ref=key[:200],
+        created_by=actor.label,
+    )
     session.add(made)
     session.flush()
     return made
@@ -180,9 +198,13 @@ def _activity(inquiry: Inquiry, contact: Contact, source: str, key: str, actor: 
 def _task(inquiry: Inquiry, contact: Contact, source: str, actor: Actor) -> None:
     owner = contact.owner_id if _is_active(contact.owner_id) else _fallback()
     values = {
-        "title": f"Answer {inquiry.name}"[:200], "priority": "high", "due_at": now() + _ANSWER_WITHIN, "details": inquiry.message or None,
-        "contact_id": contact.id, "owner_id": owner,
-    }  # fmt: skip
+        "title": f"Answer {inquiry.name}"[:200],
+        "priority": "high",
+        "due_at": now() + _ANSWER_WITHIN,
+        "details": inquiry.message or None,
+        "contact_id": contact.id,
+        "owner_id": owner,
+    }
     records.create(Task, values, actor=actor, source=source)
 
 
@@ -199,18 +221,24 @@ def _consents(inquiry: Inquiry, contact: Contact, source: str, actor: Actor) -> 
 
 def _audit(op: Operation, inquiry: Inquiry, contact: Contact, activity: Activity, source: str, is_new: bool) -> None:
     op.audit(
-        "intake.received", entity="activity", record_id=activity.id, subject_id=contact.id,
+        "intake.received",
+        entity="activity",
+        record_id=activity.id,
+        subject_id=contact.id,
         facts={"source": source, "new_person": is_new, "agreed": sorted(inquiry.agreed)},
-    )  # fmt: skip
+    )
 
 
 def _fallback() -> int | None:
     """The member whom an inquiry without an agent goes to."""
     rank = sa.case({key: place for place, key in enumerate(_ROUTE)}, value=Role.key, else_=len(_ROUTE))
     statement = (
-        sa.select(Membership.id).join(Role, Role.id == Membership.role_id).where(Membership.active.is_(True), Role.key.in_(_ROUTE))
-        .order_by(rank, Membership.id).limit(1)
-    )  # fmt: skip
+        sa.select(Membership.id)
+        .join(Role, Role.id == Membership.role_id)
+        .where(Membership.active.is_(True), Role.key.in_(_ROUTE))
+        .order_by(rank, Membership.id)
+        .limit(1)
+    )
     return session.scalar(statement)
 
 

@@ -15,11 +15,20 @@ _BOX = (320, 64)
 
 
 def as_logo(found: Upload) -> Upload:
-    """The picture as PNG within 320 x 64 pixels. `found` was inspected, so its content was made anew and can be decoded."""
+    """The picture as PNG within 320 x 64 pixels. `found` was inspected, so its content was made anew and can be
+    decoded."""
     with Image.open(io.BytesIO(found.content or b"")) as image:
         still = image.convert("RGBA")
     still.thumbnail(_BOX)
     out = io.BytesIO()
     still.save(out, "PNG", optimize=True)
     made = out.getvalue()
-    return replace(found, kind="png", mime="image/png", safe_name="logo.png", size=len(made), sha256=hashlib.sha256(made).hexdigest(), content=made)
+    return replace(
+        found,
+        kind="png",
+        mime="image/png",
+        safe_name="logo.png",
+        size=len(made),
+        sha256=hashlib.sha256(made).hexdigest(),
+        content=made,
+    )

@@ -1,7 +1,8 @@
 """The privacy notice that is in force: the newest published version, else the text that ships with the product.
 
-The shipped text becomes a version of its own when the first person acts after having been shown it, so that every digest in
-the ledger of consent leads to a text. Does not belong here: publishing and the ledger (`app.services.consent`).
+The shipped text becomes a version of its own when the first person acts after having been shown it, so that every
+digest in the ledger of consent leads to a text. Does not belong here: publishing and the ledger
+(`app.services.consent`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ _SHIPPED = Path(__file__).resolve().parents[1] / "data" / "policy"
 
 @dataclass(frozen=True, slots=True)
 class PolicyText:
-    """A policy as people read it. `digest` is the SHA-256 of the text in hex; `published_at` is None until it is a version."""
+    """A policy as people read it. `digest` is the SHA-256 of the text in hex; `published_at` is None until it is a
+    version."""
 
     text: str
     digest: str

@@ -19,6 +19,7 @@ from models import scope, tenancy
 from models.audit import Audit
 from models.base import session
 from models.contact import Contact
+from models.fields import now
 from models.privacy import Consent, PolicyVersion
 from models.scope import Actor, ActorKind
 from models.work import Activity, Task
@@ -48,9 +49,19 @@ def test_a_new_person_comes_in_with_all_that_belongs_to_it(app: Flask, world: Wo
     with app.app_context(), world.harbour.inside():
         done = send(message="Is it free?", notice="As our notice says.", agreed={"marketing": "E-mail me news"})
         nina = person("nina@example.com")
-        assert (nina.type, nina.source, nina.created_by, nina.lawful_basis) == ("lead", "lead form", "Website visitor", "contract")
+        assert (nina.type, nina.source, nina.created_by, nina.lawful_basis) == (
+            "lead",
+            "lead form",
+            "Website visitor",
+            "contract",
+        )
         activity = session.get_one(Activity, done.activity_id)
-        assert (activity.kind, activity.contact_id, activity.payload, activity.source) == ("inquiry", nina.id, {"msg": "Hello"}, "lead form")
+        assert (activity.kind, activity.contact_id, activity.payload, activity.source) == (
+            "inquiry",
+            nina.id,
+            {"msg": "Hello"},
+            "lead form",
+        )
         assert "Is it free?" in (activity.details or "")
         task = session.scalars(sa.select(Task).where(Task.contact_id == nina.id)).one()
         assert (task.owner_id, task.state, task.priority) == (world.harbour.broker.membership_id, "open", "high")
@@ -84,7 +95,9 @@ def test_a_phone_alone_joins_nobody_and_with_the_name_it_does(app: Flask, world:
         send("1", name="Ann Lee", email=None, phone="+14155550134")
         send("2", name="Bob Lee", email=None, phone="+14155550134")
         send("3", name="Lee, Ann", email=None, phone="+14155550134")
-        names = session.scalars(sa.select(Contact.name).where(Contact.phone == "+14155550134").order_by(Contact.id)).all()
+        names = session.scalars(
+            sa.select(Contact.name).where(Contact.phone == "+14155550134").order_by(Contact.id)
+        ).all()
         assert names == ["Ann Lee", "Bob Lee"]
 
 
@@ -113,14 +126,16 @@ def test_a_child_is_refused_and_nothing_is_stored(app: Flask, world: World) -> N
     with app.app_context(), world.harbour.inside():
         before = [count(m) for m in (Contact, Activity, Task, Consent)]
         with pytest.raises(Invalid, match="13 or over"):
-            send(birthday=dt.date.today() - dt.timedelta(days=12 * 365))
+            send(birthday=now().date() - dt.timedelta(days=12 * 365))
         assert [count(m) for m in (Contact, Activity, Task, Consent)] == before
 
 
 def test_a_minor_who_is_known_gives_no_consent_to_marketing(app: Flask, world: World) -> None:
     with app.app_context(), world.harbour.inside():
         key = world.harbour.contacts["Dana Whitcombe"]
-        records.update(Contact, key, {"minor": True, "minor_authority": "Her mother"}, actor=world.harbour.actor("owner"))
+        records.update(
+            Contact, key, {"minor": True, "minor_authority": "Her mother"}, actor=world.harbour.actor("owner")
+        )
         send(email="dana@harbour-clients.example.com", notice="Notice", agreed={"marketing": "News"})
         assert session.scalars(sa.select(Consent.topic).where(Consent.contact_id == key)).all() == ["notice"]
 
@@ -158,12 +173,19 @@ def test_only_active_workspaces_are_hosted(app: Flask, world: World) -> None:
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(name=st.text(min_size=1, max_size=60).filter(lambda t: t.strip() and "\x00" not in t), message=st.text(max_size=200).filter(lambda t: "\x00" not in t))
+@given(
+    name=st.text(min_size=1, max_size=60).filter(lambda t: t.strip() and "\x00" not in t),
+    message=st.text(max_size=200).filter(lambda t: "\x00" not in t),
+)
 def test_any_text_is_kept_as_it_came(app: Flask, world: World, name: str, message: str) -> None:
     with app.app_context(), world.harbour.inside():
         key = f"{name}/{message}"
-        done = send(key, name=name, email=None, phone="+14155550111", message=message, payload={"name": name, "msg": message})
+        done = send(
+            key, name=name, email=None, phone="+14155550111", message=message, payload={"name": name, "msg": message}
+        )
         session.expire_all()
         assert session.get_one(Activity, done.activity_id).payload == {"name": name, "msg": message}
-        assert send(key, name=name, email=None, phone="+14155550111", message=message, payload={"name": name, "msg": message}).replay
+        assert send(
+            key, name=name, email=None, phone="+14155550111", message=message, payload={"name": name, "msg": message}
+        ).replay
         session.remove()

@@ -18,9 +18,12 @@ from models.workspace import Membership
 from tests.factories import Browser, Office, World, sign_in
 
 EVENT: dict[str, Any] = {
-    "id": "evt-1", "title": "14 Larch Street", "message": "Is it still free?", "utm": {"campaign": "spring"},
+    "id": "evt-1",
+    "title": "14 Larch Street",
+    "message": "Is it still free?",
+    "utm": {"campaign": "spring"},
     "person": {"name": "Nina Novak", "email": "Nina@Example.com", "phone": "(415) 555-0134"},
-}  # fmt: skip
+}
 
 
 def key_of(app: Flask, office: Office, who: str = "owner", scopes: tuple[str, ...] = ("*:read", "*:write")) -> str:
@@ -31,7 +34,9 @@ def key_of(app: Flask, office: Office, who: str = "owner", scopes: tuple[str, ..
 
 def post(client: Browser, key: str, event: Any = None, **headers: str) -> Any:
     body = orjson.dumps(EVENT if event is None else event)
-    return client.post("/v1/events", data=body, content_type="application/json", headers={"Authorization": f"Bearer {key}", **headers})
+    return client.post(
+        "/v1/events", data=body, content_type="application/json", headers={"Authorization": f"Bearer {key}", **headers}
+    )
 
 
 def activities(app: Flask, office: Office) -> list[Activity]:
@@ -44,10 +49,21 @@ def test_an_event_becomes_an_inquiry_with_its_raw_content(app: Flask, client: Br
     assert answer.status_code == 202 and "Set-Cookie" not in answer.headers
     (made,) = activities(app, world.harbour)
     assert answer.json == {"id": "evt-1", "activity_id": made.id, "status": "accepted"}
-    assert (made.kind, made.title, made.source, made.source_ref, made.payload) == ("inquiry", "Inquiry: 14 Larch Street", "api", "evt-1", EVENT)
+    assert (made.kind, made.title, made.source, made.source_ref, made.payload) == (
+        "inquiry",
+        "Inquiry: 14 Larch Street",
+        "api",
+        "evt-1",
+        EVENT,
+    )
     with app.app_context(), world.harbour.inside():
         nina = session.get_one(Contact, made.contact_id)
-        assert (nina.name, nina.email, nina.phone, nina.source) == ("Nina Novak", "nina@example.com", "+14155550134", "api")
+        assert (nina.name, nina.email, nina.phone, nina.source) == (
+            "Nina Novak",
+            "nina@example.com",
+            "+14155550134",
+            "api",
+        )
         assert session.scalars(sa.select(Consent.id)).all() == []
     assert activities(app, world.summit) == []
 
@@ -90,17 +106,31 @@ def test_consent_counts_with_its_words(app: Flask, client: Browser, world: World
         ({"person": {"email": "n@example.com", "birthday": "2020-01-01"}}, "birthday"),
         ({"consent": "yes"}, "consent"),
     ],
-)  # fmt: skip
-def test_each_mistake_is_named_and_stores_nothing(app: Flask, client: Browser, world: World, event: dict[str, Any], where: str) -> None:
+)
+def test_each_mistake_is_named_and_stores_nothing(
+    app: Flask, client: Browser, world: World, event: dict[str, Any], where: str
+) -> None:
     answer = post(client, key_of(app, world.harbour), EVENT | event)
     assert answer.status_code == 422 and list(answer.json["errors"]) == [where]
     assert activities(app, world.harbour) == []
 
 
-@pytest.mark.parametrize(("body", "kind", "status"), [(b"{", "application/json", 400), (b"[]", "application/json", 422), (b"\xff", "application/json", 400),
-    (b"a=b", "application/x-www-form-urlencoded", 415), (b'"' + b"x" * 70_000 + b'"', "application/json", 422)])  # fmt: skip
-def test_what_is_no_event_is_refused(app: Flask, client: Browser, world: World, body: bytes, kind: str, status: int) -> None:
-    answer = client.post("/v1/events", data=body, content_type=kind, headers={"Authorization": f"Bearer {key_of(app, world.harbour)}"})
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"[]", "application/json", 422),
+        (b"\xff", "application/json", 400),
+        (b"a=b", "application/x-www-form-urlencoded", 415),
+        (b'"' + b"x" * 70_000 + b'"', "application/json", 422),
+    ],
+)
+def test_what_is_no_event_is_refused(
+    app: Flask, client: Browser, world: World, body: bytes, kind: str, status: int
+) -> None:
+    answer = client.post(
+        "/v1/events", data=body, content_type=kind, headers={"Authorization": f"Bearer {key_of(app, world.harbour)}"}
+    )
     assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
 
 

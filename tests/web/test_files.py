@@ -1,4 +1,5 @@
-"""Files of contacts and deals: added, fetched in parts, refused with a reason, out of sight for others, gone for good."""
+"""Files of contacts and deals: added, fetched in parts, refused with a reason, out of sight for others, gone for
+good."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from PIL import Image
 
 from app.adapters import storage
 from app.services import housekeeping, records
+from app.services.upload_archives import EICAR
 from jobs import runner
 from models import scope
 from models.base import session
@@ -37,7 +39,9 @@ def picture(kind: str = "PNG", size: tuple[int, int] = (640, 200)) -> bytes:
     return out.getvalue()
 
 
-def upload(client: Browser, office: Office, content: bytes, name: str, contact: str = "Dana Whitcombe", **headers: str) -> Any:
+def upload(
+    client: Browser, office: Office, content: bytes, name: str, contact: str = "Dana Whitcombe", **headers: str
+) -> Any:
     url = f"/files/upload?contact_id={office.contacts[contact]}"
     client.get("/contacts/")
     data = {"csrf_token": client.token, "file": (io.BytesIO(content), name)}
@@ -75,13 +79,25 @@ def test_an_agent_adds_a_file_and_fetches_it(app: Flask, client: Browser, world:
     answer = upload(client, world.harbour, PDF, "Offer Müller.pdf")
     assert (answer.status_code, answer.location) == (303, f"/contacts/{world.harbour.contacts['Dana Whitcombe']}")
     (made,) = rows(app, world.harbour)
-    assert (made.name, made.mime, made.size, made.sha256) == ("Offer Müller.pdf", "application/pdf", len(PDF), hashlib.sha256(PDF).hexdigest())
+    assert (made.name, made.mime, made.size, made.sha256) == (
+        "Offer Müller.pdf",
+        "application/pdf",
+        len(PDF),
+        hashlib.sha256(PDF).hexdigest(),
+    )
     assert (made.source, made.created_by, made.owner_id) == ("upload", "Ada Agent", world.harbour.agent.membership_id)
     page = client.get(answer.location).text
     assert "Offer Müller.pdf" in page and f"/files/{made.id}/download" in page and "added" in page
     got = client.get(f"/files/{made.id}/download")
-    assert (got.data, got.headers["Content-Type"], got.headers["X-Content-Type-Options"]) == (PDF, "application/pdf", "nosniff")
-    assert got.headers["Content-Disposition"].startswith("attachment; ") and "M%C3%BCller" in got.headers["Content-Disposition"]
+    assert (got.data, got.headers["Content-Type"], got.headers["X-Content-Type-Options"]) == (
+        PDF,
+        "application/pdf",
+        "nosniff",
+    )
+    assert (
+        got.headers["Content-Disposition"].startswith("attachment; ")
+        and "M%C3%BCller" in got.headers["Content-Disposition"]
+    )
 
 
 def test_parts_and_repeats_follow_the_standard(app: Flask, client: Browser, world: World) -> None:
@@ -130,7 +146,16 @@ def test_the_storage_key_is_nowhere_to_be_read(app: Flask, client: Browser, worl
     upload(client, world.harbour, PDF, "offer.pdf")
     (made,) = rows(app, world.harbour)
     contact = f"/contacts/{world.harbour.contacts['Dana Whitcombe']}"
-    urls = ("/files/", f"/files/{made.id}", f"/files/{made.id}?tab=history", f"/files/{made.id}/edit", contact, f"{contact}?tab=history", "/api/docs", "/")
+    urls = (
+        "/files/",
+        f"/files/{made.id}",
+        f"/files/{made.id}?tab=history",
+        f"/files/{made.id}/edit",
+        contact,
+        f"{contact}?tab=history",
+        "/api/docs",
+        "/",
+    )
     secret = made.storage_key.rpartition("/")[2]
     assert len(secret) == 40
     for url in urls:
@@ -147,17 +172,22 @@ BAD = {
     "wrong name": (PDF, "photo.png", "The name ends in .png"),
     "cut off": (PDF[:40], "a.pdf", "cut off or damaged"),
     "broken picture": (picture()[:60], "a.png", "damaged"),
-    "virus test": (PDF.replace(b"trailer", b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*trailer"), "a.pdf", "virus"),
-}  # fmt: skip
+    "virus test": (PDF.replace(b"trailer", EICAR + b"trailer"), "a.pdf", "virus"),
+}
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_bad_file_is_refused_with_its_reason_and_another_can_be_chosen(app: Flask, client: Browser, world: World, case: str) -> None:
+def test_a_bad_file_is_refused_with_its_reason_and_another_can_be_chosen(
+    app: Flask, client: Browser, world: World, case: str
+) -> None:
     content, name, words = BAD[case]
     sign_in(client, world.harbour.agent)
     answer = upload(client, world.harbour, content, name)
     assert answer.status_code == 422 and words in answer.text
-    assert f'action="/files/upload?contact_id={world.harbour.contacts["Dana Whitcombe"]}"' in answer.text and 'type="file"' in answer.text
+    assert (
+        f'action="/files/upload?contact_id={world.harbour.contacts["Dana Whitcombe"]}"' in answer.text
+        and 'type="file"' in answer.text
+    )
     assert rows(app, world.harbour) == [] and bytes_kept(app) == 0
     problem = upload(client, world.harbour, content, name, Accept="application/json")
     assert problem.status_code == 422 and words in problem.json["detail"]
@@ -170,12 +200,16 @@ def test_no_file_a_foreign_place_and_no_place(app: Flask, client: Browser, world
     assert "No file was chosen" in client.post(url, data={"csrf_token": client.token}).text
     for wrong, status in (("contact_id=999999", 404), ("contact_id=x", 422), ("", 422), (f"contact_id={10**17}", 404)):
         data = {"csrf_token": client.token, "file": (io.BytesIO(PDF), "a.pdf")}
-        assert client.post(f"/files/upload?{wrong}", data=data, content_type="multipart/form-data").status_code == status
+        assert (
+            client.post(f"/files/upload?{wrong}", data=data, content_type="multipart/form-data").status_code == status
+        )
     without_token = client.post(url, data={"file": (io.BytesIO(PDF), "a.pdf")}, content_type="multipart/form-data")
     assert without_token.status_code == 400 and bytes_kept(app) == 0
 
 
-def test_bytes_without_a_record_are_not_left_behind(app: Flask, client: Browser, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bytes_without_a_record_are_not_left_behind(
+    app: Flask, client: Browser, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_args: object, **_more: object) -> None:
         raise RuntimeError("the database went away")
 
@@ -219,7 +253,11 @@ def test_a_logo_is_made_small_and_shown_to_everybody(app: Flask, client: Browser
     got = visitor.get("/p/harbour/logo")
     with Image.open(io.BytesIO(got.data)) as image:
         assert image.size == (205, 64)
-    assert (got.mimetype, got.headers["Cache-Control"], len(got.data) < 20_000) == ("image/png", "public, max-age=86400", True)
+    assert (got.mimetype, got.headers["Cache-Control"], len(got.data) < 20_000) == (
+        "image/png",
+        "public, max-age=86400",
+        True,
+    )
     assert "Set-Cookie" not in got.headers and visitor.get("/p/summit/logo").status_code == 404
     assert "SVG files" in _set_logo(client, b"<svg/>", "logo.svg").text
     client.submit("/settings/workspace/logo", {"remove": "1"})
@@ -245,7 +283,11 @@ def test_a_file_of_a_deal_belongs_to_its_contact_too(app: Flask, client: Browser
     with app.app_context(), office.inside():
         actor: Actor = office.actor("agent")
         stage = session.scalars(sa.select(Stage.id).limit(1)).one()
-        deal = records.create(Deal, {"title": "14 Larch Street", "contact_id": office.contacts["Dana Whitcombe"], "stage_id": stage}, actor=actor).id
+        deal = records.create(
+            Deal,
+            {"title": "14 Larch Street", "contact_id": office.contacts["Dana Whitcombe"], "stage_id": stage},
+            actor=actor,
+        ).id
     sign_in(client, office.agent)
     client.get("/contacts/new")
     data = {"csrf_token": client.token, "file": (io.BytesIO(PDF), "deed.pdf")}

@@ -44,11 +44,18 @@ def counts(app: Flask) -> list[int]:
     why = tenancy.reason("a test counts")
     with app.app_context(), scope.across_workspaces("a test counts"):
         tables = (Contact, Activity, Consent, UserSession)
-        return [session.scalar(sa.select(sa.func.count()).select_from(m.__table__), execution_options=why) or 0 for m in tables]
+        return [
+            session.scalar(sa.select(sa.func.count()).select_from(m.__table__), execution_options=why) or 0
+            for m in tables
+        ]
 
 
 def change(app: Flask, slug: str, **facts: Any) -> None:
-    with app.app_context(), scope.across_workspaces("a test changes a workspace"), operation("workspace.update", actor=SYSTEM):
+    with (
+        app.app_context(),
+        scope.across_workspaces("a test changes a workspace"),
+        operation("workspace.update", actor=SYSTEM),
+    ):
         workspace = session.scalars(sa.select(Workspace).where(Workspace.slug == slug)).one()
         for name, value in facts.items():
             setattr(workspace, name, value)
@@ -84,7 +91,15 @@ def test_an_outsider_sees_nothing_of_it(app: Flask, client: Browser, world: Worl
 
 def test_looking_changes_nothing_and_leaves_no_cookie(app: Flask, client: Browser, world: World) -> None:
     before = counts(app)
-    for url in (FORM, f"{FORM}/thanks", "/embed/harbour/contact", "/privacy", "/privacy/harbour", "/robots.txt", "/favicon.ico"):
+    for url in (
+        FORM,
+        f"{FORM}/thanks",
+        "/embed/harbour/contact",
+        "/privacy",
+        "/privacy/harbour",
+        "/robots.txt",
+        "/favicon.ico",
+    ):
         for answer in (client.get(url), client.head(url)):
             assert answer.status_code in (200, 302), url
             assert "Set-Cookie" not in answer.headers
@@ -120,7 +135,9 @@ def test_every_mistake_is_named_and_nothing_typed_is_lost(app: Flask, client: Br
     assert "at most 5,000 fit" in send(client, msg="x" * 5001).text
 
 
-def test_consent_is_never_ticked_beforehand_and_an_empty_box_takes_nothing_back(app: Flask, client: Browser, world: World) -> None:
+def test_consent_is_never_ticked_beforehand_and_an_empty_box_takes_nothing_back(
+    app: Flask, client: Browser, world: World
+) -> None:
     assert re.findall(r"<input[^>]*checkbox[^>]*checked", client.get(FORM).text) == []
     send(client, mail="yes")
     send(client)
@@ -141,7 +158,13 @@ def test_too_quick_stale_or_foreign_forms_come_back_filled(app: Flask, client: B
     quick = open_form(client, ago=0)
     old = open_form(client, ago=25 * 3600)
     other = open_form(client, "/p/summit/contact")
-    for token, words in ((quick, "That was quick"), (old, "You were away"), (other, "You were away"), ("", "You were away"), ("x.y", "You were away")):
+    for token, words in (
+        (quick, "That was quick"),
+        (old, "You were away"),
+        (other, "You were away"),
+        ("", "You were away"),
+        ("x.y", "You were away"),
+    ):
         answer = send(client, token=token)
         assert answer.status_code == 422 and words in answer.text and 'value="nina@example.com"' in answer.text
     assert counts(app) == before
@@ -180,7 +203,9 @@ def test_a_suspended_brokerage_is_gone_and_an_unknown_one_not_found(app: Flask, 
         ("https://user@evil.example.com", "'none'"),
     ],
 )
-def test_only_the_brokerages_own_site_may_frame_the_form(app: Flask, client: Browser, world: World, website: str | None, ancestors: str) -> None:
+def test_only_the_brokerages_own_site_may_frame_the_form(
+    app: Flask, client: Browser, world: World, website: str | None, ancestors: str
+) -> None:
     change(app, "harbour", website=website)
     framed, plain = client.get("/embed/harbour/contact"), client.get(FORM)
     assert framed.headers["Content-Security-Policy"].endswith(f"frame-ancestors {ancestors}")
@@ -190,10 +215,19 @@ def test_only_the_brokerages_own_site_may_frame_the_form(app: Flask, client: Bro
     assert send(client, "/embed/harbour/contact").location == "/embed/harbour/contact/thanks"
 
 
-def test_the_brand_is_the_only_thing_that_differs_and_a_bad_colour_is_not_printed(app: Flask, client: Browser, world: World) -> None:
+def test_the_brand_is_the_only_thing_that_differs_and_a_bad_colour_is_not_printed(
+    app: Flask, client: Browser, world: World
+) -> None:
     change(app, "harbour", color="#b4451f", phone="+13035550142", address="7 Harbor Lane", license="EX.300205")
     page = client.get(FORM).text
-    for part in ("--brand:#b4451f", "Harbour &amp; Pine Realty", "(303) 555-0142", "7 Harbor Lane", "EX.300205", 'href="/privacy/harbour"'):
+    for part in (
+        "--brand:#b4451f",
+        "Harbour &amp; Pine Realty",
+        "(303) 555-0142",
+        "7 Harbor Lane",
+        "EX.300205",
+        'href="/privacy/harbour"',
+    ):
         assert part in page
     change(app, "harbour", color="red}*{")
     assert "--brand:#0b6476" in client.get(FORM).text

@@ -20,7 +20,9 @@ from tests.factories import SYSTEM, Browser, World
 VISITOR = Actor(ActorKind.PUBLIC, "Website visitor")
 
 
-def test_the_shipped_notice_is_shown_in_the_products_and_in_a_brokerages_name(app: Flask, client: Browser, world: World) -> None:
+def test_the_shipped_notice_is_shown_in_the_products_and_in_a_brokerages_name(
+    app: Flask, client: Browser, world: World
+) -> None:
     text = policy_texts.in_force
     with app.app_context():
         digest = text().digest
@@ -31,10 +33,14 @@ def test_the_shipped_notice_is_shown_in_the_products_and_in_a_brokerages_name(ap
     assert client.get("/privacy/nobody").status_code == 404
 
 
-def test_a_published_version_takes_its_place_at_once_and_old_entries_keep_theirs(app: Flask, client: Browser, world: World) -> None:
+def test_a_published_version_takes_its_place_at_once_and_old_entries_keep_theirs(
+    app: Flask, client: Browser, world: World
+) -> None:
     def write(key: str) -> str:
         with app.app_context(), world.harbour.inside():
-            intake.receive(Inquiry("Nina", "nina@example.com", notice="Notice"), source="lead form", key=key, actor=VISITOR)
+            intake.receive(
+                Inquiry("Nina", "nina@example.com", notice="Notice"), source="lead form", key=key, actor=VISITOR
+            )
             return session.scalars(sa.select(Consent.policy_digest).order_by(Consent.id.desc()).limit(1)).one() or ""
 
     first = write("a")
@@ -50,10 +56,23 @@ def test_a_published_version_takes_its_place_at_once_and_old_entries_keep_theirs
 
 
 def test_each_public_page_links_to_the_notice(app: Flask, client: Browser, world: World) -> None:
-    for url in ("/p/harbour/contact", "/p/harbour/contact/thanks", "/embed/harbour/contact", "/embed/harbour/contact/thanks", "/privacy", "/privacy/harbour",
-                "/p/broken.token", "/p/nobody/contact"):  # fmt: skip
+    for url in (
+        "/p/harbour/contact",
+        "/p/harbour/contact/thanks",
+        "/embed/harbour/contact",
+        "/embed/harbour/contact/thanks",
+        "/privacy",
+        "/privacy/harbour",
+        "/p/broken.token",
+        "/p/nobody/contact",
+    ):
         assert re.search(r'href="/privacy(/harbour)?"', client.get(url).text), url
 
 
 def test_the_text_is_cut_into_headings_lists_and_paragraphs() -> None:
-    assert blocks("# A\n\ntext\nmore\n\n## B\n\n- one\n- two\n") == [("h1", ["A"]), ("p", ["text more"]), ("h2", ["B"]), ("ul", ["one", "two"])]
+    assert blocks("# A\n\ntext\nmore\n\n## B\n\n- one\n- two\n") == [
+        ("h1", ["A"]),
+        ("p", ["text more"]),
+        ("h2", ["B"]),
+        ("ul", ["one", "two"]),
+    ]
