@@ -39,7 +39,11 @@ class Forbidden(DomainError):
 
     def __init__(self, action: str, entity: str, message: str = "") -> None:
         self.action, self.entity = action, entity
-        super().__init__(message or f"Your role does not include “{action}” on {entity.replace('_', ' ')}. An admin of your workspace can grant it.")
+        super().__init__(
+            message
+            or f"Your role does not include “{action}” on {entity.replace('_', ' ')}. "
+            "An admin of your workspace can grant it."
+        )
 
 
 class Invalid(DomainError):
@@ -69,7 +73,9 @@ class Conflict(DomainError):
     status = 409
     title = "This record was changed meanwhile"
 
-    def __init__(self, message: str, *, version: int = 0, clashes: tuple[Clash, ...] = (), who: str = "", when: Any = None) -> None:
+    def __init__(
+        self, message: str, *, version: int = 0, clashes: tuple[Clash, ...] = (), who: str = "", when: Any = None
+    ) -> None:
         self.version, self.clashes, self.who, self.when = version, clashes, who, when
         super().__init__(message)
 

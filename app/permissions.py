@@ -1,6 +1,7 @@
 """Who may do what: one check for pages, REST, export, bulk, pickers, search and jobs.
 
-A right is (entity, action) -> reach. Rights are stored as Flask-AppBuilder permissions of a workspace's roles and cached per
+A right is (entity, action) -> reach. Rights are stored as Flask-AppBuilder permissions of a workspace's roles and
+cached per
 role with the workspace's `keys_version`, so that a change acts on the next request. Does not belong here: HTTP.
 """
 
@@ -57,13 +58,15 @@ def require(actor: Actor, action: str, entity: str) -> Reach:
 
 
 def restrict(statement: Any, model: type[Any], actor: Actor, action: str = "read") -> Any:
-    """`statement` narrowed to the records of `model` that `actor` may do `action` on; raises `Forbidden` without the right."""
+    """`statement` narrowed to the records of `model` that `actor` may do `action` on; raises `Forbidden` without the
+    right."""
     condition = criterion(model, actor, action)
     return statement if condition is None else statement.where(condition)
 
 
 def criterion(model: type[Any], actor: Actor, action: str = "read", *, of: Any = None) -> Any | None:
-    """The condition that `restrict` adds; None for the whole workspace. `of` is an alias of `model` to speak of instead."""
+    """The condition that `restrict` adds; None for the whole workspace. `of` is an alias of `model` to speak of
+    instead."""
     found = require(actor, action, registry.permission_entity(model))
     if found is Reach.WORKSPACE:
         return None
@@ -135,12 +138,29 @@ def builtin_roles() -> dict[str, tuple[str, Rights]]:
     return {
         "owner": ("Owner", grant(every, all_)),
         "admin": ("Admin", grant(every, all_)),
-        "broker": ("Broker", {**grant(work, all_), **look, **grant(["tag", "template", "pipeline", "stage", "suppression"], all_), **office,
-                              **grant(["job"], all_), **grant(["workspace", "audit", "role"], all_, "read")}),  # fmt: skip
+        "broker": (
+            "Broker",
+            {
+                **grant(work, all_),
+                **look,
+                **grant(["tag", "template", "pipeline", "stage", "suppression"], all_),
+                **office,
+                **grant(["job"], all_),
+                **grant(["workspace", "audit", "role"], all_, "read"),
+            },
+        ),
         "agent": ("Agent", {**agent_work, **look, **tags, **grant(["ai"], all_)}),
         "assistant": ("Assistant", {**helper_work, **look, **tags, **grant(["ai", "import"], all_)}),
-        "compliance": ("Compliance", {**grant(work, all_, "read", "export"), **look, **grant(["suppression"], all_), **grant(["audit"], all_),
-                                      **grant(["workspace", "role", "job", "api_key"], all_, "read")}),  # fmt: skip
+        "compliance": (
+            "Compliance",
+            {
+                **grant(work, all_, "read", "export"),
+                **look,
+                **grant(["suppression"], all_),
+                **grant(["audit"], all_),
+                **grant(["workspace", "role", "job", "api_key"], all_, "read"),
+            },
+        ),
         "read_only": ("Read only", {**grant(work, all_, "read"), **look}),
     }
 

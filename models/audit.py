@@ -1,8 +1,10 @@
-"""The two stores of history. `Change` holds old and new values for diff, undo and restore, and is erasable with the person.
+"""The two stores of history. `Change` holds old and new values for diff, undo and restore, and is erasable with the
+person.
 `Audit` is immutable: who did what to what, when and why; personal values only under the subject's data key, so that
 destroying the key makes them unreadable while the chain stays whole (P46, P57).
 
-Triggers refuse UPDATE and DELETE on `audit` and `audit_seal` (migrations). The sealer gives each audit row its place in the
+Triggers refuse UPDATE and DELETE on `audit` and `audit_seal` (migrations). The sealer gives each audit row its place
+in the
 chain of its workspace in `audit_seal`, and signs the head; so no business transaction waits for another.
 """
 
@@ -18,11 +20,20 @@ from models.base import Base, WorkspaceScoped
 from models.fields import UTC, Json, Key, now
 from models.policy import Category, Erase, Policy, Purpose, SubjectKind, years
 
-_LOG = Policy(Category.SECURITY_EVENT, Purpose.INVESTIGATE, subject="subject_id", kind=SubjectKind.CLIENT, keep=years(7), hold="audit log", erase=Erase.SHRED)
+_LOG = Policy(
+    Category.SECURITY_EVENT,
+    Purpose.INVESTIGATE,
+    subject="subject_id",
+    kind=SubjectKind.CLIENT,
+    keep=years(7),
+    hold="audit log",
+    erase=Erase.SHRED,
+)
 
 
 class Change(WorkspaceScoped, Base):
-    """One record, one operation: `old` and `new` map field names to plain values. `undoes` names the change this one takes back."""
+    """One record, one operation: `old` and `new` map field names to plain values. `undoes` names the change this one
+    takes back."""
 
     __tablename__ = "change"
     policy = Policy(Category.ACTIVITY, subject="subject_id", kind=SubjectKind.CLIENT, keep=years(7), erase=Erase.DELETE)
@@ -48,8 +59,10 @@ class Change(WorkspaceScoped, Base):
 
 
 class Audit(WorkspaceScoped, Base):
-    """One event. `facts` is plain and holds no personal value; `sealed` is encrypted under the subject's key. `digest` is the
-    SHA-256 of the row's content in canonical JSON. `workspace_id` is null for events outside any workspace, as a failed sign-in."""
+    """One event. `facts` is plain and holds no personal value; `sealed` is encrypted under the subject's key.
+    `digest` is the
+    SHA-256 of the row's content in canonical JSON. `workspace_id` is null for events outside any workspace, as a
+    failed sign-in."""
 
     __tablename__ = "audit"
     policy = _LOG
@@ -85,7 +98,8 @@ class Audit(WorkspaceScoped, Base):
 
 
 class AuditSeal(Base):
-    """The place of an audit row in its workspace's chain: hash = SHA-256(previous hash, sequence, digest). Workspace 0 is "none"."""
+    """The place of an audit row in its workspace's chain: hash = SHA-256(previous hash, sequence, digest). Workspace
+    0 is "none"."""
 
     __tablename__ = "audit_seal"
     policy = Policy(Category.SECURITY_EVENT, Purpose.INVESTIGATE, keep=years(7))
@@ -113,7 +127,13 @@ class SubjectKey(WorkspaceScoped, Base):
     """The data key of one person, wrapped by the keyring. Deleting the row shreds what it sealed."""
 
     __tablename__ = "subject_key"
-    policy = Policy(Category.SECURITY_EVENT, Purpose.COMPLY_WITH_LAW, subject="subject_id", kind=SubjectKind.CLIENT, erase=Erase.DELETE)
+    policy = Policy(
+        Category.SECURITY_EVENT,
+        Purpose.COMPLY_WITH_LAW,
+        subject="subject_id",
+        kind=SubjectKind.CLIENT,
+        erase=Erase.DELETE,
+    )
 
     subject_id: Mapped[int] = mapped_column(Key)
     wrapped: Mapped[bytes] = mapped_column(sa.LargeBinary, info={"sealed": "data-key"})

@@ -1,6 +1,7 @@
 """The one metadata, the one session class, and the shapes every table starts from.
 
-Flask-AppBuilder's declarative base is used here (and only here), so that its users, roles and permissions live in the same
+Flask-AppBuilder's declarative base is used here (and only here), so that its users, roles and permissions live in the
+same
 metadata. Belongs here: bases and mixins. Does not belong here: any entity.
 """
 
@@ -36,7 +37,8 @@ class ScopedSession(FlaskSession):
     commit_gate: ClassVar[Callable[[ScopedSession], bool] | None] = None
 
     def commit(self) -> None:
-        """Commit through the gate that `app.services.operation` sets; libraries that commit on their own end up there."""
+        """Commit through the gate that `app.services.operation` sets; libraries that commit on their own end up
+        there."""
         gate = type(self).commit_gate
         if gate is None or not gate(self):
             super().commit()
@@ -59,7 +61,7 @@ class ScopedSession(FlaskSession):
     def bulk_save_objects(self, *args: Any, **kw: Any) -> None:
         raise RuntimeError("Bulk calls skip history and audit; use an operation's bulk verbs.")
 
-    bulk_insert_mappings = bulk_update_mappings = bulk_save_objects  # type: ignore[assignment]
+    bulk_insert_mappings = bulk_update_mappings = bulk_save_objects
 
 
 db = SQLA(model_class=Model, session_options={"class_": ScopedSession})
@@ -68,7 +70,8 @@ session = db.session
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A many-to-many of an entity: its link table's entity, the columns to this and to the other side, and the other entity."""
+    """A many-to-many of an entity: its link table's entity, the columns to this and to the other side, and the other
+    entity."""
 
     through: str
     near: str
@@ -120,7 +123,8 @@ def _bookkeeping(kind: Kind, label: str) -> dict[str, Field]:
 class Record(WorkspaceScoped):
     """A business record: version for conflict checks, provenance (P3), and a soft delete so that delete can be undone.
 
-    `source` says how the record came (form, api, import, lead form, booking, system), `source_ref` which batch or integration.
+    `source` says how the record came (form, api, import, lead form, booking, system), `source_ref` which batch or
+    integration.
     """
 
     created_at: Mapped[dt.datetime] = mapped_column(UTC, default=now, info=_bookkeeping(Kind.MOMENT, "Created"))
@@ -152,7 +156,8 @@ def alive() -> dict[str, Any]:
 
 
 def searched(table: str, *columns: str) -> tuple[sa.Index, ...]:
-    """What quick search reads: on PostgreSQL trigrams (GIN, with the workspace inside), on SQLite an index that covers the LIKE.
+    """What quick search reads: on PostgreSQL trigrams (GIN, with the workspace inside), on SQLite an index that
+    covers the LIKE.
 
     `deleted_at` is a column of the SQLite one, as its planner takes no partial index for covering.
     """
@@ -168,5 +173,7 @@ def searched(table: str, *columns: str) -> tuple[sa.Index, ...]:
 class Owned(Record):
     """A record that somebody works on: owner and team decide who reaches it."""
 
-    owner_id: Mapped[int | None] = mapped_column(Key, info={"field": Field(Kind.RELATION, "Owner", target="membership")})
+    owner_id: Mapped[int | None] = mapped_column(
+        Key, info={"field": Field(Kind.RELATION, "Owner", target="membership")}
+    )
     team_id: Mapped[int | None] = mapped_column(Key, info={"field": Field(Kind.RELATION, "Team", target="team")})

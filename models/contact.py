@@ -12,19 +12,43 @@ from models import fields as f
 from models.base import Base, Link, Owned, Record, alive, searched
 from models.policy import Category, Erase, Policy, SubjectKind, years
 
-TYPES = (("buyer", "Buyer"), ("seller", "Seller"), ("landlord", "Landlord"), ("tenant", "Tenant"), ("lead", "Website lead"),
-         ("farming", "Farming prospect"), ("vendor", "Vendor"), ("other", "Other"))  # fmt: skip
-STAGES = (("new", "New"), ("qualified", "Qualified"), ("active", "Active"), ("under_contract", "Under contract"), ("closed", "Closed"),
-          ("nurture", "Nurture"), ("lost", "Lost"))  # fmt: skip
-BASES = (("unknown", "Not recorded"), ("consent", "Consent"), ("contract", "Contract"), ("legitimate_interest", "Legitimate interest"),
-         ("legal_obligation", "Legal obligation"), ("attested", "Attested in own words"))  # fmt: skip
+TYPES = (
+    ("buyer", "Buyer"),
+    ("seller", "Seller"),
+    ("landlord", "Landlord"),
+    ("tenant", "Tenant"),
+    ("lead", "Website lead"),
+    ("farming", "Farming prospect"),
+    ("vendor", "Vendor"),
+    ("other", "Other"),
+)
+STAGES = (
+    ("new", "New"),
+    ("qualified", "Qualified"),
+    ("active", "Active"),
+    ("under_contract", "Under contract"),
+    ("closed", "Closed"),
+    ("nurture", "Nurture"),
+    ("lost", "Lost"),
+)
+BASES = (
+    ("unknown", "Not recorded"),
+    ("consent", "Consent"),
+    ("contract", "Contract"),
+    ("legitimate_interest", "Legitimate interest"),
+    ("legal_obligation", "Legal obligation"),
+    ("attested", "Attested in own words"),
+)
 LABELS = (("main", "Main"), ("work", "Work"), ("home", "Home"), ("mobile", "Mobile"), ("other", "Other"))
 CONTACT = Policy(Category.CONTACT, subject="self", kind=SubjectKind.CLIENT, keep=years(7), erase=Erase.ANONYMISE)
-DETAIL = Policy(Category.CONTACT, subject="contact_id", kind=SubjectKind.CLIENT, keep=years(7), erase=Erase.DELETE, parent="contact")
+DETAIL = Policy(
+    Category.CONTACT, subject="contact_id", kind=SubjectKind.CLIENT, keep=years(7), erase=Erase.DELETE, parent="contact"
+)
 
 
 class Contact(Owned, Base):
-    """A person or company. `email` and `phone` are the main ones; further ones are rows of their own. Times are UTC, money is cents."""
+    """A person or company. `email` and `phone` are the main ones; further ones are rows of their own. Times are UTC,
+    money is cents."""
 
     __tablename__ = "contact"
     policy = CONTACT
@@ -44,8 +68,12 @@ class Contact(Owned, Base):
     budget_max: Mapped[int | None] = f.money(label="Budget to")
     birthday: Mapped[dt.date | None] = f.date(label="Birthday", personal=True)
     website: Mapped[str | None] = f.url(label="Website", personal=True)
-    lawful_basis: Mapped[str] = f.choice(BASES, default="unknown", label="Lawful basis", hint="Why you may hold and use this person's data")
-    minor: Mapped[bool] = f.boolean(label="Under 13", hint="Needs the basis and a guardian's authority; blocks marketing and AI")
+    lawful_basis: Mapped[str] = f.choice(
+        BASES, default="unknown", label="Lawful basis", hint="Why you may hold and use this person's data"
+    )
+    minor: Mapped[bool] = f.boolean(
+        label="Under 13", hint="Needs the basis and a guardian's authority; blocks marketing and AI"
+    )
     minor_authority: Mapped[str | None] = f.text(300, label="Authority for a minor", personal=True)
     about: Mapped[str | None] = f.long_text(5000, label="About", personal=True)
     last_activity: Mapped[dt.datetime] = f.moment(required=True, default=f.now, label="Last activity", readonly=True)
@@ -56,9 +84,25 @@ class Contact(Owned, Base):
         return (
             sa.Index("uq_contact_email", "workspace_id", "email", unique=True, **alive()),
             sa.Index("ix_contact_alive", "workspace_id", sa.text("id DESC"), **alive()),
-            sa.Index("ix_contact_last_activity", "workspace_id", sa.text("last_activity DESC"), sa.text("id DESC"), **alive()),
-            sa.Index("ix_contact_stage", "workspace_id", "stage", sa.text("last_activity DESC"), sa.text("id DESC"), **alive()),
-            sa.Index("ix_contact_owner", "workspace_id", "owner_id", sa.text("last_activity DESC"), sa.text("id DESC"), **alive()),
+            sa.Index(
+                "ix_contact_last_activity", "workspace_id", sa.text("last_activity DESC"), sa.text("id DESC"), **alive()
+            ),
+            sa.Index(
+                "ix_contact_stage",
+                "workspace_id",
+                "stage",
+                sa.text("last_activity DESC"),
+                sa.text("id DESC"),
+                **alive(),
+            ),
+            sa.Index(
+                "ix_contact_owner",
+                "workspace_id",
+                "owner_id",
+                sa.text("last_activity DESC"),
+                sa.text("id DESC"),
+                **alive(),
+            ),
             sa.Index("ix_contact_phone", "workspace_id", "phone", **alive()),
             sa.Index("ix_contact_name", "workspace_id", "name", "id", **alive()),
             *searched("contact", "name", "email", "phone", "company"),
@@ -140,7 +184,9 @@ class ContactTag(Record, Base):
     """A tag on a contact."""
 
     __tablename__ = "contact_tag"
-    policy = Policy(Category.CONTACT, subject="contact_id", kind=SubjectKind.CLIENT, erase=Erase.DELETE, parent="contact")
+    policy = Policy(
+        Category.CONTACT, subject="contact_id", kind=SubjectKind.CLIENT, erase=Erase.DELETE, parent="contact"
+    )
     title_field = "source"
 
     contact_id: Mapped[int] = f.ref("contact", required=True, label="Contact")

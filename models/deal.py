@@ -50,7 +50,14 @@ class Deal(Owned, Base):
     """A sale, purchase or lease in progress. `price` is in cents of the workspace's currency."""
 
     __tablename__ = "deal"
-    policy = Policy(Category.DEAL, subject="contact_id", kind=SubjectKind.CLIENT, keep=years(7), hold="transaction", erase=Erase.ANONYMISE)
+    policy = Policy(
+        Category.DEAL,
+        subject="contact_id",
+        kind=SubjectKind.CLIENT,
+        keep=years(7),
+        hold="transaction",
+        erase=Erase.ANONYMISE,
+    )
     title_field = "title"
 
     title: Mapped[str] = f.text(200, required=True, label="Title")
@@ -68,7 +75,16 @@ class Deal(Owned, Base):
         return (
             sa.Index("ix_deal_alive", "workspace_id", sa.text("id DESC"), **alive()),
             sa.Index("ix_deal_contact", "workspace_id", "contact_id", sa.text("id DESC"), **alive()),
-            sa.Index("ix_deal_stage", "workspace_id", "stage_id", sa.text("last_activity DESC"), sa.text("id DESC"), **alive()),
-            sa.Index("ix_deal_last_activity", "workspace_id", sa.text("last_activity DESC"), sa.text("id DESC"), **alive()),
+            sa.Index(
+                "ix_deal_stage",
+                "workspace_id",
+                "stage_id",
+                sa.text("last_activity DESC"),
+                sa.text("id DESC"),
+                **alive(),
+            ),
+            sa.Index(
+                "ix_deal_last_activity", "workspace_id", sa.text("last_activity DESC"), sa.text("id DESC"), **alive()
+            ),
             *searched("deal", "title"),
         )

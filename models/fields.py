@@ -1,4 +1,5 @@
-"""Typed fields: one call per column says its type, label, rules and data category, for form, list, REST and audit alike.
+"""Typed fields: one call per column says its type, label, rules and data category, for form, list, REST and audit
+alike.
 
 Belongs here: `Field` and the column makers. Does not belong here: how a field is drawn (`views`) or normalised text
 (`models.normal`).
@@ -92,7 +93,9 @@ def _column(type_: Any, field: Field, required: bool, **more: Any) -> MappedColu
     return mapped_column(type_, nullable=not required, info={"field": field}, **more)
 
 
-def text(length: int = 200, *, required: bool = False, kind: Kind = Kind.TEXT, default: str | None = None, **facts: Any) -> MappedColumn[Any]:
+def text(
+    length: int = 200, *, required: bool = False, kind: Kind = Kind.TEXT, default: str | None = None, **facts: Any
+) -> MappedColumn[Any]:
     """One line of text, at most `length` characters."""
     return _column(sa.String(length), Field(kind, max_length=length, **facts), required, default=default)
 

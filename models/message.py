@@ -16,8 +16,14 @@ KINDS = (("marketing", "Marketing"), ("transactional", "Transactional"))
 STATES = (("draft", "Draft"), ("queued", "Queued"), ("sending", "Sending"), ("sent", "Sent"), ("unknown", "Unknown"),
           ("suppressed", "Not sent: suppressed"), ("failed", "Failed"), ("cancelled", "Cancelled"))  # fmt: skip
 CAUSES = (("user", "A person wrote it"), ("system", "The product"), ("form", "A public form"))
-REASONS = (("unsubscribe", "Unsubscribed"), ("complaint", "Complained"), ("bounce", "Address bounced"), ("manual", "Added by hand"),
-           ("legal", "Legal request"), ("minor", "Under age"))  # fmt: skip
+REASONS = (
+    ("unsubscribe", "Unsubscribed"),
+    ("complaint", "Complained"),
+    ("bounce", "Address bounced"),
+    ("manual", "Added by hand"),
+    ("legal", "Legal request"),
+    ("minor", "Under age"),
+)
 SCOPES = (("marketing", "Marketing"), ("all", "Everything but account mail"))
 
 
@@ -38,10 +44,18 @@ class Template(Record, Base):
 
 
 class Message(Owned, Base):
-    """One e-mail to one person. Unique by what asked for it and the occasion, so that a retry is never a second send (P12)."""
+    """One e-mail to one person. Unique by what asked for it and the occasion, so that a retry is never a second send
+    (P12)."""
 
     __tablename__ = "message"
-    policy = Policy(Category.ACTIVITY, Purpose.SEND_REQUESTED, subject="contact_id", kind=SubjectKind.RECIPIENT, keep=years(7), erase=Erase.DELETE)
+    policy = Policy(
+        Category.ACTIVITY,
+        Purpose.SEND_REQUESTED,
+        subject="contact_id",
+        kind=SubjectKind.RECIPIENT,
+        keep=years(7),
+        erase=Erase.DELETE,
+    )
     title_field = "subject"
 
     contact_id: Mapped[int | None] = f.ref("contact", label="Contact")
@@ -68,10 +82,18 @@ class Message(Owned, Base):
 
 
 class Suppression(Record, Base):
-    """An address that must not be written to, why, and for which kind of mail (P62). Checked at the wire on every path."""
+    """An address that must not be written to, why, and for which kind of mail (P62). Checked at the wire on every
+    path."""
 
     __tablename__ = "suppression"
-    policy = Policy(Category.CONTACT, Purpose.SEND_REQUESTED, subject="address", kind=SubjectKind.RECIPIENT, hold="legal", erase=Erase.SHRED)
+    policy = Policy(
+        Category.CONTACT,
+        Purpose.SEND_REQUESTED,
+        subject="address",
+        kind=SubjectKind.RECIPIENT,
+        hold="legal",
+        erase=Erase.SHRED,
+    )
     title_field = "address"
 
     address: Mapped[str] = f.email(required=True, label="E-mail", personal=True)

@@ -1,6 +1,7 @@
 """The data rules of an entity: what kind of data it is, whose, why it is held, how long, and how it is erased.
 
-Belongs here: the closed lists (categories, purposes, subject kinds) and `Policy`. Every table has one; a table or column
+Belongs here: the closed lists (categories, purposes, subject kinds) and `Policy`. Every table has one; a table or
+column
 without one stops the start (`models.registry`). Sources: promises P2, P7, P9, P38.
 """
 

@@ -27,10 +27,19 @@ class PolicyVersion(Base):
 
 
 class Consent(WorkspaceScoped, Base):
-    """One act of consent or withdrawal; never changed, the newest of a (contact, topic) counts. `wording` is the text that was shown."""
+    """One act of consent or withdrawal; never changed, the newest of a (contact, topic) counts. `wording` is the text
+    that was shown."""
 
     __tablename__ = "consent"
-    policy = Policy(Category.CONTACT, Purpose.COMPLY_WITH_LAW, subject="contact_id", kind=SubjectKind.CLIENT, keep=years(7), hold="legal", erase=Erase.SHRED)
+    policy = Policy(
+        Category.CONTACT,
+        Purpose.COMPLY_WITH_LAW,
+        subject="contact_id",
+        kind=SubjectKind.CLIENT,
+        keep=years(7),
+        hold="legal",
+        erase=Erase.SHRED,
+    )
 
     contact_id: Mapped[int | None] = mapped_column(Key)
     topic: Mapped[str] = mapped_column(sa.String(40))
@@ -43,7 +52,9 @@ class Consent(WorkspaceScoped, Base):
     ip: Mapped[str | None] = mapped_column(sa.String(45))
 
     __table_args__ = (
-        sa.ForeignKeyConstraint(["workspace_id", "contact_id"], ["contact.workspace_id", "contact.id"], name="fk_consent_contact_id"),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "contact_id"], ["contact.workspace_id", "contact.id"], name="fk_consent_contact_id"
+        ),
         sa.Index("ix_consent_contact", "workspace_id", "contact_id", "topic", sa.text("id DESC")),
     )
 

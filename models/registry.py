@@ -5,9 +5,9 @@ Belongs here: looking up entities and their fields. Does not belong here: how th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -16,12 +16,24 @@ from models.fields import Field, Kind
 from models.policy import Category, Erase, Policy, Purpose, SubjectKind
 
 _LIBRARY_TABLES = {
-    "ab_user": Policy(Category.ACCOUNT, Purpose.AUTHENTICATE, subject="self", kind=SubjectKind.USER, erase=Erase.ANONYMISE),
-    "web_authn": Policy(Category.SECURITY_EVENT, Purpose.AUTHENTICATE, subject="user_id", kind=SubjectKind.USER, erase=Erase.DELETE),
+    "ab_user": Policy(
+        Category.ACCOUNT, Purpose.AUTHENTICATE, subject="self", kind=SubjectKind.USER, erase=Erase.ANONYMISE
+    ),
+    "web_authn": Policy(
+        Category.SECURITY_EVENT, Purpose.AUTHENTICATE, subject="user_id", kind=SubjectKind.USER, erase=Erase.DELETE
+    ),
     "ab_register_user": Policy(Category.ACCOUNT, Purpose.PROVISION),
     "ab_api_key": Policy(Category.API_KEY, Purpose.AUTHENTICATE),
 }
 _ACCESS = Policy(Category.ACCOUNT, Purpose.AUTHENTICATE)
+
+
+Found = TypeVar("Found")
+
+
+def per_model(function: Callable[[Any], Found]) -> Callable[[Any], Found]:
+    """Remember a function's answer for each model. Models are hashable, which type checkers doubt."""
+    return cache(function)
 
 
 class BrokenModel(RuntimeError):
@@ -36,7 +48,7 @@ def models() -> Iterator[type[Any]]:
 @cache
 def entities() -> dict[str, type[Record]]:
     """Business records by entity name (the table's name)."""
-    found = {m.__tablename__: m for m in models() if issubclass(m, Record)}
+    found = {sa.inspect(m).local_table.name: m for m in models() if issubclass(m, Record)}
     return dict(sorted(found.items()))
 
 
@@ -44,14 +56,14 @@ def entity(name: str) -> type[Any]:
     return entities()[name]
 
 
-@cache
-def fields(model: type[Any]) -> dict[str, Field]:
+@per_model
+def fields(model: Any) -> dict[str, Field]:
     """The typed fields of a model by column name, in order of declaration; columns without a `Field` are plumbing."""
     return {c.key: c.info["field"] for c in sa.inspect(model).columns if "field" in c.info}
 
 
-@cache
-def writable(model: type[Any]) -> dict[str, Field]:
+@per_model
+def writable(model: Any) -> dict[str, Field]:
     """Fields a person may set. Ids, workspace, version and provenance never are."""
     return {name: field for name, field in fields(model).items() if not field.readonly}
 
@@ -65,8 +77,8 @@ def permission_entity(model: type[Any]) -> str:
     return model.policy.parent or model.__tablename__
 
 
-@cache
-def parent_link(model: type[Any]) -> str:
+@per_model
+def parent_link(model: Any) -> str:
     """The column that leads to the parent entity."""
     for name, field in fields(model).items():
         if field.target == model.policy.parent:
@@ -112,4 +124,6 @@ def _check_entity(model: type[Any]) -> None:
             if "field" not in column.info and column.key not in {"id", "workspace_id"}:
                 raise BrokenModel(f"{model.__name__}.{column.key} has no field: type it with models.fields.")
         if model.policy.subject not in (None, "self") and model.policy.subject not in fields(model):
-            raise BrokenModel(f"{model.__name__}'s policy names the subject {model.policy.subject!r}, which is no column.")
+            raise BrokenModel(
+                f"{model.__name__}'s policy names the subject {model.policy.subject!r}, which is no column."
+            )

@@ -1,4 +1,5 @@
-"""Files that people upload or jobs make. The bytes live in the file store under a random key; this row says what they are."""
+"""Files that people upload or jobs make. The bytes live in the file store under a random key; this row says what they
+are."""
 
 from __future__ import annotations
 

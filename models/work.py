@@ -12,8 +12,16 @@ from models import fields as f
 from models.base import Base, Owned, alive, searched
 from models.policy import Category, Erase, Policy, SubjectKind, years
 
-ACTIVITY_KINDS = (("call", "Call"), ("email", "E-mail"), ("meeting", "Meeting"), ("viewing", "Viewing"), ("open_house", "Open house"),
-                  ("inquiry", "Inquiry"), ("text", "Text message"), ("other", "Other"))  # fmt: skip
+ACTIVITY_KINDS = (
+    ("call", "Call"),
+    ("email", "E-mail"),
+    ("meeting", "Meeting"),
+    ("viewing", "Viewing"),
+    ("open_house", "Open house"),
+    ("inquiry", "Inquiry"),
+    ("text", "Text message"),
+    ("other", "Other"),
+)
 TASK_STATES = (("open", "Open"), ("done", "Done"))
 PRIORITIES = (("low", "Low"), ("normal", "Normal"), ("high", "High"))
 

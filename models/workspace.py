@@ -18,7 +18,13 @@ from models.policy import Category, Erase, Policy, Purpose, SubjectKind
 from models.user import Role, User
 
 STATUSES = (("active", "Active"), ("suspended", "Suspended"))
-CURRENCIES = (("USD", "US dollar"), ("CAD", "Canadian dollar"), ("EUR", "Euro"), ("GBP", "Pound sterling"), ("AUD", "Australian dollar"))
+CURRENCIES = (
+    ("USD", "US dollar"),
+    ("CAD", "Canadian dollar"),
+    ("EUR", "Euro"),
+    ("GBP", "Pound sterling"),
+    ("AUD", "Australian dollar"),
+)
 
 
 class Workspace(Base):
@@ -31,9 +37,15 @@ class Workspace(Base):
     slug: Mapped[str] = mapped_column(sa.String(60), unique=True)
     name: Mapped[str] = f.text(200, required=True, label="Name")
     status: Mapped[str] = f.choice(STATUSES, default="active", label="Status", readonly=True)
-    color: Mapped[str] = mapped_column(sa.String(7), default="#10414d", info={"field": Field(Kind.TEXT, "Colour", hint="As #rrggbb")})
-    region: Mapped[str] = mapped_column(sa.String(2), default="US", info={"field": Field(Kind.TEXT, "Country", hint="ISO 3166, two letters")})
-    zone: Mapped[str] = mapped_column(sa.String(60), default="America/New_York", info={"field": Field(Kind.TEXT, "Time zone", hint="IANA name")})
+    color: Mapped[str] = mapped_column(
+        sa.String(7), default="#10414d", info={"field": Field(Kind.TEXT, "Colour", hint="As #rrggbb")}
+    )
+    region: Mapped[str] = mapped_column(
+        sa.String(2), default="US", info={"field": Field(Kind.TEXT, "Country", hint="ISO 3166, two letters")}
+    )
+    zone: Mapped[str] = mapped_column(
+        sa.String(60), default="America/New_York", info={"field": Field(Kind.TEXT, "Time zone", hint="IANA name")}
+    )
     currency: Mapped[str] = f.choice(CURRENCIES, default="USD", label="Currency")
     phone: Mapped[str | None] = f.phone(label="Phone")
     email: Mapped[str | None] = f.email(label="Public e-mail")
@@ -64,10 +76,13 @@ class Team(Record, Base):
 
 
 class Membership(Record, Base):
-    """A user in a workspace, with a role and maybe a team. Leaving ends it (`active` false); the row stays, so that history keeps a name."""
+    """A user in a workspace, with a role and maybe a team. Leaving ends it (`active` false); the row stays, so that
+    history keeps a name."""
 
     __tablename__ = "membership"
-    policy = Policy(Category.TEAM, Purpose.AUTHENTICATE, subject="user_id", kind=SubjectKind.USER, erase=Erase.ANONYMISE)
+    policy = Policy(
+        Category.TEAM, Purpose.AUTHENTICATE, subject="user_id", kind=SubjectKind.USER, erase=Erase.ANONYMISE
+    )
     title_field = "name"
 
     user_id: Mapped[int] = mapped_column(

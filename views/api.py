@@ -1,7 +1,8 @@
 """REST over the same registry, rights and services as the pages: list, get, create, update, delete.
 
 JSON in and out (RFC 8259), errors as problem+json (RFC 9457), times as RFC 3339 in UTC, money in cents, cursor paging.
-Answers only to API keys, never to cookies, so it needs no CSRF token. Does not belong here: the OpenAPI text (`views.openapi`).
+Answers only to API keys, never to cookies, so it needs no CSRF token. Does not belong here: the OpenAPI text
+(`views.openapi`).
 """
 
 from __future__ import annotations
@@ -30,7 +31,16 @@ def register(app: Flask, csrf: CSRFProtect) -> None:
     """Add `/api/v1/<entity>/` for every screen, the OpenAPI document and its page."""
     for spec in screens().values():
         name = f"{spec.entity.title().replace('_', '')}Api"
-        api = type(name, (EntityApi,), {"screen": spec, "resource_name": spec.entity, "endpoint": f"api_{spec.entity}", "class_permission_name": spec.entity})
+        api = type(
+            name,
+            (EntityApi,),
+            {
+                "screen": spec,
+                "resource_name": spec.entity,
+                "endpoint": f"api_{spec.entity}",
+                "class_permission_name": spec.entity,
+            },
+        )
         app.appbuilder.add_api(api)  # type: ignore[attr-defined]
     app.add_url_rule("/api/v1/_openapi", "openapi", openapi_document)
     app.add_url_rule("/api/docs", "api_docs", docs)
@@ -50,7 +60,11 @@ class EntityApi(BaseApi):
         query, counted = _read_query(spec)
         page = queries.page(query, actor=shell.actor())
         members = _members(spec, query.columns)
-        body: dict[str, Any] = {"data": [_row(members, row) for row in page.rows], "next": page.next, "previous": page.previous}
+        body: dict[str, Any] = {
+            "data": [_row(members, row) for row in page.rows],
+            "next": page.next,
+            "previous": page.previous,
+        }
         if counted:
             number, exact = queries.count(query, actor=shell.actor(), exact=counted == "exact")
             body |= {"count": number, "count_is_exact": exact}
@@ -74,7 +88,8 @@ class EntityApi(BaseApi):
 
     @expose("/<int:key>", methods=("PATCH",))
     def patch(self, key: int) -> Response:
-        """Set the members that are given; `version` makes others' changes since then a 409 where both touched the same field."""
+        """Set the members that are given; `version` makes others' changes since then a 409 where both touched the
+        same field."""
         _no_parameters()
         spec = self.screen
         records.load(spec.model, key, actor=shell.actor())
@@ -105,20 +120,28 @@ def docs() -> str:
 
 def readable(spec: Screen) -> dict[str, Field]:
     """The members of an entity in REST: every typed field but secrets and plumbing."""
-    return {n: f for n, f in registry.fields(spec.model).items() if not f.secret and n not in {"deleted_at", "name_key"}}
+    return {
+        n: f for n, f in registry.fields(spec.model).items() if not f.secret and n not in {"deleted_at", "name_key"}
+    }
 
 
 def _read_query(spec: Screen) -> tuple[queries.ListQuery, str]:
     args = request.args
     problems = {name: f"There is no parameter “{name[:60]}”." for name in args if name not in _LIST_PARAMETERS}
-    problems |= {n: "Give this parameter once." for n in ("q", "sort", "cursor", "limit", "fields", "count") if len(args.getlist(n)) > 1}
+    problems |= {
+        n: "Give this parameter once."
+        for n in ("q", "sort", "cursor", "limit", "fields", "count")
+        if len(args.getlist(n)) > 1
+    }
     limit = args.get("limit", "50")
     most = current_app.config.get("API_MAX_PAGE_SIZE", queries.MAX_LIMIT)
     if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= most:
         problems["limit"] = f"limit is a whole number from 1 to {most}."
     members = readable(spec)
     wanted = args["fields"].split(",") if "fields" in args else list(members)
-    problems |= {"fields": f"There is no field “{n[:60]}”." for n in wanted if n not in members}
+    unknown = [name for name in wanted if name not in members]
+    if unknown:
+        problems["fields"] = f"There is no field “{unknown[0][:60]}”."
     counted = args.get("count", "")
     if counted not in ("", "capped", "exact"):
         problems["count"] = "count is “capped” or “exact”."
@@ -128,7 +151,17 @@ def _read_query(spec: Screen) -> tuple[queries.ListQuery, str]:
         raise Invalid(problems)
     found = tuple(filters.parse(spec.model, text, shell.locale()) for text in args.getlist("f"))
     sort = args.get("sort") or spec.sort
-    return queries.ListQuery(spec.model, tuple(wanted), spec.search, args.get("q", ""), found, sort, args.get("cursor", ""), int(limit), raw=True), counted
+    return queries.ListQuery(
+        spec.model,
+        tuple(wanted),
+        spec.search,
+        args.get("q", ""),
+        found,
+        sort,
+        args.get("cursor", ""),
+        int(limit),
+        raw=True,
+    ), counted
 
 
 def _members(spec: Screen, columns: tuple[str, ...]) -> list[tuple[str, Field, bool]]:

@@ -25,13 +25,29 @@ def today() -> str:
     weeks = figures.new_contacts(actor, loc.zone) if figures.may(actor, "contact") else []
     stages = figures.open_deals(actor) if figures.may(actor, "deal") and figures.may(actor, "stage") else []
     tasks, open_tasks = figures.tasks_due(actor) if figures.may(actor, "task") else ([], 0)
-    kpis = [*_contact_figures(weeks), *(_deal_figures(stages, loc) if figures.may(actor, "deal") else []), _task_figure(open_tasks)]
+    kpis = [
+        *_contact_figures(weeks),
+        *(_deal_figures(stages, loc) if figures.may(actor, "deal") else []),
+        _task_figure(open_tasks),
+    ]
     part = "morning" if local.hour < 12 else "afternoon" if local.hour < 18 else "evening"
     return render_template(
-        "dashboard.html", title=f"Good {part}, {actor.label.split()[0]}", ranges=[], scopes=None, kpis=kpis, leads=_leads(weeks) if any(by for _, by in weeks) else None,
-        stages=_stages(stages, loc) if stages else None, jobs=brief(), counted_at=f"Counted at {local:%H:%M %Z}", first_steps=_first_steps(weeks, stages),
-        needs={"note": f"{len(tasks)} of {open_tasks} tasks" if open_tasks > len(tasks) else "", "items": [_need(row, local) for row in tasks], "all_url": "/tasks/?f=state:is:open"},
-    )  # fmt: skip
+        "dashboard.html",
+        title=f"Good {part}, {actor.label.split()[0]}",
+        ranges=[],
+        scopes=None,
+        kpis=kpis,
+        leads=_leads(weeks) if any(by for _, by in weeks) else None,
+        stages=_stages(stages, loc) if stages else None,
+        jobs=brief(),
+        counted_at=f"Counted at {local:%H:%M %Z}",
+        first_steps=_first_steps(weeks, stages),
+        needs={
+            "note": f"{len(tasks)} of {open_tasks} tasks" if open_tasks > len(tasks) else "",
+            "items": [_need(row, local) for row in tasks],
+            "all_url": "/tasks/?f=state:is:open",
+        },
+    )
 
 
 def _contact_figures(weeks: list[tuple[dt.date, dict[str, int]]]) -> list[dict[str, Any]]:
@@ -39,22 +55,56 @@ def _contact_figures(weeks: list[tuple[dt.date, dict[str, int]]]) -> list[dict[s
         return []
     totals = [sum(by.values()) for _, by in weeks]
     change = totals[-1] - totals[-2]
-    delta = {"text": f"{abs(change)} {'more' if change > 0 else 'fewer'} than last week", "cls": "ok" if change > 0 else "", "icon": "arrow-up" if change > 0 else "arrow-down"} if change else None
-    return [{"label": "New contacts this week", "value": f"{totals[-1]:,}", "url": f"/contacts/?f=created_at:after:{weeks[-1][0]}", "delta": delta, "points": totals}]
+    delta = (
+        {
+            "text": f"{abs(change)} {'more' if change > 0 else 'fewer'} than last week",
+            "cls": "ok" if change > 0 else "",
+            "icon": "arrow-up" if change > 0 else "arrow-down",
+        }
+        if change
+        else None
+    )
+    return [
+        {
+            "label": "New contacts this week",
+            "value": f"{totals[-1]:,}",
+            "url": f"/contacts/?f=created_at:after:{weeks[-1][0]}",
+            "delta": delta,
+            "points": totals,
+        }
+    ]
 
 
 def _deal_figures(stages: list[figures.StageFigure], loc: values.Locale) -> list[dict[str, Any]]:
     actor = shell.actor()
-    today = dt.date.today()
+    today = dt.datetime.now(loc.zone).date()
     soon = f"/deals/?f=expected_close:between:{today}|{today + dt.timedelta(days=30)}&f=closed_on:empty"
     return [
-        {"label": "Open pipeline", "value": _short(sum(s.cents for s in stages), loc), "url": "/deals/?f=closed_on:empty", "delta": {"text": f"{sum(s.count for s in stages):,} deals", "cls": "", "icon": "briefcase"}, "points": []},
-        {"label": "Closings in 30 days", "value": f"{figures.closings(actor):,}", "url": soon, "delta": None, "points": []},
-    ]  # fmt: skip
+        {
+            "label": "Open pipeline",
+            "value": _short(sum(s.cents for s in stages), loc),
+            "url": "/deals/?f=closed_on:empty",
+            "delta": {"text": f"{sum(s.count for s in stages):,} deals", "cls": "", "icon": "briefcase"},
+            "points": [],
+        },
+        {
+            "label": "Closings in 30 days",
+            "value": f"{figures.closings(actor):,}",
+            "url": soon,
+            "delta": None,
+            "points": [],
+        },
+    ]
 
 
 def _task_figure(number: int) -> dict[str, Any]:
-    return {"label": "My open tasks", "value": f"{number:,}", "url": "/tasks/?f=state:is:open", "delta": None, "points": []}
+    return {
+        "label": "My open tasks",
+        "value": f"{number:,}",
+        "url": "/tasks/?f=state:is:open",
+        "delta": None,
+        "points": [],
+    }
 
 
 def _leads(weeks: list[tuple[dt.date, dict[str, int]]]) -> dict[str, Any]:
@@ -65,35 +115,75 @@ def _leads(weeks: list[tuple[dt.date, dict[str, int]]]) -> dict[str, Any]:
     top = sorted(totals, key=lambda s: -totals[s])[:3]
     groups = [(f"{monday.day} {monday:%b}", [by.get(s, 0) for s in top]) for monday, by in weeks]
     series = [_SOURCES.get(s, s.capitalize()) for s in top]
-    sentence = f"New contacts a week over eight weeks: {', '.join(f'{label} {sum(values_)}' for label, values_ in groups)}."
-    return {"title": "New contacts by week", "series": series, "groups": groups, "sentence": sentence, "url": "/contacts/"}
+    sentence = (
+        f"New contacts a week over eight weeks: {', '.join(f'{label} {sum(values_)}' for label, values_ in groups)}."
+    )
+    return {
+        "title": "New contacts by week",
+        "series": series,
+        "groups": groups,
+        "sentence": sentence,
+        "url": "/contacts/",
+    }
 
 
 def _stages(stages: list[figures.StageFigure], loc: values.Locale) -> dict[str, Any]:
-    rows = [{"label": s.name, "number": s.count, "text": f"{s.count:,} · {_short(s.cents, loc)}", "url": f"/deals/?f=stage_id:is:{s.id}"} for s in stages]
+    rows = [
+        {
+            "label": s.name,
+            "number": s.count,
+            "text": f"{s.count:,} · {_short(s.cents, loc)}",
+            "url": f"/deals/?f=stage_id:is:{s.id}",
+        }
+        for s in stages
+    ]
     return {"title": "Open deals by stage", "rows": rows, "url": "/deals/", "url_label": "All deals"}
 
 
 def _need(row: Any, local: dt.datetime) -> dict[str, Any]:
-    key, title, due, contact_id, contact = row
+    key, title, due, _, contact = row
     words = None
     if due is not None:
         at = due.astimezone(local.tzinfo)
         late = at < local
         today = at.date() == local.date()
-        words = {"text": f"late since {at.day} {at:%b}" if late and not today else f"today {at:%H:%M}" if today else f"{at.day} {at:%b}",
-                 "cls": "bad" if late else "warn" if today else "", "icon": "alert-triangle" if late else "clock"}  # fmt: skip
+        words = {
+            "text": f"late since {at.day} {at:%b}"
+            if late and not today
+            else f"today {at:%H:%M}"
+            if today
+            else f"{at.day} {at:%b}",
+            "cls": "bad" if late else "warn" if today else "",
+            "icon": "alert-triangle" if late else "clock",
+        }
     return {"title": title, "url": of("task").url(key), "who": contact or "", "where": "", "due": words}
 
 
-def _first_steps(weeks: list[tuple[dt.date, dict[str, int]]], stages: list[figures.StageFigure]) -> list[dict[str, Any]]:
+def _first_steps(
+    weeks: list[tuple[dt.date, dict[str, int]]], stages: list[figures.StageFigure]
+) -> list[dict[str, Any]]:
     """Shown until the workspace has contacts or deals of its own."""
     if any(by for _, by in weeks) or any(s.count for s in stages):
         return []
     return [
-        {"label": "Import your contacts", "text": "A CSV or vCard file from Google, Outlook or your old CRM.", "url": "/contacts/import", "done": False},
-        {"label": "Invite a colleague", "text": "Everybody gets a role that says what they see.", "url": "/settings/members", "done": False},
-        {"label": "Complete the brokerage's profile", "text": "Name, address and colour stand on every public page.", "url": "/settings/workspace", "done": False},
+        {
+            "label": "Import your contacts",
+            "text": "A CSV or vCard file from Google, Outlook or your old CRM.",
+            "url": "/contacts/import",
+            "done": False,
+        },
+        {
+            "label": "Invite a colleague",
+            "text": "Everybody gets a role that says what they see.",
+            "url": "/settings/members",
+            "done": False,
+        },
+        {
+            "label": "Complete the brokerage's profile",
+            "text": "Name, address and colour stand on every public page.",
+            "url": "/settings/workspace",
+            "done": False,
+        },
     ]
 
 

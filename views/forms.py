@@ -1,6 +1,7 @@
 """Generated create and edit forms: draws fields, reads what was typed, and never loses it.
 
-Works without script: picks (`pick`, `picked`, `pick_clear`) and added rows (`add_row`) are submit buttons that bring the form
+Works without script: picks (`pick`, `picked`, `pick_clear`) and added rows (`add_row`) are submit buttons that bring
+the form
 back with everything typed. Does not belong here: saving (`app.services.record_forms`).
 """
 
@@ -60,7 +61,9 @@ def _save(screen: Screen, record: Any, typed: Typed) -> Response | tuple[str, in
     key = record.id if record is not None else None
     version = int(typed.version) if typed.version.isdigit() and key is not None else None
     try:
-        saved = record_forms.save(screen.model, key, clean, actor=shell.actor(), version=version, children=children, links=typed.links)
+        saved = record_forms.save(
+            screen.model, key, clean, actor=shell.actor(), version=version, children=children, links=typed.links
+        )
     except Invalid as error:
         typed.errors = error.fields
         return _page(screen, _again(screen, key), typed), 422
@@ -87,7 +90,11 @@ def _stored(screen: Screen, record: Any) -> Typed:
         texts |= {n: v for n, v in request.args.items() if n in texts}
         if "owner_id" in texts and not texts["owner_id"] and shell.actor().membership_id:
             texts["owner_id"] = str(shell.actor().membership_id)
-        return Typed(texts, {e: [] for s in screen.sections for e in s.children}, {n: [] for n in filters.links(screen.model) if n in screen.form_fields})
+        return Typed(
+            texts,
+            {e: [] for s in screen.sections for e in s.children},
+            {n: [] for n in filters.links(screen.model) if n in screen.form_fields},
+        )
     texts = {n: values.to_input(known[n], getattr(record, n), loc) for n in screen.form_fields if n in known}
     rows = {e: _stored_rows(record, e) for s in screen.sections for e in s.children}
     known_links = filters.links(screen.model)
@@ -105,9 +112,18 @@ def _default(model: type[Any], name: str) -> Any:
 def _stored_rows(record: Any, entity: str) -> list[dict[str, str]]:
     model, loc = registry.entity(entity), shell.locale()
     known = _row_fields(entity)
-    query = queries.ListQuery(model, tuple(known), filters=(filters.Filter(registry.parent_link(model), "is", (record.id,)),), sort="id", limit=_MOST_ROWS)
+    query = queries.ListQuery(
+        model,
+        tuple(known),
+        filters=(filters.Filter(registry.parent_link(model), "is", (record.id,)),),
+        sort="id",
+        limit=_MOST_ROWS,
+    )
     found = queries.page(query, actor=shell.actor()).rows
-    return [{"id": str(row[0])} | {n: values.to_input(known[n], v, loc) for n, v in zip(known, row[1:], strict=True)} for row in found]
+    return [
+        {"id": str(row[0])} | {n: values.to_input(known[n], v, loc) for n, v in zip(known, row[1:], strict=True)}
+        for row in found
+    ]
 
 
 def _row_fields(entity: str) -> dict[str, Field]:
@@ -123,7 +139,9 @@ def _read(screen: Screen, form: MultiDict[str, str]) -> Typed:
     for section in screen.sections:
         for entity in section.children:
             number = form.get(f"{entity}-count", "0")
-            typed.rows[entity] = [_read_row(form, entity, i) for i in range(min(int(number) if number.isdigit() else 0, _MOST_ROWS))]
+            typed.rows[entity] = [
+                _read_row(form, entity, i) for i in range(min(int(number) if number.isdigit() else 0, _MOST_ROWS))
+            ]
     for name in filters.links(screen.model):
         if name in screen.form_fields:
             typed.links[name] = [int(v) for v in form.getlist(name) if v.isdigit() and len(v) < 19]
@@ -153,7 +171,9 @@ def _clean_rows(screen: Screen, typed: Typed) -> list[ChildRow]:
         known = _row_fields(entity)
         for index, row in enumerate(rows):
             key = int(row["id"]) if row["id"].isdigit() else None
-            if key is None and (row["DELETE"] or not any(row[n].strip() for n, f in known.items() if f.kind is not Kind.CHOICE)):
+            if key is None and (
+                row["DELETE"] or not any(row[n].strip() for n, f in known.items() if f.kind is not Kind.CHOICE)
+            ):
                 continue
             clean = {}
             for name, one in known.items():
@@ -179,7 +199,7 @@ def _detour(screen: Screen, record: Any, typed: Typed) -> Response | str:
     if form.get("pick_clear") in typed.texts:
         typed.texts[form["pick_clear"]] = ""
     if form.get("add_row") in typed.rows:
-        typed.rows[form["add_row"]].append({"id": "", "DELETE": ""} | {n: "" for n in _row_fields(form["add_row"])})
+        typed.rows[form["add_row"]].append({"id": "", "DELETE": ""} | dict.fromkeys(_row_fields(form["add_row"]), ""))
     return _page(screen, record, typed)
 
 
@@ -190,10 +210,22 @@ def _picker_page(screen: Screen, form: MultiDict[str, str]) -> str:
         raise Invalid({name: "There is nothing to choose for this field."})
     other = of(field_.target)
     q = form.get("pick_q", "")
-    found, more = queries.options(other.model, q, actor=shell.actor(), search=other.search, limit=20, extra=other.sub or None)
+    found, more = queries.options(
+        other.model, q, actor=shell.actor(), search=other.search, limit=20, extra=other.sub or None
+    )
     carry = [(k, v) for k, v in form.items(multi=True) if not k.startswith("pick") and k != "csrf_token"]
     items = [{"id": r[0], "title": r[1], "sub": r[2] if len(r) > 2 else ""} for r in found]
-    return render_template("picker.html", title=f"Choose: {field_.label}", action=request.full_path.rstrip("?"), field=name, carry=carry, pick_q=q, items=items, more=more, search=q)
+    return render_template(
+        "picker.html",
+        title=f"Choose: {field_.label}",
+        action=request.full_path.rstrip("?"),
+        field=name,
+        carry=carry,
+        pick_q=q,
+        items=items,
+        more=more,
+        search=q,
+    )
 
 
 def _page(screen: Screen, record: Any, typed: Typed) -> str:
@@ -203,20 +235,40 @@ def _page(screen: Screen, record: Any, typed: Typed) -> str:
     labels = {n: f.label for n, f in filters.filterable(screen.model).items()}
     sections = [_section(screen, s, typed, titles) for s in screen.sections]
     return render_template(
-        "form.html", title=f"Edit {name:.80}" if record is not None else f"New {screen.singular}", action=request.full_path.rstrip("?"),
-        cancel_url=back(request.args.get("back"), screen.url(record.id if record is not None else None)), version=typed.version or None, is_new=record is None,
-        multipart=False, delete_url=screen.url(record.id, "delete") if record is not None and screen.may_delete(actor) else None,
-        draft_key=f"{actor.user_id}:{request.path}", failed=bool(typed.errors or typed.conflict), sections=sections,
-        errors=[{"field": n, "label": labels.get(n) or _row_label(n), "text": text} for n, text in typed.errors.items()],
-        conflict=_conflict(typed), duplicates=[], notes=[],
-    )  # fmt: skip
+        "form.html",
+        title=f"Edit {name:.80}" if record is not None else f"New {screen.singular}",
+        action=request.full_path.rstrip("?"),
+        cancel_url=back(request.args.get("back"), screen.url(record.id if record is not None else None)),
+        version=typed.version or None,
+        is_new=record is None,
+        multipart=False,
+        delete_url=screen.url(record.id, "delete") if record is not None and screen.may_delete(actor) else None,
+        draft_key=f"{actor.user_id}:{request.path}",
+        failed=bool(typed.errors or typed.conflict),
+        sections=sections,
+        errors=[
+            {"field": n, "label": labels.get(n) or _row_label(n), "text": text} for n, text in typed.errors.items()
+        ],
+        conflict=_conflict(typed),
+        duplicates=[],
+        notes=[],
+    )
 
 
 def _section(screen: Screen, section: Any, typed: Typed, titles: dict[tuple[str, int], str]) -> dict[str, Any]:
     fields = [_draw(screen, n, typed, titles) for n in section.fields]
     children = [_group(entity, typed) for entity in section.children]
-    wrong = sum(bool(f["errors"]) for f in fields) + sum(n.startswith(f"{e}-") for e in section.children for n in typed.errors)
-    return {"id": section.title.lower().replace(" ", "-"), "title": section.title, "hint": "", "errors": wrong, "fields": fields, "children": children}
+    wrong = sum(bool(f["errors"]) for f in fields) + sum(
+        n.startswith(f"{e}-") for e in section.children for n in typed.errors
+    )
+    return {
+        "id": section.title.lower().replace(" ", "-"),
+        "title": section.title,
+        "hint": "",
+        "errors": wrong,
+        "fields": fields,
+        "children": children,
+    }
 
 
 def _draw(screen: Screen, name: str, typed: Typed, titles: dict[tuple[str, int], str]) -> dict[str, Any]:
@@ -224,13 +276,30 @@ def _draw(screen: Screen, name: str, typed: Typed, titles: dict[tuple[str, int],
     link = filters.links(screen.model).get(name)
     if link is not None:
         chosen = [(k, titles.get((link.target, k), f"#{k}")) for k in typed.links.get(name, [])]
-        return {"name": name, "label": link.label, "kind": "relation_many", "value": chosen, "errors": errors, "picker_url": of(link.target).url(page="picker"), "wide": True}
+        return {
+            "name": name,
+            "label": link.label,
+            "kind": "relation_many",
+            "value": chosen,
+            "errors": errors,
+            "picker_url": of(link.target).url(page="picker"),
+            "wide": True,
+        }
     one = registry.fields(screen.model)[name]
     text = typed.texts.get(name, "")
     drawn = {
-        "name": name, "label": one.label, "kind": one.kind.value, "value": text, "choices": list(one.choices), "hint": one.hint, "errors": errors, "max": one.max_length,
-        "required": not screen.model.__table__.c[name].nullable and one.kind is not Kind.BOOLEAN, "currency": shell.locale().currency, "step": 1,
-    }  # fmt: skip
+        "name": name,
+        "label": one.label,
+        "kind": one.kind.value,
+        "value": text,
+        "choices": list(one.choices),
+        "hint": one.hint,
+        "errors": errors,
+        "max": one.max_length,
+        "required": not screen.model.__table__.c[name].nullable and one.kind is not Kind.BOOLEAN,
+        "currency": shell.locale().currency,
+        "step": 1,
+    }
     if one.kind is Kind.RELATION:
         drawn["picker_url"] = of(one.target).url(page="picker") if one.target in screens() else ""
         drawn["display"] = titles.get((one.target or "", int(text)), "") if text.isdigit() else ""
@@ -238,24 +307,47 @@ def _draw(screen: Screen, name: str, typed: Typed, titles: dict[tuple[str, int],
 
 
 def _group(entity: str, typed: Typed) -> dict[str, Any]:
-    columns = [{"name": n, "label": f.label, "kind": f.kind.value, "choices": list(f.choices), "width": _width(f)} for n, f in _row_fields(entity).items()]
+    columns = [
+        {"name": n, "label": f.label, "kind": f.kind.value, "choices": list(f.choices), "width": _width(f)}
+        for n, f in _row_fields(entity).items()
+    ]
     rows = []
     for index, row in enumerate(typed.rows.get(entity, [])):
         start = f"{entity}-{index}-"
-        rows.append({"id": row["id"], "values": row, "errors": {n.removeprefix(start): [t] for n, t in typed.errors.items() if n.startswith(start)}})
+        rows.append(
+            {
+                "id": row["id"],
+                "values": row,
+                "errors": {n.removeprefix(start): [t] for n, t in typed.errors.items() if n.startswith(start)},
+            }
+        )
     other = screens().get(entity)
     label = other.label if other else entity.replace("_", " ").capitalize()
-    return {"name": entity, "label": label, "columns": columns, "rows": rows, "add_label": f"Add {other.singular if other else 'another'}"}
+    return {
+        "name": entity,
+        "label": label,
+        "columns": columns,
+        "rows": rows,
+        "add_label": f"Add {other.singular if other else 'another'}",
+    }
 
 
 def _width(one: Field) -> str:
-    return "w1" if one.kind is Kind.CHOICE or (one.max_length or 999) <= 40 else "w2" if (one.max_length or 999) <= 120 else "w3"
+    return (
+        "w1"
+        if one.kind is Kind.CHOICE or (one.max_length or 999) <= 40
+        else "w2"
+        if (one.max_length or 999) <= 120
+        else "w3"
+    )
 
 
 def _titles(screen: Screen, typed: Typed) -> dict[tuple[str, int], str]:
     """Names of everything the form refers to: what was read with the record, and the rest in one statement."""
     wanted = _related_keys(screen, typed.texts)
-    wanted |= {(filters.links(screen.model)[n].target, k) for n, keys in typed.links.items() for k in keys if k < _MOST_ID}
+    wanted |= {
+        (filters.links(screen.model)[n].target, k) for n, keys in typed.links.items() for k in keys if k < _MOST_ID
+    }
     missing = wanted - set(typed.titles)
     return typed.titles | (queries.titles(missing, actor=shell.actor()) if missing else {})
 
@@ -277,5 +369,12 @@ def _conflict(typed: Typed) -> dict[str, Any] | None:
         return None
     loc = shell.locale()
     when = typed.conflict.when.astimezone(loc.zone) if typed.conflict.when else None
-    fields = [{"name": c.name, "label": c.label, "mine": str(c.mine or ""), "theirs": str(c.theirs or "")} for c in typed.conflict.clashes]
-    return {"who": typed.conflict.who or "Somebody", "when": f"{when:%H:%M %Z}" if when else "the same moment", "fields": fields}
+    fields = [
+        {"name": c.name, "label": c.label, "mine": str(c.mine or ""), "theirs": str(c.theirs or "")}
+        for c in typed.conflict.clashes
+    ]
+    return {
+        "who": typed.conflict.who or "Somebody",
+        "when": f"{when:%H:%M %Z}" if when else "the same moment",
+        "fields": fields,
+    }

@@ -63,7 +63,8 @@ class State:
 
 def read_state(screen: Screen, args: Any) -> State:
     """The view from URL or form parameters. Wrong parts are left out and named, so that an old bookmark still works."""
-    found, broken = [], []
+    found: list[filters.Filter] = []
+    broken: list[str] = []
     for text in args.getlist("f"):
         try:
             found.append(filters.parse(screen.model, text, shell.locale()))

@@ -14,7 +14,7 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def init(app: Flask) -> None:
-    app.wsgi_app = _head_as_get(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = _head_as_get(app.wsgi_app)  # type: ignore[assignment, method-assign]
 
 
 def _head_as_get(inner: Wsgi) -> Wsgi:

@@ -12,12 +12,27 @@ from views.screen import Screen, screens
 
 VERSION = "1.0"
 _TYPES: dict[Kind, dict[str, Any]] = {
-    Kind.EMAIL: {"type": "string"}, Kind.PHONE: {"type": "string"}, Kind.URL: {"type": "string"}, Kind.MONEY: {"type": "integer"}, Kind.NUMBER: {"type": "integer"},
-    Kind.DATE: {"type": "string", "format": "date"}, Kind.MOMENT: {"type": "string", "format": "date-time"}, Kind.BOOLEAN: {"type": "boolean"},
-    Kind.RELATION: {"type": "integer"}, Kind.JSON: {},
-}  # fmt: skip
-_ERRORS = {"400": "The request is not understood", "401": "No valid key", "403": "The key lacks the scope", "404": "No such record",
-           "409": "Changed meanwhile by somebody else", "415": "Not JSON", "422": "A value does not fit", "429": "Too many requests"}  # fmt: skip
+    Kind.EMAIL: {"type": "string"},
+    Kind.PHONE: {"type": "string"},
+    Kind.URL: {"type": "string"},
+    Kind.MONEY: {"type": "integer"},
+    Kind.NUMBER: {"type": "integer"},
+    Kind.DATE: {"type": "string", "format": "date"},
+    Kind.MOMENT: {"type": "string", "format": "date-time"},
+    Kind.BOOLEAN: {"type": "boolean"},
+    Kind.RELATION: {"type": "integer"},
+    Kind.JSON: {},
+}
+_ERRORS = {
+    "400": "The request is not understood",
+    "401": "No valid key",
+    "403": "The key lacks the scope",
+    "404": "No such record",
+    "409": "Changed meanwhile by somebody else",
+    "415": "Not JSON",
+    "422": "A value does not fit",
+    "429": "Too many requests",
+}
 
 
 def document() -> dict[str, Any]:
@@ -29,7 +44,11 @@ def document() -> dict[str, Any]:
         schemas |= _schemas(spec)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Real Estate CRM Pro", "version": VERSION, "description": "Records of one workspace, by API key. Times are RFC 3339 in UTC, money is in cents."},
+        "info": {
+            "title": "Real Estate CRM Pro",
+            "version": VERSION,
+            "description": "Records of one workspace, by API key. Times are RFC 3339 in UTC, money is in cents.",
+        },
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {"schemas": schemas, "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
@@ -40,30 +59,99 @@ def document() -> dict[str, Any]:
 def _paths(spec: Screen) -> dict[str, Any]:
     name, tag = spec.entity, [spec.label]
     one, some = {"$ref": f"#/components/schemas/{name}"}, {"$ref": f"#/components/schemas/{name}.list"}
-    write = {"required": True, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}.write"}}}}
-    change = {"required": True, "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}.change"}}}}
+    write = {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}.write"}}},
+    }
+    change = {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}.change"}}},
+    }
     scope = registry.permission_entity(spec.model)
-    collection: dict[str, Any] = {"get": _operation(f"list_{name}", f"List {spec.label.lower()}", tag, f"{scope}:read", {"200": some}, "401 403 422 429", parameters=_list_parameters())}
+    collection: dict[str, Any] = {
+        "get": _operation(
+            f"list_{name}",
+            f"List {spec.label.lower()}",
+            tag,
+            f"{scope}:read",
+            {"200": some},
+            "401 403 422 429",
+            parameters=_list_parameters(),
+        )
+    }
     item: dict[str, Any] = {
-        "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}}],
-        "get": _operation(f"get_{name}", f"Get one {spec.singular}", tag, f"{scope}:read", {"200": one}, "401 403 404 422 429"),
+        "parameters": [
+            {
+                "name": "id",
+                "in": "path",
+                "required": True,
+                "schema": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
+            }
+        ],
+        "get": _operation(
+            f"get_{name}", f"Get one {spec.singular}", tag, f"{scope}:read", {"200": one}, "401 403 404 422 429"
+        ),
     }
     if spec.adds:
-        collection["post"] = _operation(f"create_{name}", f"Add a {spec.singular}", tag, f"{scope}:write", {"201": one}, "400 401 403 415 422 429", body=write)
+        collection["post"] = _operation(
+            f"create_{name}",
+            f"Add a {spec.singular}",
+            tag,
+            f"{scope}:write",
+            {"201": one},
+            "400 401 403 415 422 429",
+            body=write,
+        )
     if spec.edits:
-        item["patch"] = _operation(f"update_{name}", f"Change a {spec.singular}", tag, f"{scope}:write", {"200": one}, "400 401 403 404 409 415 422 429", body=change)
+        item["patch"] = _operation(
+            f"update_{name}",
+            f"Change a {spec.singular}",
+            tag,
+            f"{scope}:write",
+            {"200": one},
+            "400 401 403 404 409 415 422 429",
+            body=change,
+        )
     if spec.deletes:
-        item["delete"] = _operation(f"delete_{name}", f"Move a {spec.singular} to the bin", tag, f"{scope}:delete", {"204": None}, "401 403 404 422 429")
+        item["delete"] = _operation(
+            f"delete_{name}",
+            f"Move a {spec.singular} to the bin",
+            tag,
+            f"{scope}:delete",
+            {"204": None},
+            "401 403 404 422 429",
+        )
     return {f"/api/v1/{name}/": collection, f"/api/v1/{name}/{{id}}": item}
 
 
-def _operation(key: str, summary: str, tags: list[str], scope: str, good: dict[str, Any], bad: str, *, parameters: list[Any] | None = None, body: Any = None) -> dict[str, Any]:
+def _operation(
+    key: str,
+    summary: str,
+    tags: list[str],
+    scope: str,
+    good: dict[str, Any],
+    bad: str,
+    *,
+    parameters: list[Any] | None = None,
+    body: Any = None,
+) -> dict[str, Any]:
     answers: dict[str, Any] = {}
     for code, schema in good.items():
-        answers[code] = {"description": "Done"} | ({"content": {"application/json": {"schema": schema}}} if schema else {})
+        answers[code] = {"description": "Done"} | (
+            {"content": {"application/json": {"schema": schema}}} if schema else {}
+        )
     for code in bad.split():
-        answers[code] = {"description": _ERRORS[code], "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
-    made: dict[str, Any] = {"operationId": key, "summary": summary, "tags": tags, "x-scope": scope, "responses": answers}
+        answers[code] = {
+            "description": _ERRORS[code],
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+    made: dict[str, Any] = {
+        "operationId": key,
+        "summary": summary,
+        "tags": tags,
+        "x-scope": scope,
+        "responses": answers,
+    }
     return made | ({"parameters": parameters} if parameters else {}) | ({"requestBody": body} if body else {})
 
 
@@ -71,12 +159,36 @@ def _list_parameters() -> list[dict[str, Any]]:
     text = {"type": "string", "maxLength": 200}
     return [
         {"name": "q", "in": "query", "schema": text, "description": "Words that must all occur in the searched fields"},
-        {"name": "f", "in": "query", "schema": {"type": "array", "items": {"type": "string"}}, "description": "A filter as field:operator:value, repeated for more; values of one filter are parted by |"},
-        {"name": "sort", "in": "query", "schema": {"type": "string"}, "description": "A field name, with - for descending"},
-        {"name": "cursor", "in": "query", "schema": {"type": "string"}, "description": "next or previous of an earlier answer"},
-        {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": current_app.config.get("API_MAX_PAGE_SIZE", 200)}},
+        {
+            "name": "f",
+            "in": "query",
+            "schema": {"type": "array", "items": {"type": "string"}},
+            "description": "A filter as field:operator:value, repeated for more; values of one filter are parted by |",
+        },
+        {
+            "name": "sort",
+            "in": "query",
+            "schema": {"type": "string"},
+            "description": "A field name, with - for descending",
+        },
+        {
+            "name": "cursor",
+            "in": "query",
+            "schema": {"type": "string"},
+            "description": "next or previous of an earlier answer",
+        },
+        {
+            "name": "limit",
+            "in": "query",
+            "schema": {"type": "integer", "minimum": 1, "maximum": current_app.config.get("API_MAX_PAGE_SIZE", 200)},
+        },
         {"name": "fields", "in": "query", "schema": {"type": "string"}, "description": "Field names, parted by commas"},
-        {"name": "count", "in": "query", "schema": {"enum": ["capped", "exact"]}, "description": "Also count the matches"},
+        {
+            "name": "count",
+            "in": "query",
+            "schema": {"enum": ["capped", "exact"]},
+            "description": "Also count the matches",
+        },
     ]
 
 
@@ -85,7 +197,7 @@ def _schemas(spec: Screen) -> dict[str, Any]:
 
     columns = spec.model.__table__.c
     members = {n: _schema(f, nullable=columns[n].nullable) for n, f in readable(spec).items()}
-    writable = {n: f for n, f in registry.writable(spec.model).items()}
+    writable = registry.writable(spec.model)
     set_ = {n: _schema(f, nullable=columns[n].nullable) for n, f in writable.items()}
     needed = [n for n in writable if not columns[n].nullable and columns[n].default is None]
     name = spec.entity
@@ -93,13 +205,30 @@ def _schemas(spec: Screen) -> dict[str, Any]:
     return {
         name: {"type": "object", "properties": {"id": {"type": "integer"}, **members}, "required": ["id"]},
         f"{name}.write": {"type": "object", "properties": set_, "required": needed, "additionalProperties": False},
-        f"{name}.change": {"type": "object", "properties": {**set_, "version": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}}, "additionalProperties": False},
-        f"{name}.list": {
-            "type": "object", "required": ["data", "next", "previous"],
-            "properties": {"data": {"type": "array", "items": {"type": "object", "properties": {"id": {"type": "integer"}, **members}, "required": ["id"]}}, "next": page, "previous": page,
-                           "count": {"type": "integer"}, "count_is_exact": {"type": "boolean"}},
+        f"{name}.change": {
+            "type": "object",
+            "properties": {**set_, "version": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}},
+            "additionalProperties": False,
         },
-    }  # fmt: skip
+        f"{name}.list": {
+            "type": "object",
+            "required": ["data", "next", "previous"],
+            "properties": {
+                "data": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "properties": {"id": {"type": "integer"}, **members},
+                        "required": ["id"],
+                    },
+                },
+                "next": page,
+                "previous": page,
+                "count": {"type": "integer"},
+                "count_is_exact": {"type": "boolean"},
+            },
+        },
+    }
 
 
 def _schema(field: Field, *, nullable: bool) -> dict[str, Any]:
@@ -110,14 +239,32 @@ def _schema(field: Field, *, nullable: bool) -> dict[str, Any]:
         made["type"] = [made["type"], "null"]
     if field.max_length and field.kind is not Kind.CHOICE:
         made["maxLength"] = field.max_length
-    described = ". ".join(filter(None, (field.label, field.hint, f"Id of a {field.target}" if field.target else "", "In cents" if field.kind is Kind.MONEY else "")))
+    described = ". ".join(
+        filter(
+            None,
+            (
+                field.label,
+                field.hint,
+                f"Id of a {field.target}" if field.target else "",
+                "In cents" if field.kind is Kind.MONEY else "",
+            ),
+        )
+    )
     return made | ({"description": described} if described else {})
 
 
 def _problem() -> dict[str, Any]:
-    return {"type": "object", "required": ["title", "status"], "properties": {
-        "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"}, "detail": {"type": "string"},
-        "errors": {"type": "object", "additionalProperties": {"type": "string"}}}}  # fmt: skip
+    return {
+        "type": "object",
+        "required": ["title", "status"],
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+            "errors": {"type": "object", "additionalProperties": {"type": "string"}},
+        },
+    }
 
 
 def reading() -> dict[str, Any]:
@@ -129,26 +276,61 @@ def reading() -> dict[str, Any]:
         for method, op in item.items():
             if method == "parameters":
                 continue
-            group = groups.setdefault(op["tags"][0], {"id": op["operationId"].split("_", 1)[1], "label": op["tags"][0], "operations": []})
+            group = groups.setdefault(
+                op["tags"][0], {"id": op["operationId"].split("_", 1)[1], "label": op["tags"][0], "operations": []}
+            )
             group["operations"].append(_reading(whole, path, method, op, shared))
     intro = [
         "Send an API key as “Authorization: Bearer …”. A key sees what its owner sees, cut down to its scopes.",
         "Lists come in pages: follow “next” until it is null. Errors are problem+json with one sentence per field.",
     ]
-    return {"base_url": "/api/v1", "openapi_url": "/api/v1/_openapi", "version": VERSION, "intro": intro, "groups": list(groups.values()), "keys_url": "/account/keys"}
+    return {
+        "base_url": "/api/v1",
+        "openapi_url": "/api/v1/_openapi",
+        "version": VERSION,
+        "intro": intro,
+        "groups": list(groups.values()),
+        "keys_url": "/account/keys",
+    }
 
 
 def _reading(whole: dict[str, Any], path: str, method: str, op: dict[str, Any], shared: list[Any]) -> dict[str, Any]:
-    params = [{"name": p["name"], "where": p["in"], "type": _words(p["schema"]), "required": p.get("required", False), "text": p.get("description", "")} for p in (*shared, *op.get("parameters", []))]
+    params = [
+        {
+            "name": p["name"],
+            "where": p["in"],
+            "type": _words(p["schema"]),
+            "required": p.get("required", False),
+            "text": p.get("description", ""),
+        }
+        for p in (*shared, *op.get("parameters", []))
+    ]
     body = None
     if "requestBody" in op:
         ref = op["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
         schema = whole["components"]["schemas"][ref]
-        body = [{"name": n, "type": _words(s), "required": n in schema.get("required", ()), "text": s.get("description", "")} for n, s in schema["properties"].items()]
+        body = [
+            {
+                "name": n,
+                "type": _words(s),
+                "required": n in schema.get("required", ()),
+                "text": s.get("description", ""),
+            }
+            for n, s in schema["properties"].items()
+        ]
     return {
-        "id": op["operationId"], "method": method.upper(), "path": path, "summary": op["summary"], "description": "", "params": params, "body": body, "body_example": None,
-        "answers": [(code, a["description"]) for code, a in op["responses"].items()], "example": None, "scope": op["x-scope"],
-    }  # fmt: skip
+        "id": op["operationId"],
+        "method": method.upper(),
+        "path": path,
+        "summary": op["summary"],
+        "description": "",
+        "params": params,
+        "body": body,
+        "body_example": None,
+        "answers": [(code, a["description"]) for code, a in op["responses"].items()],
+        "example": None,
+        "scope": op["x-scope"],
+    }
 
 
 def _words(schema: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from flask import render_template, request
 
 from app.errors import NotFound
-from app.services import queries, records, timeline, values
+from app.services import filters, queries, records, timeline, values
 from app.services.timeline import Event
 from models import registry
 from models.fields import Field, Kind
@@ -91,7 +91,7 @@ def _facts(screen: Screen, record: Any, related: dict[str, list[timeline.Related
     loc, known = shell.locale(), registry.fields(screen.model)
     wanted = {(f.target or "", getattr(record, n)) for n, f in known.items() if f.kind is Kind.RELATION and getattr(record, n) is not None}
     titles = queries.titles(wanted, actor=shell.actor()) if wanted else {}
-    sections = []
+    sections: list[dict[str, Any]] = []
     for section in screen.sections:
         rows = [_fact(known[n], n, record, titles, loc) for n in section.fields if n in known]
         for child in section.children:
@@ -246,7 +246,7 @@ def _table(record: Any, other: Screen) -> dict[str, Any]:
     from views.lists import columns_of, rows  # the same cells as in the list
 
     link = next(n for n, f in registry.fields(other.model).items() if f.target == record.__tablename__)
-    query = queries.ListQuery(other.model, other.columns, filters=(queries.Filter(link, "is", (record.id,)),), sort=other.sort, limit=50)
+    query = queries.ListQuery(other.model, other.columns, filters=(filters.Filter(link, "is", (record.id,)),), sort=other.sort, limit=50)
     page = queries.page(query, actor=shell.actor())
     fields = columns_of(other)
     shown = [(n, fields[n]) for n in other.columns[1:]]

@@ -1,6 +1,7 @@
 """What a generated screen shows: columns, form, search. One `screen(...)` call per entity, in `views/screens/`.
 
-Belongs here: the spec, its defaults and its checks. Does not belong here: drawing (`views.lists`, `views.forms`, `views.record_page`).
+Belongs here: the spec, its defaults and its checks. Does not belong here: drawing (`views.lists`, `views.forms`,
+`views.record_page`).
 """
 
 from __future__ import annotations
@@ -95,28 +96,71 @@ _screens: dict[str, Screen] = {}
 
 
 def screen(
-    model: type[Any], *, label: str = "", singular: str = "", slug: str = "", icon: str = "file-text", group: str = "",
-    columns: tuple[str, ...], form: tuple[Any, ...] = (), search: tuple[str, ...] = (), sort: str = "-id",
-    related: tuple[str, ...] = (), hint: str = "", avatars: bool = False, quick: bool = False,
-    badge: str = "", subtitle: tuple[str, ...] = (), searchable: bool = False, adds: bool = True, edits: bool = True, deletes: bool = True, sub: str = "",
-) -> Screen:  # fmt: skip
+    model: type[Any],
+    *,
+    label: str = "",
+    singular: str = "",
+    slug: str = "",
+    icon: str = "file-text",
+    group: str = "",
+    columns: tuple[str, ...],
+    form: tuple[Any, ...] = (),
+    search: tuple[str, ...] = (),
+    sort: str = "-id",
+    related: tuple[str, ...] = (),
+    hint: str = "",
+    avatars: bool = False,
+    quick: bool = False,
+    badge: str = "",
+    subtitle: tuple[str, ...] = (),
+    searchable: bool = False,
+    adds: bool = True,
+    edits: bool = True,
+    deletes: bool = True,
+    sub: str = "",
+) -> Screen:
     """Register the screen of an entity.
 
-    `columns` begins with the title; `form` is a tuple of ("Section", "field", ...) tuples, where "+entity" adds child rows;
-    `related` names entities listed on the record page; `badge` is a choice shown beside the name; `sub` the second line in pickers;
+    `columns` begins with the title; `form` is a tuple of ("Section", "field", ...) tuples, where "+entity" adds child
+    rows;
+    `related` names entities listed on the record page; `badge` is a choice shown beside the name; `sub` the second
+    line in pickers;
     `group` the menu group (none: not in the menu); `searchable` puts it into the search over all records.
     """
     entity = str(model.__tablename__)
     sections = tuple(
-        Section(part[0], tuple(n for n in part[1:] if not n.startswith("+")), tuple(n[1:] for n in part[1:] if n.startswith("+")))
+        Section(
+            part[0],
+            tuple(n for n in part[1:] if not n.startswith("+")),
+            tuple(n[1:] for n in part[1:] if n.startswith("+")),
+        )
         for part in form or (("Details", *registry.writable(model)),)
     )
     singular = singular or entity.replace("_", " ")
     label = label or singular.capitalize() + "s"
     made = Screen(
-        model, label, singular, slug or label.lower().replace(" ", "-"), icon, group, columns, sections, search or (registry.title_of(model),), sort,
-        related, hint, avatars, quick, badge, subtitle, searchable, adds, edits, deletes, sub,
-    )  # fmt: skip
+        model,
+        label,
+        singular,
+        slug or label.lower().replace(" ", "-"),
+        icon,
+        group,
+        columns,
+        sections,
+        search or (registry.title_of(model),),
+        sort,
+        related,
+        hint,
+        avatars,
+        quick,
+        badge,
+        subtitle,
+        searchable,
+        adds,
+        edits,
+        deletes,
+        sub,
+    )
     _check(made)
     _screens[entity] = made
     return made
@@ -134,7 +178,13 @@ def of(entity: str) -> Screen:
 def _check(made: Screen) -> None:
     known = registry.fields(made.model)
     linked = getattr(made.model, "links", {})
-    for name in (*made.columns, *made.search, made.sort.removeprefix("-"), *made.subtitle, *filter(None, (made.badge, made.sub))):
+    for name in (
+        *made.columns,
+        *made.search,
+        made.sort.removeprefix("-"),
+        *made.subtitle,
+        *filter(None, (made.badge, made.sub)),
+    ):
         if name not in known and name != "id":
             raise BrokenScreen(f"{made.entity}: the screen names “{name}”, which is no field.")
     for name in made.form_fields:

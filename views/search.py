@@ -26,9 +26,20 @@ def palette() -> Response:
     """{groups: [{label, items: [{title, sub, url, icon}]}]}: records first, then pages and actions."""
     q = request.args.get("q", "").strip()[:200]
     groups = _records(q, _EACH) if len(q) > 1 else []
-    places = [_place(i["label"], i["url"], i["icon"]) for g in shell.menu(shell.actor()) for i in g["items"] if q.casefold() in i["label"].casefold()]
-    new = [_place(f"New {s.singular}", s.url(page="new"), "plus") for s in screens().values() if s.group and s.may_add(shell.actor()) and q.casefold() in f"new {s.singular}"]
-    groups += [{"label": label, "items": items[:_EACH]} for label, items in (("Go to", places), ("Actions", new)) if items]
+    places = [
+        _place(i["label"], i["url"], i["icon"])
+        for g in shell.menu(shell.actor())
+        for i in g["items"]
+        if q.casefold() in i["label"].casefold()
+    ]
+    new = [
+        _place(f"New {s.singular}", s.url(page="new"), "plus")
+        for s in screens().values()
+        if s.group and s.may_add(shell.actor()) and q.casefold() in f"new {s.singular}"
+    ]
+    groups += [
+        {"label": label, "items": items[:_EACH]} for label, items in (("Go to", places), ("Actions", new)) if items
+    ]
     return jsonify(groups=groups)
 
 
@@ -36,14 +47,27 @@ def _records(q: str, most: int) -> list[dict[str, Any]]:
     found = []
     for spec in screens().values():
         if spec.searchable and spec.can(shell.actor(), "read"):
-            rows, more = queries.options(spec.model, q, actor=shell.actor(), search=spec.search, limit=most, extra=spec.sub or None)
+            rows, more = queries.options(
+                spec.model, q, actor=shell.actor(), search=spec.search, limit=most, extra=spec.sub or None
+            )
             if rows:
-                found.append({"label": spec.label, "items": [_item(spec, r) for r in rows], "all_url": f"{spec.url()}?q={q}" if more else None})
+                found.append(
+                    {
+                        "label": spec.label,
+                        "items": [_item(spec, r) for r in rows],
+                        "all_url": f"{spec.url()}?q={q}" if more else None,
+                    }
+                )
     return found
 
 
 def _item(spec: Screen, row: Any) -> dict[str, Any]:
-    return {"title": str(row[1])[:120], "sub": (row[2] or "") if len(row) > 2 else spec.singular.capitalize(), "url": spec.url(row[0]), "icon": spec.icon}
+    return {
+        "title": str(row[1])[:120],
+        "sub": (row[2] or "") if len(row) > 2 else spec.singular.capitalize(),
+        "url": spec.url(row[0]),
+        "icon": spec.icon,
+    }
 
 
 def _place(title: str, url: str, icon: str) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""What is special about contacts: the matching key, one address for one person, minors, and the verbs of the bulk bar."""
+"""What is special about contacts: the matching key, one address for one person, minors, and the verbs of the bulk
+bar."""
 
 from __future__ import annotations
 
@@ -34,7 +35,9 @@ def complete(contact: Contact, _op: Operation) -> None:
         problems["budget_max"] = "Budget to: this is less than “Budget from”."
     young = contact.minor or (contact.birthday is not None and _age(contact.birthday) < 13)
     if young and not contact.minor_authority:
-        problems["minor_authority"] = "This person is under 13. Write down who gave authority to keep the data, or do not save it."
+        problems["minor_authority"] = (
+            "This person is under 13. Write down who gave authority to keep the data, or do not save it."
+        )
     if problems:
         raise Invalid(problems)
     contact.minor = young
@@ -43,7 +46,9 @@ def complete(contact: Contact, _op: Operation) -> None:
 @records.rule(ContactEmail)
 def one_person(row: ContactEmail, _op: Operation) -> None:
     """A further address must not be the main address of somebody else."""
-    taken = session.scalar(sa.select(Contact.id).where(Contact.email == row.address, Contact.id != row.contact_id).limit(1))
+    taken = session.scalar(
+        sa.select(Contact.id).where(Contact.email == row.address, Contact.id != row.contact_id).limit(1)
+    )
     if taken is not None:
         raise Invalid({"address": "E-mail: another contact already has this address."})
 
@@ -73,12 +78,21 @@ def remove_tag(_model: type[Any], key: int, given: Mapping[str, Any], actor: Act
     record_forms.remove_link(key, Contact.links["tags"], given["tag"], actor=actor)
 
 
-@verbs.verb("contact", "stage", "Stage", "flag", asks={"stage": Field(Kind.CHOICE, "Stage", choices=STAGES)}, done="moved")
+@verbs.verb(
+    "contact", "stage", "Stage", "flag", asks={"stage": Field(Kind.CHOICE, "Stage", choices=STAGES)}, done="moved"
+)
 def change_stage(_model: type[Any], key: int, given: Mapping[str, Any], actor: Actor) -> None:
     records.update(Contact, key, {"stage": given["stage"]}, actor=actor)
 
 
-@verbs.verb("contact", "assign", "Assign", "user-plus", asks={"owner_id": Field(Kind.RELATION, "Owner", target="membership")}, done="assigned")
+@verbs.verb(
+    "contact",
+    "assign",
+    "Assign",
+    "user-plus",
+    asks={"owner_id": Field(Kind.RELATION, "Owner", target="membership")},
+    done="assigned",
+)
 def assign(_model: type[Any], key: int, given: Mapping[str, Any], actor: Actor) -> None:
     records.update(Contact, key, {"owner_id": given["owner_id"]}, actor=actor)
 

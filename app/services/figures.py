@@ -39,7 +39,9 @@ def new_contacts(actor: Actor, zone: dt.tzinfo) -> list[tuple[dt.date, dict[str,
     first = today - dt.timedelta(days=today.weekday(), weeks=WEEKS - 1)
     start = dt.datetime.combine(first, dt.time(), zone).astimezone(dt.UTC)
     day = sa.func.date(Contact.created_at)
-    statement = sa.select(day, Contact.source, sa.func.count()).where(Contact.created_at >= start).group_by(day, Contact.source)
+    statement = (
+        sa.select(day, Contact.source, sa.func.count()).where(Contact.created_at >= start).group_by(day, Contact.source)
+    )
     weeks: dict[dt.date, dict[str, int]] = {first + dt.timedelta(weeks=i): {} for i in range(WEEKS)}
     for value, source, number in session.execute(permissions.restrict(statement, Contact, actor)):
         found = value if isinstance(value, dt.date) else dt.date.fromisoformat(value)
@@ -58,18 +60,26 @@ def open_deals(actor: Actor) -> list[StageFigure]:
         .group_by(Stage.id, Stage.name, Stage.position)
         .order_by(Stage.position, Stage.id)
     )
-    return [StageFigure(key, name, count, int(cents)) for key, name, count, cents in session.execute(permissions.restrict(statement, Deal, actor))]
+    return [
+        StageFigure(key, name, count, int(cents))
+        for key, name, count, cents in session.execute(permissions.restrict(statement, Deal, actor))
+    ]
 
 
 def closings(actor: Actor, within: int = 30) -> int:
     """Open deals that are expected to close within so many days."""
     today = now().date()
-    statement = sa.select(sa.func.count()).select_from(Deal).where(Deal.expected_close.between(today, today + dt.timedelta(days=within)), Deal.closed_on.is_(None))
+    statement = (
+        sa.select(sa.func.count())
+        .select_from(Deal)
+        .where(Deal.expected_close.between(today, today + dt.timedelta(days=within)), Deal.closed_on.is_(None))
+    )
     return session.scalar(permissions.restrict(statement, Deal, actor)) or 0
 
 
 def tasks_due(actor: Actor, limit: int = 6) -> tuple[list[Any], int]:
-    """The most urgent open tasks of this person, rows (id, title, due_at, contact id, contact), and how many are open in all."""
+    """The most urgent open tasks of this person, rows (id, title, due_at, contact id, contact), and how many are open
+    in all."""
     total = sa.func.count().over()
     statement = (
         sa.select(Task.id, Task.title, Task.due_at, Contact.id, Contact.name, total)

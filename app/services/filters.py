@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from app.errors import Invalid
 from app.services import values
+from app.services.values import Locale
 from models import registry
 from models.base import Link, session
 from models.fields import Field, Kind
@@ -40,7 +41,7 @@ class Filter:
     op: str
     values: tuple[Any, ...]
 
-    def text(self, model: type[Any], locale: values.Locale) -> str:
+    def text(self, model: type[Any], locale: Locale) -> str:
         """Its form in a URL; `parse` of it gives it back."""
         field = filterable(model)[self.field]
         shown = "|".join(values.to_input(field, v, locale) if v is not False else "0" for v in self.values)
@@ -130,9 +131,9 @@ def on_postgresql() -> bool:
     return session.get_bind().dialect.name == "postgresql"
 
 
-def escaped(text: str) -> str:
+def escaped(text: Any) -> str:
     """Text as a LIKE pattern that matches it literally."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return str(text).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def words(model: type[Any], wanted: Filter, locale: values.Locale, titles: dict[tuple[str, int], str]) -> str:

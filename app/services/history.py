@@ -1,6 +1,8 @@
-"""Writes both stores of history for an operation: `change` (full values, erasable) and `audit` (immutable, sealed values).
+"""Writes both stores of history for an operation: `change` (full values, erasable) and `audit` (immutable, sealed
+values).
 
-Rows come from what the session really wrote, so that no code path can forget them. Does not belong here: reading history
+Rows come from what the session really wrote, so that no code path can forget them. Does not belong here: reading
+history
 (`app.services.timeline`), sealing the chain (`app.services.chain`).
 """
 
@@ -89,7 +91,9 @@ class Tracker:
         """Insert the change and audit rows of this operation."""
         changes = [change_row(op, e) for e in self.edits]
         events = [*(_event_of(op, e) for e in self.edits), *self.events]
-        keys = subject_keys.for_subjects({(e.workspace_id, e.subject_id) for e in events if e.workspace_id and e.subject_id and e.personal})
+        keys = subject_keys.for_subjects(
+            {(e.workspace_id, e.subject_id) for e in events if e.workspace_id and e.subject_id and e.personal}
+        )
         audits = [audit_row(op.actor, e, keys, at=op.at, reason=op.reason) for e in events]
         insert_rows(changes, audits)
 
@@ -105,35 +109,64 @@ def insert_rows(changes: list[dict[str, Any]], audits: list[dict[str, Any]]) -> 
 
 def change_row(op: Operation, edit: Edit) -> dict[str, Any]:
     record = edit.record
-    return plain_change_row(op, workspace_of(record), edit.verb, record.__tablename__, record.id, subject_of(record), edit.old, edit.new)
+    return plain_change_row(
+        op, workspace_of(record), edit.verb, record.__tablename__, record.id, subject_of(record), edit.old, edit.new
+    )
 
 
 def plain_change_row(op: Operation, workspace: int, verb: str, entity: str, record_id: int, subject_id: int | None,
                      old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:  # fmt: skip
     """A row ready to insert, for bulk verbs that hold no loaded record; `old` and `new` are plain values."""
     return {
-        "workspace_id": workspace, "at": op.at, "operation": op.name, "verb": verb, "entity": entity,
-        "record_id": record_id, "subject_id": subject_id, "actor": op.actor.label, "membership_id": op.actor.membership_id,
-        "old": old, "new": new, "reason": op.reason, "request_id": op.actor.request_id, "undoes": op.undoes,
-    }  # fmt: skip
+        "workspace_id": workspace,
+        "at": op.at,
+        "operation": op.name,
+        "verb": verb,
+        "entity": entity,
+        "record_id": record_id,
+        "subject_id": subject_id,
+        "actor": op.actor.label,
+        "membership_id": op.actor.membership_id,
+        "old": old,
+        "new": new,
+        "reason": op.reason,
+        "request_id": op.actor.request_id,
+        "undoes": op.undoes,
+    }
 
 
-def audit_row(actor: Actor, what: Event, keys: dict[Any, Any], *, at: dt.datetime, reason: str | None) -> dict[str, Any]:
-    """A row ready to insert, with its digest. Personal values are sealed under the subject's key, or left out where there is none."""
+def audit_row(
+    actor: Actor, what: Event, keys: dict[Any, Any], *, at: dt.datetime, reason: str | None
+) -> dict[str, Any]:
+    """A row ready to insert, with its digest. Personal values are sealed under the subject's key, or left out where
+    there is none."""
     key = keys.get((what.workspace_id, what.subject_id))
     aad = f"audit:{what.workspace_id}:{what.subject_id}".encode()
     row: dict[str, Any] = {
-        "workspace_id": what.workspace_id, "at": at, "action": what.action, "entity": what.entity, "record_id": what.record_id,
-        "subject_id": what.subject_id, "actor_kind": actor.kind.value, "actor_id": actor.membership_id or actor.user_id, "actor": actor.label,
-        "on_behalf_of": actor.on_behalf_of, "facts": what.facts, "sealed": key.seal(orjson.dumps(what.personal), aad=aad) if key and what.personal else None,
-        "ip": actor.ip, "user_agent": (actor.user_agent or "")[:300] or None, "request_id": actor.request_id, "reason": reason,
-    }  # fmt: skip
+        "workspace_id": what.workspace_id,
+        "at": at,
+        "action": what.action,
+        "entity": what.entity,
+        "record_id": what.record_id,
+        "subject_id": what.subject_id,
+        "actor_kind": actor.kind.value,
+        "actor_id": actor.membership_id or actor.user_id,
+        "actor": actor.label,
+        "on_behalf_of": actor.on_behalf_of,
+        "facts": what.facts,
+        "sealed": key.seal(orjson.dumps(what.personal), aad=aad) if key and what.personal else None,
+        "ip": actor.ip,
+        "user_agent": (actor.user_agent or "")[:300] or None,
+        "request_id": actor.request_id,
+        "reason": reason,
+    }
     row["digest"] = digest(row)
     return row
 
 
 def digest(row: dict[str, Any]) -> bytes:
-    """SHA-256 over the canonical JSON (sorted keys, UTC times to the microsecond, bytes in hex) of an audit row without id and digest."""
+    """SHA-256 over the canonical JSON (sorted keys, UTC times to the microsecond, bytes in hex) of an audit row
+    without id and digest."""
     plain = {k: v.hex() if isinstance(v, bytes) else v for k, v in row.items() if k not in {"id", "digest"}}
     return hashlib.sha256(orjson.dumps(plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)).digest()
 
@@ -144,7 +177,9 @@ def subject_of(record: Any) -> int | None:
     if policy.subject == "self":
         return int(record.id)
     value = getattr(record, policy.subject, None) if policy.subject else None
-    return value if isinstance(value, int) and registry.fields(type(record))[policy.subject].target == "contact" else None
+    return (
+        value if isinstance(value, int) and registry.fields(type(record))[policy.subject].target == "contact" else None
+    )
 
 
 def workspace_of(record: Any) -> int:
@@ -178,10 +213,22 @@ def _event_of(op: Operation, edit: Edit) -> Event:
     known = registry.fields(type(record))
     values = {n: [edit.old.get(n), v] for n, v in edit.new.items() if n not in _QUIET}
     if edit.verb == "create":
-        values = {n: [None, plain(getattr(record, n))] for n in registry.writable(type(record)) if getattr(record, n) not in (None, "", False)}
+        values = {
+            n: [None, plain(getattr(record, n))]
+            for n in registry.writable(type(record))
+            if getattr(record, n) not in (None, "", False)
+        }
     personal = {n: v for n, v in values.items() if known[n].personal}
     facts = {"fields": sorted(values), **{n: v for n, v in values.items() if n not in personal and not known[n].secret}}
-    return Event(f"{record.__tablename__}.{edit.verb}", record.__tablename__, record.id, subject_of(record), facts, personal, workspace_of(record))
+    return Event(
+        f"{record.__tablename__}.{edit.verb}",
+        record.__tablename__,
+        record.id,
+        subject_of(record),
+        facts,
+        personal,
+        workspace_of(record),
+    )
 
 
 @event.listens_for(ScopedSession, "before_flush")

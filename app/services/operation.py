@@ -26,7 +26,8 @@ _after_commit: list[Callable[[frozenset[str]], None]] = []
 
 
 def on_promise(ring: Callable[[frozenset[str]], None]) -> None:
-    """Have `ring` called with the names of the queues for which a committed operation promised work. One bell at a time."""
+    """Have `ring` called with the names of the queues for which a committed operation promised work. One bell at a
+    time."""
     _after_commit[:] = [ring]
 
 
@@ -39,24 +40,55 @@ class Operation:
         self.tracker = history.Tracker()
         self.queues: set[str] = set()
 
-    def audit(self, action: str, *, entity: str | None = None, record_id: int | None = None, subject_id: int | None = None,
-              facts: dict[str, Any] | None = None, personal: dict[str, Any] | None = None, workspace_id: int | None = None) -> None:  # fmt: skip
-        """Add an audit row that no record change stands for: a sign-in, an export, a view. `facts` must hold no personal value."""
+    def audit(
+        self,
+        action: str,
+        *,
+        entity: str | None = None,
+        record_id: int | None = None,
+        subject_id: int | None = None,
+        facts: dict[str, Any] | None = None,
+        personal: dict[str, Any] | None = None,
+        workspace_id: int | None = None,
+    ) -> None:
+        """Add an audit row that no record change stands for: a sign-in, an export, a view. `facts` must hold no
+        personal value."""
         self.tracker.events.append(
-            history.Event(action, entity, record_id, subject_id, facts or {}, personal or {}, workspace_id or _workspace())
+            history.Event(
+                action, entity, record_id, subject_id, facts or {}, personal or {}, workspace_id or _workspace()
+            )
         )
 
-    def promise(self, name: str, args: dict[str, Any], *, purpose: Purpose, label: str = "", run_at: dt.datetime | None = None,
-                dedupe: str | None = None, queue: str = "default", max_attempts: int = 8) -> Job:  # fmt: skip
-        """Promise a job: it exists if and only if this operation commits. A `dedupe` already promised gives back that job."""
+    def promise(
+        self,
+        name: str,
+        args: dict[str, Any],
+        *,
+        purpose: Purpose,
+        label: str = "",
+        run_at: dt.datetime | None = None,
+        dedupe: str | None = None,
+        queue: str = "default",
+        max_attempts: int = 8,
+    ) -> Job:
+        """Promise a job: it exists if and only if this operation commits. A `dedupe` already promised gives back that
+        job."""
         if dedupe is not None:
             known = session.scalar(sa.select(Job).where(Job.dedupe == dedupe))
             if known is not None:
                 return known
         job = Job(
-            name=name, args=args, purpose=purpose.value, label=label, run_at=run_at or self.at, dedupe=dedupe, queue=queue,
-            max_attempts=max_attempts, actor=_portrait(self.actor), workspace_id=_workspace(),
-        )  # fmt: skip
+            name=name,
+            args=args,
+            purpose=purpose.value,
+            label=label,
+            run_at=run_at or self.at,
+            dedupe=dedupe,
+            queue=queue,
+            max_attempts=max_attempts,
+            actor=_portrait(self.actor),
+            workspace_id=_workspace(),
+        )
         session.add(job)
         self.queues.add(queue)
         return job
@@ -69,7 +101,8 @@ def current() -> Operation | None:
 
 @contextmanager
 def operation(name: str, *, actor: Actor, reason: str | None = None, undoes: int | None = None) -> Iterator[Operation]:
-    """Open an operation, or join the one already open. Leaving the outermost block commits; an exception rolls back everything."""
+    """Open an operation, or join the one already open. Leaving the outermost block commits; an exception rolls back
+    everything."""
     outer = current()
     if outer is not None:
         yield outer

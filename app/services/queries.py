@@ -10,7 +10,6 @@ import base64
 import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import orjson
@@ -139,7 +138,7 @@ def titles(wanted: set[tuple[str, int]], *, actor: Actor, linked: Any = None) ->
     readable = [part for part in parts if part is not None]
     if not readable:
         return {}
-    statement = sa.union_all(*readable) if len(readable) > 1 else readable[0]
+    statement: Any = sa.union_all(*readable) if len(readable) > 1 else readable[0]
     return {(row.entity, row.id): str(row.title) for row in session.execute(statement, execution_options=_WHY)}
 
 
@@ -165,8 +164,8 @@ def _title_columns(model: type[Any], label: str) -> Any:
     return sa.select(*columns).where(model.workspace_id == scope.workspace_id(), model.deleted_at.is_(None))
 
 
-@cache
-def sortable(model: type[Any]) -> tuple[str, ...]:
+@registry.per_model
+def sortable(model: Any) -> tuple[str, ...]:
     """Fields a list can be sorted by."""
     return ("id", *(n for n, f in registry.fields(model).items() if f.kind in _SORTABLE - {Kind.RELATION} and not f.secret and n not in _PLUMBING))
 

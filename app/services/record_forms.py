@@ -27,8 +27,17 @@ class ChildRow:
     remove: bool = False
 
 
-def save(model: type[Any], key: int | None, values: Mapping[str, Any], *, actor: Actor, version: int | None = None,
-         children: Sequence[ChildRow] = (), links: Mapping[str, Sequence[int]] | None = None, source: str = "form") -> Any:  # fmt: skip
+def save(
+    model: type[Any],
+    key: int | None,
+    values: Mapping[str, Any],
+    *,
+    actor: Actor,
+    version: int | None = None,
+    children: Sequence[ChildRow] = (),
+    links: Mapping[str, Sequence[int]] | None = None,
+    source: str = "form",
+) -> Any:
     """Create (`key` None) or update the record, then its children and links; all or nothing."""
     verb = "create" if key is None else "update"
     with operation(f"{model.__tablename__}.{verb}", actor=actor):
@@ -58,7 +67,9 @@ def set_links(record: Any, link: Link, wanted: Sequence[int], *, actor: Actor) -
 def add_link(record_id: int, link: Link, key: int, *, actor: Actor) -> bool:
     """Add one link; False when it was there already."""
     through = registry.entity(link.through)
-    known = session.scalar(sa.select(through.id).where(getattr(through, link.near) == record_id, getattr(through, link.far) == key))
+    known = session.scalar(
+        sa.select(through.id).where(getattr(through, link.near) == record_id, getattr(through, link.far) == key)
+    )
     if known is not None:
         return False
     records.create(through, {link.near: record_id, link.far: key}, actor=actor)
@@ -68,7 +79,9 @@ def add_link(record_id: int, link: Link, key: int, *, actor: Actor) -> bool:
 def remove_link(record_id: int, link: Link, key: int, *, actor: Actor) -> bool:
     """Remove one link; False when there was none."""
     through = registry.entity(link.through)
-    known = session.scalar(sa.select(through.id).where(getattr(through, link.near) == record_id, getattr(through, link.far) == key))
+    known = session.scalar(
+        sa.select(through.id).where(getattr(through, link.near) == record_id, getattr(through, link.far) == key)
+    )
     if known is None:
         return False
     records.delete(through, known, actor=actor)
@@ -78,7 +91,9 @@ def remove_link(record_id: int, link: Link, key: int, *, actor: Actor) -> bool:
 def linked(record: Any, link: Link) -> Sequence[Any]:
     """The link rows of a record."""
     through = registry.entity(link.through)
-    return session.scalars(sa.select(through).where(getattr(through, link.near) == record.id).order_by(through.id)).all()
+    return session.scalars(
+        sa.select(through).where(getattr(through, link.near) == record.id).order_by(through.id)
+    ).all()
 
 
 def _save_child(parent: Any, row: ChildRow, actor: Actor, source: str) -> None:

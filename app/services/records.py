@@ -1,6 +1,7 @@
 """Create, change, delete and restore any record: the one write path behind forms, REST, bulk actions, import and jobs.
 
-An entity adds what is special about it with `rule(Model)`. Does not belong here: reading lists (`app.services.queries`).
+An entity adds what is special about it with `rule(Model)`. Does not belong here: reading lists
+(`app.services.queries`).
 """
 
 from __future__ import annotations
@@ -65,7 +66,9 @@ def _allowed(model: type[Any], actor: Actor, action: str) -> Any:
     return sa.true() if condition is None else sa.func.coalesce(condition, sa.false())
 
 
-def create(model: type[Any], values: Mapping[str, Any], *, actor: Actor, source: str = "form", source_ref: str | None = None) -> Any:
+def create(
+    model: type[Any], values: Mapping[str, Any], *, actor: Actor, source: str = "form", source_ref: str | None = None
+) -> Any:
     """Add a record. `values` are clean field values (see `app.services.values`); raises `Invalid`, `Forbidden`."""
     entity = registry.permission_entity(model)
     permissions.require(actor, "write", entity)
@@ -82,8 +85,17 @@ def create(model: type[Any], values: Mapping[str, Any], *, actor: Actor, source:
     return record
 
 
-def update(model: type[Any], key: int, values: Mapping[str, Any], *, actor: Actor, version: int | None = None, reason: str | None = None) -> Any:
-    """Change fields of a record. With `version`, changes others made since merge by field; the same field twice is a `Conflict`."""
+def update(
+    model: type[Any],
+    key: int,
+    values: Mapping[str, Any],
+    *,
+    actor: Actor,
+    version: int | None = None,
+    reason: str | None = None,
+) -> Any:
+    """Change fields of a record. With `version`, changes others made since merge by field; the same field twice is a
+    `Conflict`."""
     _only_known(model, values)
     with operation(f"{model.__tablename__}.update", actor=actor, reason=reason) as op:
         record = load(model, key, actor=actor, action="write")
@@ -124,7 +136,8 @@ def restore(model: type[Any], key: int, *, actor: Actor) -> Any:
 
 
 def merged(record: Any, values: Mapping[str, Any], version: int) -> dict[str, Any]:
-    """`values` without what nobody here touched, if no field was changed by both; else raises `Conflict` with the clashes.
+    """`values` without what nobody here touched, if no field was changed by both; else raises `Conflict` with the
+    clashes.
 
     A form sends every field. What changed since `version` is read from history, and a field whose form value equals the
     value at that time was not touched by this person.
@@ -178,7 +191,9 @@ def _take_ownership(record: Owned, actor: Actor) -> None:
     if record.owner_id is None:
         record.owner_id = actor.membership_id
     if record.team_id is None:
-        record.team_id = actor.team_id if record.owner_id == actor.membership_id else permissions.members_team(record.owner_id)
+        record.team_id = (
+            actor.team_id if record.owner_id == actor.membership_id else permissions.members_team(record.owner_id)
+        )
 
 
 def _prepare(record: Any, values: Mapping[str, Any], actor: Actor, op: Operation) -> None:
@@ -213,8 +228,12 @@ def _bad_references(record: Any, values: Mapping[str, Any], actor: Actor) -> dic
         if field.kind is not Kind.RELATION or value is None or not field.target:
             continue
         target = registry.entity(field.target)
-        if permissions.reach(actor, "read", registry.permission_entity(target)) is None or _out_of_reach(target, value, actor):
-            problems[name] = f"{field.label}: there is no such {field.target.replace('_', ' ')}. Choose one from the list."
+        if permissions.reach(actor, "read", registry.permission_entity(target)) is None or _out_of_reach(
+            target, value, actor
+        ):
+            problems[name] = (
+                f"{field.label}: there is no such {field.target.replace('_', ' ')}. Choose one from the list."
+            )
     return problems
 
 
@@ -253,7 +272,9 @@ def _flush(record: Any) -> None:
     try:
         session.flush()
     except StaleDataError:
-        raise Conflict("Somebody else saved this record at the same moment. Nothing you typed is lost: save once more.") from None
+        raise Conflict(
+            "Somebody else saved this record at the same moment. Nothing you typed is lost: save once more."
+        ) from None
     except IntegrityError as error:
         if "UNIQUE" in str(error.orig).upper():
             raise Invalid({"": "Another record with the same unique value was saved at the same moment."}) from None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import orjson
@@ -89,8 +88,8 @@ def _patterns(model: type[Any], names: tuple[str, ...], word: str) -> list[tuple
     return found
 
 
-@cache
-def _indexed(model: type[Any]) -> frozenset[str]:
+@registry.per_model
+def _indexed(model: Any) -> frozenset[str]:
     """The columns that quick search has an index over."""
     name = f"ix_{model.__tablename__}_search"
     return next((frozenset(c.name for c in index.columns) for index in model.__table__.indexes if index.name == name), frozenset())

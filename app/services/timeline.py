@@ -1,6 +1,7 @@
 """What happened around a record, newest first, and what hangs on it; a few statements whatever the number of entities.
 
-The parts of each union carry workspace, bin and reach conditions of their own, as one union cannot be filtered from outside.
+The parts of each union carry workspace, bin and reach conditions of their own, as one union cannot be filtered from
+outside.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from app import permissions
-from app.services import filters, records
+from app.errors import Conflict, NotFound
+from app.services import filters, history, records
 from app.services.operation import operation
 from models import registry, scope, tenancy
 from models.audit import Change
@@ -54,7 +56,15 @@ class Related:
     at: Any
 
 
-def events(record: Any, *, actor: Actor, limit: int = 30, before: dt.datetime | None = None, talk: bool = True, changes: bool = True) -> list[Event]:
+def events(
+    record: Any,
+    *,
+    actor: Actor,
+    limit: int = 30,
+    before: dt.datetime | None = None,
+    talk: bool = True,
+    changes: bool = True,
+) -> list[Event]:
     """The newest events of a record (for a contact: of everything about the person), in at most two statements."""
     found: list[Event] = []
     if changes:
@@ -73,21 +83,32 @@ def related(record: Any, names: tuple[str, ...], *, actor: Actor, most: int = 5)
             parts.append(_part(model, record, actor, most))
     for name, link in filters.links(type(record)).items():
         target, through = registry.entity(link.target), registry.entity(link.through)
-        part = _walled(sa.select(*_columns(target, name)).join(through, getattr(through, link.far) == target.id), target, actor)
-        parts.append(part.where(getattr(through, link.near) == record.id, through.workspace_id == scope.workspace_id(), through.deleted_at.is_(None)).limit(12))
+        part = _walled(
+            sa.select(*_columns(target, name)).join(through, getattr(through, link.far) == target.id), target, actor
+        )
+        parts.append(
+            part.where(
+                getattr(through, link.near) == record.id,
+                through.workspace_id == scope.workspace_id(),
+                through.deleted_at.is_(None),
+            ).limit(12)
+        )
     found: dict[str, list[Related]] = {}
     if parts:
         whole = sa.union_all(*(sa.select(p.subquery()) for p in parts))
         for row in session.execute(whole, execution_options=_WHY):
-            found.setdefault(row.entity, []).append(Related(row.entity, row.id, str(row.title or ""), row.extra, row.at))
+            found.setdefault(row.entity, []).append(
+                Related(row.entity, row.id, str(row.title or ""), row.extra, row.at)
+            )
     return found
 
 
 def undo(change_id: int, *, actor: Actor) -> Any:
-    """Take one change back, as a change of its own. Fields that were changed again since raise `Conflict` with both values."""
+    """Take one change back, as a change of its own. Fields that were changed again since raise `Conflict` with both
+    values."""
     change = session.scalars(sa.select(Change).where(Change.id == change_id)).one_or_none()
     if change is None or change.entity not in registry.entities():
-        raise records.NotFound()
+        raise NotFound()
     model = registry.entity(change.entity)
     with operation(f"{change.entity}.undo", actor=actor, undoes=change.id):
         if change.verb == "create":
@@ -95,15 +116,20 @@ def undo(change_id: int, *, actor: Actor) -> Any:
         if change.verb == "delete":
             return records.restore(model, change.record_id, actor=actor)
         record = records.load(model, change.record_id, actor=actor, action="write")
-        return records.update(model, record.id, _old_values(record, change), actor=actor, reason=f"Undo of change {change.id}")
+        return records.update(
+            model, record.id, _old_values(record, change), actor=actor, reason=f"Undo of change {change.id}"
+        )
 
 
 def _old_values(record: Any, change: Change) -> dict[str, Any]:
     writable = registry.writable(type(record))
-    clashes = [n for n in change.new if n in writable and records.history.plain(getattr(record, n)) != change.new[n]]
+    clashes = [n for n in change.new if n in writable and history.plain(getattr(record, n)) != change.new[n]]
     if clashes:
         labels = ", ".join(writable[n].label for n in clashes)
-        raise records.Conflict(f"{labels} was changed again since. Nothing was undone; open the record and set it by hand.", version=record.version)
+        raise Conflict(
+            f"{labels} was changed again since. Nothing was undone; open the record and set it by hand.",
+            version=record.version,
+        )
     return {n: records.revived(writable[n], v) for n, v in change.old.items() if n in writable}
 
 
@@ -111,13 +137,29 @@ def _changes(record: Any, actor: Actor, limit: int, before: dt.datetime | None) 
     own = sa.and_(Change.entity == record.__tablename__, Change.record_id == record.id)
     wanted = own
     if record.__tablename__ == "contact":
-        readable = [e for e, m in registry.entities().items() if e not in _NOISE and permissions.reach(actor, "read", registry.permission_entity(m)) == "workspace"]
+        readable = [
+            e
+            for e, m in registry.entities().items()
+            if e not in _NOISE and permissions.reach(actor, "read", registry.permission_entity(m)) == "workspace"
+        ]
         wanted = sa.or_(own, sa.and_(Change.subject_id == record.id, Change.entity.in_(readable)))
     statement = sa.select(Change).where(wanted).order_by(Change.id.desc()).limit(limit)
     if before is not None:
         statement = statement.where(Change.at < before)
     return [
-        Event("change", c.id, c.at, c.actor, "", entity=c.entity, record_id=c.record_id, verb=c.verb, old=c.old, new=c.new, undoes=c.undoes)
+        Event(
+            "change",
+            c.id,
+            c.at,
+            c.actor,
+            "",
+            entity=c.entity,
+            record_id=c.record_id,
+            verb=c.verb,
+            old=c.old,
+            new=c.new,
+            undoes=c.undoes,
+        )
         for c in session.scalars(statement)
     ]
 
@@ -135,30 +177,53 @@ def _talk(record: Any, actor: Actor, limit: int, before: dt.datetime | None) -> 
             continue
         extra = model.kind if model is Activity else sa.literal("")
         part = sa.select(
-            sa.literal(kind).label("kind"), model.id.label("id"), at.label("at"), model.created_by.label("who"), title.label("title"),
-            body.label("body"), extra.label("verb"),
-        ).where(getattr(model, link) == record.id)  # fmt: skip
+            sa.literal(kind).label("kind"),
+            model.id.label("id"),
+            at.label("at"),
+            model.created_by.label("who"),
+            title.label("title"),
+            body.label("body"),
+            extra.label("verb"),
+        ).where(getattr(model, link) == record.id)
         if before is not None:
             part = part.where(at < before)
         parts.append(_walled(part, model, actor).order_by(model.id.desc()).limit(limit))
     if not parts:
         return []
     whole = sa.union_all(*(sa.select(p.subquery()) for p in parts))
-    return [Event(r.kind, r.id, r.at, r.who, r.title, r.body, r.kind, r.id, r.verb) for r in session.execute(whole, execution_options=_WHY)]
+    return [
+        Event(r.kind, r.id, r.at, r.who, r.title, r.body, r.kind, r.id, r.verb)
+        for r in session.execute(whole, execution_options=_WHY)
+    ]
 
 
 def _part(model: type[Any], record: Any, actor: Actor, most: int) -> Any:
     link = next(n for n, f in registry.fields(model).items() if f.target == record.__tablename__)
-    return _walled(sa.select(*_columns(model, model.__tablename__)), model, actor).where(getattr(model, link) == record.id).order_by(model.id.desc()).limit(most)
+    return (
+        _walled(sa.select(*_columns(model, model.__tablename__)), model, actor)
+        .where(getattr(model, link) == record.id)
+        .order_by(model.id.desc())
+        .limit(most)
+    )
 
 
 def _columns(model: type[Any], entity: str) -> list[Any]:
-    extra = next((getattr(model, n) for n in ("state", "label", "side", "kind", "mime") if hasattr(model, n) and n in registry.fields(model)), sa.literal(""))
+    extra = next(
+        (
+            getattr(model, n)
+            for n in ("state", "label", "side", "kind", "mime")
+            if hasattr(model, n) and n in registry.fields(model)
+        ),
+        sa.literal(""),
+    )
     at = getattr(model, "due_at", None)
     return [
-        sa.literal(entity).label("entity"), model.id.label("id"), sa.func.substr(getattr(model, registry.title_of(model)), 1, 120).label("title"),
-        extra.label("extra"), (at if at is not None else model.created_at).label("at"),
-    ]  # fmt: skip
+        sa.literal(entity).label("entity"),
+        model.id.label("id"),
+        sa.func.substr(getattr(model, registry.title_of(model)), 1, 120).label("title"),
+        extra.label("extra"),
+        (at if at is not None else model.created_at).label("at"),
+    ]
 
 
 def _walled(statement: Any, model: type[Record], actor: Actor) -> Any:

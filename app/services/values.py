@@ -1,6 +1,7 @@
 """Turns what people type and what programs send into field values, and back into text; one rule per kind of field.
 
-`from_text` is for forms, filters and import (money "1,250,000.50", dates as typed), `from_json` for REST (money in cents,
+`from_text` is for forms, filters and import (money "1,250,000.50", dates as typed), `from_json` for REST (money in
+cents,
 RFC 3339 times). Both raise `ValueError` with a sentence that gives an example. Pure: no database, no request.
 """
 
@@ -153,7 +154,7 @@ def _relation(_field: Field, text: str, _locale: Locale) -> int:
 def _date(_field: Field, text: str, _locale: Locale) -> dt.date:
     for shape in ("%Y-%m-%d", "%m/%d/%Y", "%d.%m.%Y", "%d %b %Y", "%d %B %Y", "%Y%m%d"):
         try:
-            return dt.datetime.strptime(text, shape).date()
+            return dt.datetime.strptime(text, shape).date()  # noqa: DTZ007  a date has no zone
         except ValueError:
             continue
     raise ValueError("This date is not clear. Example: 2026-05-14")
@@ -194,6 +195,16 @@ def _in_range(value: int, most: int = _MAX_INTEGER) -> int:
 
 
 _TEXT: dict[Kind, Callable[[Field, str, Locale], Any]] = {
-    Kind.TEXT: _line, Kind.LONG_TEXT: _text, Kind.EMAIL: _email, Kind.PHONE: _phone, Kind.URL: _url, Kind.MONEY: _money,
-    Kind.NUMBER: _number, Kind.DATE: _date, Kind.MOMENT: _moment, Kind.CHOICE: _choice, Kind.RELATION: _relation, Kind.JSON: _text,
-}  # fmt: skip
+    Kind.TEXT: _line,
+    Kind.LONG_TEXT: _text,
+    Kind.EMAIL: _email,
+    Kind.PHONE: _phone,
+    Kind.URL: _url,
+    Kind.MONEY: _money,
+    Kind.NUMBER: _number,
+    Kind.DATE: _date,
+    Kind.MOMENT: _moment,
+    Kind.CHOICE: _choice,
+    Kind.RELATION: _relation,
+    Kind.JSON: _text,
+}

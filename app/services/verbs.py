@@ -29,7 +29,8 @@ Run = Callable[[type[Any], int, Mapping[str, Any], Actor], Any]
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """A verb of an entity. `asks` are the inputs it needs, as typed fields by name; `run(model, id, answers, actor)` does it once."""
+    """A verb of an entity. `asks` are the inputs it needs, as typed fields by name; `run(model, id, answers, actor)`
+    does it once."""
 
     name: str
     label: str
@@ -53,8 +54,17 @@ class Outcome:
 _verbs: dict[str, dict[str, Verb]] = {}
 
 
-def verb(entity: str, name: str, label: str, icon: str, *, right: str = "write", asks: Mapping[str, Field] | None = None, done: str = "changed",
-         danger: bool = False) -> Callable[[Run], Verb]:  # fmt: skip
+def verb(
+    entity: str,
+    name: str,
+    label: str,
+    icon: str,
+    *,
+    right: str = "write",
+    asks: Mapping[str, Field] | None = None,
+    done: str = "changed",
+    danger: bool = False,
+) -> Callable[[Run], Verb]:
     """Register a verb of an entity; `done` completes "12 contacts …"."""
     if right not in permissions.ACTIONS:
         raise ValueError(f"{entity}.{name}: a verb needs one of the rights {permissions.ACTIONS}.")
@@ -102,7 +112,9 @@ def allowed(model: type[Any], asked: Verb, ids: Sequence[int], *, actor: Actor) 
     found: list[int] = []
     for start in range(0, len(ids), 500):
         part = sa.select(model.id).where(model.id.in_(ids[start : start + 500])).order_by(model.id)
-        found += session.scalars(permissions.restrict(permissions.restrict(part, model, actor), model, actor, asked.right))
+        found += session.scalars(
+            permissions.restrict(permissions.restrict(part, model, actor), model, actor, asked.right)
+        )
     return found
 
 
@@ -131,7 +143,9 @@ def run_here(model: type[Any], asked: Verb, ids: Sequence[int], given: Mapping[s
 
 def _promise(op: Operation, entity: str, asked: Verb, ids: Sequence[int], given: Mapping[str, Any]) -> Job:
     if len(ids) > MOST:
-        raise Invalid({"": f"This selects {len(ids):,} records; at most {MOST:,} can be changed at once. Narrow the filter."})
+        raise Invalid(
+            {"": f"This selects {len(ids):,} records; at most {MOST:,} can be changed at once. Narrow the filter."}
+        )
     label = f"{asked.label}: {len(ids):,} {entity.replace('_', ' ')}s"
     args = {"entity": entity, "verb": asked.name, "ids": list(ids), "given": dict(given)}
     return op.promise("records.bulk", args, purpose=Purpose.RUN_TRANSACTIONS, label=label, queue="bulk")

@@ -12,7 +12,12 @@ from models.workspace import Membership, Team
 from views.screen import screen
 
 screen(
-    Contact, icon="users", group="Records", quick=True, avatars=True, searchable=True,
+    Contact,
+    icon="users",
+    group="Records",
+    quick=True,
+    avatars=True,
+    searchable=True,
     columns=("name", "type", "stage", "next_step", "budget_max", "phone", "owner_id", "last_activity"),
     form=(
         ("Person", "name", "goes_by", "company", "job_title", "birthday", "owner_id", "team_id"),
@@ -21,17 +26,43 @@ screen(
         ("About", "about"),
         ("Consent", "lawful_basis", "minor", "minor_authority"),
     ),
-    search=("name", "email", "phone", "company"), sort="-last_activity", badge="stage", subtitle=("type", "company", "next_step"), sub="email",
-    related=("contact_email", "contact_phone", "contact_address", "deal", "task", "stored_file", "message", "activity", "note"),
+    search=("name", "email", "phone", "company"),
+    sort="-last_activity",
+    badge="stage",
+    subtitle=("type", "company", "next_step"),
+    sub="email",
+    related=(
+        "contact_email",
+        "contact_phone",
+        "contact_address",
+        "deal",
+        "task",
+        "stored_file",
+        "message",
+        "activity",
+        "note",
+    ),
     hint="People and companies you work with. Import your address book or add the first one.",
-)  # fmt: skip
+)
 screen(
-    Deal, icon="briefcase", group="Records", quick=True, searchable=True,
+    Deal,
+    icon="briefcase",
+    group="Records",
+    quick=True,
+    searchable=True,
     columns=("title", "contact_id", "stage_id", "side", "price", "expected_close", "owner_id", "last_activity"),
-    form=(("Deal", "title", "contact_id", "side", "stage_id", "price", "property_address"), ("Dates", "expected_close", "closed_on"), ("People", "owner_id", "team_id")),
-    search=("title", "property_address"), sort="-last_activity", subtitle=("side", "property_address"), badge="side",
-    related=("task", "note", "activity", "stored_file"), hint="Sales, purchases and leases in progress.",
-)  # fmt: skip
+    form=(
+        ("Deal", "title", "contact_id", "side", "stage_id", "price", "property_address"),
+        ("Dates", "expected_close", "closed_on"),
+        ("People", "owner_id", "team_id"),
+    ),
+    search=("title", "property_address"),
+    sort="-last_activity",
+    subtitle=("side", "property_address"),
+    badge="side",
+    related=("task", "note", "activity", "stored_file"),
+    hint="Sales, purchases and leases in progress.",
+)
 screen(
     Task, icon="checklist", group="Records", searchable=True,
     columns=("title", "state", "priority", "due_at", "contact_id", "deal_id", "owner_id"),
@@ -39,44 +70,132 @@ screen(
     sort="-id", badge="state", hint="What is to be done, by whom, by when.",
 )  # fmt: skip
 screen(
-    Activity, label="Activities", icon="activity", group="Records",
+    Activity,
+    label="Activities",
+    icon="activity",
+    group="Records",
     columns=("title", "kind", "happened_at", "minutes", "contact_id", "deal_id", "owner_id"),
-    form=(("Activity", "title", "kind", "happened_at", "minutes", "contact_id", "deal_id", "owner_id", "details"),), sort="-happened_at", badge="kind",
+    form=(("Activity", "title", "kind", "happened_at", "minutes", "contact_id", "deal_id", "owner_id", "details"),),
+    sort="-happened_at",
+    badge="kind",
     hint="Calls, viewings, meetings and inquiries.",
-)  # fmt: skip
+)
 screen(
     Note, icon="note", group="Records", columns=("body", "contact_id", "deal_id", "owner_id", "created_at"),
     form=(("Note", "body", "contact_id", "deal_id", "pinned"),), hint="Free text about people and deals.",
 )  # fmt: skip
 screen(
-    StoredFile, label="Files", singular="file", icon="paperclip", group="Records", columns=("name", "mime", "size", "contact_id", "deal_id", "created_at"),
-    form=(("File", "name", "contact_id", "deal_id"),), adds=False, hint="Files are added on the page of a contact or a deal.",
-)  # fmt: skip
+    StoredFile,
+    label="Files",
+    singular="file",
+    icon="paperclip",
+    group="Records",
+    columns=("name", "mime", "size", "contact_id", "deal_id", "created_at"),
+    form=(("File", "name", "contact_id", "deal_id"),),
+    adds=False,
+    hint="Files are added on the page of a contact or a deal.",
+)
 screen(
-    Message, icon="mail", group="Outreach", searchable=True, columns=("subject", "recipient", "state", "kind", "contact_id", "created_at"),
-    form=(("E-mail", "subject", "body"),), search=("subject", "recipient"), badge="state", adds=False, edits=False, subtitle=("recipient",),
+    Message,
+    icon="mail",
+    group="Outreach",
+    searchable=True,
+    columns=("subject", "recipient", "state", "kind", "contact_id", "created_at"),
+    form=(("E-mail", "subject", "body"),),
+    search=("subject", "recipient"),
+    badge="state",
+    adds=False,
+    edits=False,
+    subtitle=("recipient",),
     hint="E-mails written from a contact stand here with their fate.",
-)  # fmt: skip
+)
 screen(
-    Template, icon="template", group="Outreach", columns=("name", "subject", "kind", "updated_at"), form=(("Template", "name", "kind", "subject", "body"),),
-    search=("name", "subject"), hint="Texts to start an e-mail from.",
-)  # fmt: skip
+    Template,
+    icon="template",
+    group="Outreach",
+    columns=("name", "subject", "kind", "updated_at"),
+    form=(("Template", "name", "kind", "subject", "body"),),
+    search=("name", "subject"),
+    hint="Texts to start an e-mail from.",
+)
 screen(
     Suppression, icon="shield", group="Outreach", columns=("address", "reason", "scope", "created_at"),
     form=(("Suppression", "address", "reason", "scope", "remark"),), hint="Addresses that nothing is sent to, and why.",
 )  # fmt: skip
 screen(Tag, icon="tag", group="Setup", columns=("name", "created_at"), sort="name", hint="Words to group contacts by.")
-screen(Pipeline, icon="git-branch", group="Setup", columns=("name", "created_at"), related=("stage",), sort="name", hint="The ways deals go.")
 screen(
-    Stage, icon="list-details", group="Setup", columns=("name", "pipeline_id", "position", "probability", "outcome"),
-    form=(("Stage", "name", "pipeline_id", "position", "probability", "outcome"),), sort="position", badge="outcome", hint="The steps of a pipeline.",
-)  # fmt: skip
-screen(Team, icon="building", group="Setup", columns=("name", "phone", "address"), form=(("Team", "name", "phone", "address"),), sort="name", hint="Offices and groups.")
+    Pipeline,
+    icon="git-branch",
+    group="Setup",
+    columns=("name", "created_at"),
+    related=("stage",),
+    sort="name",
+    hint="The ways deals go.",
+)
 screen(
-    Membership, label="People", singular="person", slug="people", icon="users-group", columns=("name", "email", "team_id", "job_title", "active"), avatars=True,
-    form=(("Person", "name", "phone", "job_title", "license", "team_id"),), search=("name", "email"), sort="name", adds=False, deletes=False, sub="email",
-)  # fmt: skip
-screen(ContactEmail, label="E-mail addresses", singular="e-mail address", slug="contact-emails", icon="at", columns=("address", "label", "contact_id"))
-screen(ContactPhone, label="Phone numbers", singular="phone number", slug="contact-phones", icon="phone", columns=("number", "label", "contact_id"))
-screen(ContactAddress, label="Addresses", singular="address", slug="contact-addresses", icon="map-pin", columns=("street", "city", "state", "postal_code", "label", "contact_id"))
-screen(ContactTag, label="Tags of contacts", singular="tag of a contact", slug="contact-tags", icon="tag", columns=("source", "contact_id", "tag_id"), edits=False)
+    Stage,
+    icon="list-details",
+    group="Setup",
+    columns=("name", "pipeline_id", "position", "probability", "outcome"),
+    form=(("Stage", "name", "pipeline_id", "position", "probability", "outcome"),),
+    sort="position",
+    badge="outcome",
+    hint="The steps of a pipeline.",
+)
+screen(
+    Team,
+    icon="building",
+    group="Setup",
+    columns=("name", "phone", "address"),
+    form=(("Team", "name", "phone", "address"),),
+    sort="name",
+    hint="Offices and groups.",
+)
+screen(
+    Membership,
+    label="People",
+    singular="person",
+    slug="people",
+    icon="users-group",
+    columns=("name", "email", "team_id", "job_title", "active"),
+    avatars=True,
+    form=(("Person", "name", "phone", "job_title", "license", "team_id"),),
+    search=("name", "email"),
+    sort="name",
+    adds=False,
+    deletes=False,
+    sub="email",
+)
+screen(
+    ContactEmail,
+    label="E-mail addresses",
+    singular="e-mail address",
+    slug="contact-emails",
+    icon="at",
+    columns=("address", "label", "contact_id"),
+)
+screen(
+    ContactPhone,
+    label="Phone numbers",
+    singular="phone number",
+    slug="contact-phones",
+    icon="phone",
+    columns=("number", "label", "contact_id"),
+)
+screen(
+    ContactAddress,
+    label="Addresses",
+    singular="address",
+    slug="contact-addresses",
+    icon="map-pin",
+    columns=("street", "city", "state", "postal_code", "label", "contact_id"),
+)
+screen(
+    ContactTag,
+    label="Tags of contacts",
+    singular="tag of a contact",
+    slug="contact-tags",
+    icon="tag",
+    columns=("source", "contact_id", "tag_id"),
+    edits=False,
+)
