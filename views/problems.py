@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import orjson
 import structlog
@@ -15,6 +16,7 @@ from app.errors import Conflict, DomainError, Forbidden, Invalid, TooMany
 from models.base import session
 from models.scope import NoWorkspace
 from views.headers import is_public
+from views.redirects import back
 
 log = structlog.get_logger(__name__)
 _WORDS = {
@@ -38,7 +40,7 @@ _WORDS = {
 def init(app: Flask) -> None:
     app.register_error_handler(DomainError, _domain)
     app.register_error_handler(NoWorkspace, lambda _e: _answer(403, "Choose a workspace first."))
-    app.register_error_handler(CSRFError, lambda _e: _answer(400, "This form was open for too long. Go back, reload and send it again; what you typed is kept on this device."))
+    app.register_error_handler(CSRFError, _form_too_old)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
 
@@ -69,6 +71,17 @@ def _domain(error: DomainError) -> Response:
     return answer
 
 
+def _form_too_old(_error: CSRFError) -> Response:
+    """The session that drew the form is over; the page it stood on asks to sign in and then offers the draft."""
+    text = "Nothing was saved. Open the page again and sign in; what you typed in a form is kept on this device and offered there."
+    return _answer(400, text, "This page was open for too long", next=[{"label": "Open the page again", "url": back(_came_from(), "/"), "primary": True}])
+
+
+def _came_from() -> str:
+    parts = urlsplit(request.referrer or "")
+    return urlunsplit(("", "", parts.path, parts.query, "")) if parts.netloc == request.host else ""
+
+
 def _http(error: HTTPException) -> Response:
     if error.code is not None and error.code < 400:
         return error.get_response()  # type: ignore[return-value]
@@ -89,13 +102,13 @@ def _unexpected(error: Exception) -> Response:
 def _answer(status: int, detail: str, title: str = "", **more: Any) -> Response:
     title = title or _WORDS.get(status, ("This could not be done", ""))[0]
     if wants_json():
-        return problem(status, detail, title, **more)
+        return problem(status, detail, title, **{name: value for name, value in more.items() if name != "next"})
     request_id = getattr(g, "request_id", "")
     try:
         if is_public() and "public_problem" in current_app.extensions:
             own: str = current_app.extensions["public_problem"](status, title, detail)
             return Response(own, status=status, content_type="text/html; charset=utf-8")
-        page = render_template("error.html", status=status, title=title, text=detail, kept=None, request_id=request_id, next=[], needs=more.get("needs"))
+        page = render_template("error.html", status=status, title=title, text=detail, kept=None, request_id=request_id, next=more.get("next"), needs=more.get("needs"))
     except Exception:  # an error page must come even when the shell itself is what broke
         log.exception("error page failed")
         page = f"<!doctype html><title>{status}</title><p>{escape(title)} ({request_id})</p>"

@@ -34,10 +34,10 @@ def test_contacts_are_edited_filtered_tagged_and_exported(owner: Page) -> None:
     expect(owner.locator("#count")).to_have_text("3")
     owner.get_by_label("Select all 3 on this page").check()
     expect(owner.locator("[data-selected]")).to_have_text("3 selected")
-    owner.get_by_role("button", name="Add tag").click()
-    expect(owner.get_by_role("heading", level=1)).to_have_text("Add tag: 3 contacts")
+    owner.get_by_role("button", name="Tag", exact=True).click()
+    expect(owner.get_by_role("heading", level=1)).to_have_text("Tag: 3 contacts")
     pick(owner, "Tag", "Garden lovers")
-    owner.get_by_role("button", name="Add tag").click()
+    owner.get_by_role("button", name="Tag", exact=True).click()
     expect(owner.get_by_role("status").filter(has_text="3 contacts")).to_be_visible()
 
     with owner.expect_download() as download:
