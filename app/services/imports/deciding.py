@@ -8,7 +8,8 @@ nothing new or known people are to stay as they are; "errors" where it cannot be
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 from app import permissions
@@ -85,20 +86,26 @@ class Decider:
             source_ref=self.terms.source_ref,
             lock=self.lock,
         )
+        bare = {row.name for row in rows if not (row.bad or row.emails or row.phones)}
+        repeats = known.unreachable(bare, actor=self.actor, source_ref=self.terms.source_ref)
         new: dict[int, Person] = {}
-        return [self._outcome(decision, found, new) for decision in decisions]
+        return [self._outcome(decision, found, new, repeats) for decision in decisions]
 
     def wrote(self, outcomes: Sequence[Outcome]) -> None:
         """Tells that the new people of these outcomes have their ids now."""
         made = {o.row.line: o.person.id for o in outcomes if o.verdict == "created" and o.person is not None}
         self.matcher.wrote({line: key for line, key in made.items() if key is not None})
 
-    def _outcome(self, decision: Decision, found: Chunk, new: dict[int, Person]) -> Outcome:
+    def _outcome(
+        self, decision: Decision, found: Chunk, new: dict[int, Person], repeats: Mapping[str, list[Person]]
+    ) -> Outcome:
         row, terms = decision.row, self.terms
         if decision.action is Action.ERROR:
             return Outcome("errors", row)
         if not self._new_tags:
             _set_aside_tags(row)
+        if decision.action is Action.CREATE and _is_repeat(row, repeats):
+            return Outcome("skipped", row)
         if decision.action is Action.CREATE:
             new[row.line] = person = new_person(row, terms.basis, found.binned)
             return Outcome("created", row, person)
@@ -119,6 +126,18 @@ class Decider:
         if key:
             self._changed.add(key)
         return Outcome("updated", row, person)
+
+
+def _is_repeat(row: ContactRow, repeats: Mapping[str, list[Person]]) -> bool:
+    """A name alone makes nobody the same person; but a row that says nothing a contact has not, word for word, brings nobody new."""
+    if row.emails or row.phones:
+        return False
+    for person in repeats.get(row.name, ()):
+        tried = deepcopy(person)
+        fill(tried, row, "", overwrite=True)
+        if not tried.changed:
+            return True
+    return False
 
 
 def _set_aside_tags(row: ContactRow) -> None:

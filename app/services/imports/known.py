@@ -63,6 +63,19 @@ def look_up(keys: Keys, names: Collection[str], *, actor: Actor, source_ref: str
     return found
 
 
+def unreachable(names: Collection[str], *, actor: Actor, source_ref: str) -> dict[str, list[Person]]:
+    """By name, the contacts without e-mail and phone that an earlier import or a person brought."""
+    found, by_name = Chunk(), dict[str, list[Person]]()
+    bare = (Contact.email.is_(None), Contact.phone.is_(None), Contact.source_ref.is_distinct_from(source_ref))
+    for part in _parts(names):
+        ids = set(session.scalars(sa.select(Contact.id).where(Contact.name.in_(part), *bare)))
+        if ids:
+            _load(found, ids, actor, source_ref, lock=False)
+    for person in found.people.values():
+        by_name.setdefault(person.values["name"], []).append(person)
+    return by_name
+
+
 def _email_holders(emails: Iterable[str], found: Chunk) -> dict[str, int]:
     holders: dict[str, int] = {}
     for part in _parts(emails):

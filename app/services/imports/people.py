@@ -77,7 +77,7 @@ def fill(
     if overwrite and row.name_given:
         _set(person, "name", row.name)
         _set(person, "name_key", row.name_key)
-    if person.values.get("lawful_basis") in (None, "unknown"):
+    if basis and person.values.get("lawful_basis") in (None, "unknown"):
         _set(person, "lawful_basis", basis)
     notes = _notes_of(row)
     if notes and (overwrite or person.ours or not person.values.get("about")):
