@@ -44,6 +44,7 @@ class Job(WorkspaceScoped, Base):
     max_attempts: Mapped[int] = mapped_column(sa.Integer, default=8)
     dedupe: Mapped[str | None] = mapped_column(sa.String(200), unique=True)
     actor: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    membership_id: Mapped[int | None] = mapped_column(Key)
     progress: Mapped[int] = mapped_column(sa.Integer, default=0)
     total: Mapped[int | None] = mapped_column(sa.Integer)
     status: Mapped[str] = mapped_column(sa.String(300), default="")
@@ -70,6 +71,7 @@ class Job(WorkspaceScoped, Base):
             postgresql_where=sa.text("state = 'running'"),
         ),
         sa.Index("ix_job_workspace", "workspace_id", sa.text("id DESC")),
+        sa.Index("ix_job_asked_by", "workspace_id", "membership_id", sa.text("id DESC")),
     )
 
 

@@ -80,7 +80,7 @@ def running(*, actor: Actor, most: int = 3) -> list[Job]:
 
 def may_change(job: Job, actor: Actor) -> bool:
     """Whether `actor` may cancel or retry this job: their own, or any with the right to write jobs."""
-    mine = actor.membership_id is not None and job.actor.get("membership_id") == actor.membership_id
+    mine = actor.membership_id is not None and job.membership_id == actor.membership_id
     return mine or permissions.reach(actor, "write", "job") is not None
 
 
@@ -135,7 +135,7 @@ def _visible(actor: Actor) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _own(actor: Actor) -> sa.ColumnElement[bool]:
-    return Job.actor["membership_id"].as_integer() == actor.membership_id
+    return Job.membership_id == actor.membership_id
 
 
 def _changeable(job_id: int, actor: Actor) -> Job:

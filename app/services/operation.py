@@ -87,6 +87,7 @@ class Operation:
             queue=queue,
             max_attempts=max_attempts,
             actor=_portrait(self.actor),
+            membership_id=self.actor.membership_id,
             workspace_id=_workspace(),
         )
         session.add(job)

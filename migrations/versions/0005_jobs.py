@@ -56,6 +56,7 @@ def _job() -> None:
         sa.Column("max_attempts", sa.Integer(), nullable=False),
         sa.Column("dedupe", sa.String(length=200), nullable=True),
         sa.Column("actor", JSON, nullable=False),
+        sa.Column("membership_id", KEY, nullable=True),
         sa.Column("progress", sa.Integer(), nullable=False),
         sa.Column("total", sa.Integer(), nullable=True),
         sa.Column("status", sa.String(length=300), nullable=False),
@@ -74,6 +75,7 @@ def _job() -> None:
     op.create_index("ix_job_due", "job", ["queue", "run_at", "id"], **when(sa.text("state = 'waiting'")))
     op.create_index("ix_job_leased", "job", ["lease_until"], **when(sa.text("state = 'running'")))
     op.create_index("ix_job_workspace", "job", ["workspace_id", sa.literal_column("id DESC")])
+    op.create_index("ix_job_asked_by", "job", ["workspace_id", "membership_id", sa.literal_column("id DESC")])
 
 
 def _suppression() -> None:
