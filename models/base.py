@@ -64,6 +64,16 @@ class ScopedSession(FlaskSession):
     bulk_insert_mappings = bulk_update_mappings = bulk_save_objects
 
 
+@sa.event.listens_for(sa.Engine, "savepoint")
+def _begin_before_savepoint(connection: sa.Connection, _name: str) -> None:
+    """SQLite's driver begins a transaction only at the first write: a savepoint before it would be a transaction of its own, and its
+    release a commit in the middle of an operation.
+    """
+    driver: Any = connection.connection.dbapi_connection
+    if connection.dialect.name == "sqlite" and not driver.in_transaction:
+        driver.execute("BEGIN IMMEDIATE")
+
+
 db = SQLA(model_class=Model, session_options={"class_": ScopedSession})
 session = db.session
 

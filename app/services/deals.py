@@ -17,7 +17,8 @@ from models.work import Task
 @records.rule(Deal)
 def follow_stage(deal: Deal, _op: Operation) -> None:
     """Entering a final stage dates the closing; leaving it takes the date back."""
-    deal.last_activity = now()
+    if deal.id is None or session.is_modified(deal):
+        deal.last_activity = now()
     stage = session.get(Stage, deal.stage_id)
     if stage is None or stage.outcome == "open":
         deal.closed_on = None if stage is not None else deal.closed_on
@@ -25,12 +26,21 @@ def follow_stage(deal: Deal, _op: Operation) -> None:
         deal.closed_on = now().date()
 
 
-@verbs.verb("deal", "stage", "Stage", "flag", asks={"stage_id": Field(Kind.RELATION, "Stage", target="stage")}, done="moved")
+@verbs.verb(
+    "deal", "stage", "Stage", "flag", asks={"stage_id": Field(Kind.RELATION, "Stage", target="stage")}, done="moved"
+)
 def change_stage(_model: type[Any], key: int, given: Mapping[str, Any], actor: Actor) -> None:
     records.update(Deal, key, {"stage_id": given["stage_id"]}, actor=actor)
 
 
-@verbs.verb("deal", "assign", "Assign", "user-plus", asks={"owner_id": Field(Kind.RELATION, "Owner", target="membership")}, done="assigned")
+@verbs.verb(
+    "deal",
+    "assign",
+    "Assign",
+    "user-plus",
+    asks={"owner_id": Field(Kind.RELATION, "Owner", target="membership")},
+    done="assigned",
+)
 def assign(_model: type[Any], key: int, given: Mapping[str, Any], actor: Actor) -> None:
     records.update(Deal, key, {"owner_id": given["owner_id"]}, actor=actor)
 
@@ -45,6 +55,13 @@ def reopen_task(_model: type[Any], key: int, _given: Mapping[str, Any], actor: A
     records.update(Task, key, {"state": "open"}, actor=actor)
 
 
-@verbs.verb("task", "assign", "Assign", "user-plus", asks={"owner_id": Field(Kind.RELATION, "Owner", target="membership")}, done="assigned")
+@verbs.verb(
+    "task",
+    "assign",
+    "Assign",
+    "user-plus",
+    asks={"owner_id": Field(Kind.RELATION, "Owner", target="membership")},
+    done="assigned",
+)
 def assign_task(_model: type[Any], key: int, given: Mapping[str, Any], actor: Actor) -> None:
     records.update(Task, key, {"owner_id": given["owner_id"]}, actor=actor)

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.services import records, values, verbs
-from models import registry
+from models import normal, registry
 from models.base import Model, db
 from models.fields import Field, Kind, now
 from models.scope import Actor
@@ -28,6 +28,7 @@ _BARE = {
     "workspace": "the world founds the brokerages themselves",
     "ab_user_role": "rights come from memberships alone",
     "ab_user_group": "the library's groups are not used",
+    "subject_key": "a key is made with its subject; a made-up one opens nothing",
     "audit_seal": "the sealer writes it; a made-up seal would be a broken chain",
     "audit_head": "the sealer writes it; a made-up head would be a broken chain",
 }
@@ -87,6 +88,38 @@ def values_of(model: type[Any], mark: str, ids: Mapping[str, int] | None = None)
     return {n: v for n, f in registry.writable(model).items() if (v := value(f, n, mark, ids or {})) is not None}
 
 
+def fresh(model: type[Any], mark: str, ids: Mapping[str, int], which: int = 0) -> dict[str, Any]:
+    """Values for a record beside the planted one. A link that must be unique starts at another record, the `which`-th."""
+    found, known = values_of(model, mark, ids), registry.fields(model)
+    for names in records.unique_sets(model):
+        if all(known[n].kind is Kind.RELATION for n in names):
+            found[names[0]] = _others(known[names[0]].target or "")[which]
+    return found
+
+
+def changed(model: type[Any]) -> dict[str, Any]:
+    """One field with another value."""
+    for name, field in registry.writable(model).items():
+        if field.kind in (Kind.TEXT, Kind.LONG_TEXT, Kind.EMAIL):
+            return {name: value(field, name, "changed", {})}
+    name, field = next((n, f) for n, f in registry.writable(model).items() if f.kind is Kind.RELATION)
+    return {name: _others(field.target or "")[2]}
+
+
+def makeable(model: type[Any]) -> bool:
+    """Whether the generic service can add one: some, like a membership, need what only their own operation can give."""
+    known, columns = registry.fields(model), model.__table__.columns
+    return not any(f.readonly and not columns[n].nullable and columns[n].default is None for n, f in known.items())
+
+
+def _others(entity: str) -> list[int]:
+    """Other records of Summit, which the world brings along."""
+    table = Model.metadata.tables[entity]
+    same = sa.select(table.c.workspace_id).where(table.c.id == SUMMIT_ID).scalar_subquery()
+    with db.engine.connect() as connection:
+        return list(connection.scalars(sa.select(table.c.id).where(table.c.workspace_id == same, table.c.id != SUMMIT_ID).order_by(table.c.id)))
+
+
 def typed_answers(asked: verbs.Verb, key: int) -> dict[str, str]:
     """What a verb asks for, as a form sends it; relations get `key`."""
     ids = dict.fromkeys(registry.entities(), key)
@@ -128,6 +161,8 @@ def _row(table: sa.Table, office: Office, key: int) -> dict[str, Any]:
         found = _cell(column, office, key, ids)
         if found is not None:
             row[column.name] = found
+    if "name_key" in row:
+        row["name_key"] = normal.name_key(row["name"])
     return row | {n: _marked(v, office.slug) for n, v in _NAMED.get(table.name, {}).items()}
 
 
