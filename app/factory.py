@@ -79,13 +79,20 @@ def behind_proxies(app: Flask) -> None:
 
 
 def _tune(engine: sa.Engine) -> None:
-    """SQLite: foreign keys are checked, readers and the writer do not block each other, writers wait instead of failing."""
+    """SQLite: foreign keys are checked, readers and the writer do not block each other, writers wait instead of
+    failing."""
     if engine.dialect.name != "sqlite":
         return
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
-        for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=15000", "cache_size=-32000"):
+        for pragma in (
+            "foreign_keys=ON",
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            "busy_timeout=15000",
+            "cache_size=-32000",
+        ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

@@ -24,7 +24,8 @@ _CONSOLE = (
 )
 _PUBLIC = (
     "default-src 'none'; style-src 'self' 'nonce-{nonce}'; script-src 'self' 'nonce-{nonce}'; img-src 'self'; "
-    "media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors {ancestors}"
+    "media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; "
+    "frame-ancestors {ancestors}"
 )
 # Pages for people without an account, in a brokerage's brand.
 PUBLIC_PATHS = ("/b/", "/s/", "/c/", "/v/", "/p/", "/share/", "/verify", "/privacy", "/embed/")
@@ -51,7 +52,8 @@ def nonce() -> str:
 
 @lru_cache(maxsize=500)
 def asset(path: str) -> str:
-    """The address of a static file, with the hash of its content in it; read once per process, as a page asks seventy times."""
+    """The address of a static file, with the hash of its content in it; read once per process, as a page asks seventy
+    times."""
     digest = hashlib.sha256((Path(current_app.static_folder or "") / path).read_bytes()).hexdigest()
     return f"/assets/{digest[:12]}/{path}"
 
@@ -82,7 +84,9 @@ def _harden(answer: Response) -> Response:
     head["Content-Security-Policy"] = (_PUBLIC if is_public() else _CONSOLE).format(nonce=nonce(), ancestors=ancestors)
     head["X-Content-Type-Options"] = "nosniff"
     head["Referrer-Policy"] = "same-origin" if not getattr(g, "token_page", False) else "no-referrer"
-    head["Permissions-Policy"] = "camera=(), microphone=(), geolocation=(), payment=(), publickey-credentials-get=(self)"
+    head["Permissions-Policy"] = (
+        "camera=(), microphone=(), geolocation=(), payment=(), publickey-credentials-get=(self)"
+    )
     head["Cross-Origin-Opener-Policy"] = "same-origin"
     head["Cross-Origin-Resource-Policy"] = "same-origin"
     head["X-Request-Id"] = getattr(g, "request_id", "")
@@ -103,4 +107,3 @@ def _note(answer: Response) -> None:
     route = request.url_rule.rule if request.url_rule else "none"
     spent = round((time.perf_counter() - g.began) * 1000, 1) if "began" in g else None
     write("request", method=request.method, route=route, status=answer.status_code, ms=spent)
-

@@ -55,7 +55,11 @@ def _jobs() -> bytes:
         counts = session.execute(
             sa.select(Job.state, sa.func.count()).group_by(Job.state), execution_options=tenancy.reason("counts only")
         ).all()
-    lines = ["# HELP crm_jobs Jobs by state", "# TYPE crm_jobs gauge", *(f'crm_jobs{{state="{s}"}} {n}' for s, n in counts)]
+    lines = [
+        "# HELP crm_jobs Jobs by state",
+        "# TYPE crm_jobs gauge",
+        *(f'crm_jobs{{state="{s}"}} {n}' for s, n in counts),
+    ]
     return ("\n".join(lines) + "\n").encode()
 
 

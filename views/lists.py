@@ -24,7 +24,7 @@ from views.screen import Screen, screens
 
 PAGE = 50
 _RIGHT = frozenset({Kind.MONEY, Kind.NUMBER, Kind.DATE, Kind.MOMENT})
-_TONES = {
+TONES = {
     "new": "", "qualified": "acc", "active": "acc", "under_contract": "ok", "closed": "ok", "won": "ok", "done": "ok", "sent": "ok", "lost": "bad",
     "failed": "bad", "dead": "bad", "unknown": "warn", "queued": "acc", "sending": "acc", "suppressed": "warn", "high": "warn", "draft": "ai", "open": "acc",
 }  # fmt: skip
@@ -191,7 +191,7 @@ def _maker(name: str, field: Field, loc: values.Locale, today: dt.date) -> Any:
     if field.kind is Kind.CHOICE:
         words = dict(field.choices)
         if name in _TONED:
-            drawn = {k: Markup('<span class="c-b {}">{}</span>').format(_TONES.get(k, ""), label) for k, label in words.items()}
+            drawn = {k: Markup('<span class="c-b {}">{}</span>').format(TONES.get(k, ""), label) for k, label in words.items()}
             return lambda value: drawn.get(value, value)
         return lambda value: words.get(value, value)
     if field.kind is Kind.MOMENT:

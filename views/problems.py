@@ -27,12 +27,18 @@ _WORDS = {
     405: ("This address does not work that way", "Go back and use the buttons of the page."),
     408: ("The upload took too long", "Nothing was saved. Try again on a faster connection."),
     409: ("Somebody else was faster", "Reload the page, your entries are kept on this device."),
-    410: ("This link no longer works", "It has expired or was switched off by the person who sent it. You did nothing wrong."),
+    410: (
+        "This link no longer works",
+        "It has expired or was switched off by the person who sent it. You did nothing wrong.",
+    ),
     413: ("This is too large", "Nothing was saved. Send a smaller file or a shorter text."),
     415: ("This kind of content is not accepted", "Send it as a form or as JSON."),
     422: ("Some fields need a change", "Nothing was saved yet."),
     429: ("That was a lot of tries", "Wait a few minutes, then try again."),
-    500: ("Something broke on our side", "Nothing of this step was saved. Try again; if it stays, tell support the request id."),
+    500: (
+        "Something broke on our side",
+        "Nothing of this step was saved. Try again; if it stays, tell support the request id.",
+    ),
     503: ("This is not available right now", "Try again in a minute."),
 }
 
@@ -47,7 +53,13 @@ def init(app: Flask) -> None:
 
 def problem(status: int, detail: str, title: str = "", **more: Any) -> Response:
     """An RFC 9457 answer."""
-    body = {"type": "about:blank", "title": title or _WORDS.get(status, ("Error", ""))[0], "status": status, "detail": detail, **more}
+    body = {
+        "type": "about:blank",
+        "title": title or _WORDS.get(status, ("Error", ""))[0],
+        "status": status,
+        "detail": detail,
+        **more,
+    }
     return Response(orjson.dumps(body), status=status, content_type="application/problem+json")
 
 
@@ -73,8 +85,16 @@ def _domain(error: DomainError) -> Response:
 
 def _form_too_old(_error: CSRFError) -> Response:
     """The session that drew the form is over; the page it stood on asks to sign in and then offers the draft."""
-    text = "Nothing was saved. Open the page again and sign in; what you typed in a form is kept on this device and offered there."
-    return _answer(400, text, "This page was open for too long", next=[{"label": "Open the page again", "url": back(_came_from(), "/"), "primary": True}])
+    text = (
+        "Nothing was saved. Open the page again and sign in; "
+        "what you typed in a form is kept on this device and offered there."
+    )
+    return _answer(
+        400,
+        text,
+        "This page was open for too long",
+        next=[{"label": "Open the page again", "url": back(_came_from(), "/"), "primary": True}],
+    )
 
 
 def _came_from() -> str:
@@ -108,10 +128,17 @@ def _answer(status: int, detail: str, title: str = "", **more: Any) -> Response:
         if is_public() and "public_problem" in current_app.extensions:
             own: str = current_app.extensions["public_problem"](status, title, detail)
             return Response(own, status=status, content_type="text/html; charset=utf-8")
-        page = render_template("error.html", status=status, title=title, text=detail, kept=None, request_id=request_id, next=more.get("next"), needs=more.get("needs"))
+        page = render_template(
+            "error.html",
+            status=status,
+            title=title,
+            text=detail,
+            kept=None,
+            request_id=request_id,
+            next=more.get("next"),
+            needs=more.get("needs"),
+        )
     except Exception:  # an error page must come even when the shell itself is what broke
         log.exception("error page failed")
         page = f"<!doctype html><title>{status}</title><p>{escape(title)} ({request_id})</p>"
     return Response(page, status=status, content_type="text/html; charset=utf-8")
-
-

@@ -1,4 +1,4 @@
-"""The page of one record: facts, timeline, what hangs on it, and its history with undo."""
+"""The page of one record: facts, timeline, what hangs on it, and its history."""
 
 from __future__ import annotations
 
@@ -9,18 +9,11 @@ from flask import render_template, request
 
 from app.errors import NotFound
 from app.services import filters, queries, records, timeline, values
-from app.services.timeline import Event
 from models import registry
 from models.fields import Field, Kind
-from views import mail, shell
-from views.lists import _TONES
+from views import mail, shell, timelines
+from views.lists import TONES
 from views.screen import Screen, of, screens
-
-_ICONS = {
-    "note": "note", "call": "phone", "email": "mail", "message": "mail", "meeting": "users", "viewing": "home", "open_house": "building-estate",
-    "inquiry": "inbox", "text": "message", "create": "plus", "update": "pencil", "delete": "trash", "restore": "arrow-back-up",
-}  # fmt: skip
-_SHOWN_DIFF = 5
 
 
 def show_record(screen: Screen, key: int) -> str:
@@ -30,24 +23,41 @@ def show_record(screen: Screen, key: int) -> str:
     tab = request.args.get("tab", "overview")
     base = _head(screen, record, tab)
     if tab == "history":
-        return render_template("record.html", **base, tab="history", history=_history(screen, record))
+        return render_template("record.html", **base, tab="history", history=timelines.history(screen, record))
     if tab.startswith("related-") and tab.removeprefix("related-") in screen.related:
-        return render_template("record.html", **base, tab="related", table=_table(record, of(tab.removeprefix("related-"))))
+        return render_template(
+            "record.html", **base, tab="related", table=_table(record, of(tab.removeprefix("related-")))
+        )
     if tab != "overview":
         raise NotFound("This record has no such tab.")
     related = timeline.related(record, screen.related, actor=actor)
     return render_template(
-        "record.html", **base, tab="overview", facts=_facts(screen, record, related), related=_related(screen, record, related), consent=[],
-        timeline=_timeline(screen, record), **_work(screen, record, related),
-    )  # fmt: skip
+        "record.html",
+        **base,
+        tab="overview",
+        facts=_facts(screen, record, related),
+        related=_related(screen, record, related),
+        consent=[],
+        timeline=timelines.shown(screen, record),
+        **_work(screen, record, related),
+    )
 
 
 def _head(screen: Screen, record: Any, tab: str) -> dict[str, Any]:
     actor, known = shell.actor(), registry.fields(screen.model)
     title = str(getattr(record, screen.title) or "(no name)")
     badge = getattr(record, screen.badge) if screen.badge else None
-    badges = [{"text": known[screen.badge].words(badge), "cls": _TONES.get(str(badge), ""), "icon": ""}] if badge else []
-    subtitle = " · ".join(filter(None, (values.to_text(known[n], getattr(record, n), shell.locale()) for n in screen.subtitle if known[n].kind is not Kind.RELATION)))
+    badges = [{"text": known[screen.badge].words(badge), "cls": TONES.get(str(badge), ""), "icon": ""}] if badge else []
+    subtitle = " · ".join(
+        filter(
+            None,
+            (
+                values.to_text(known[n], getattr(record, n), shell.locale())
+                for n in screen.subtitle
+                if known[n].kind is not Kind.RELATION
+            ),
+        )
+    )
     url = screen.url(record.id)
     tabs = [{"label": "Overview", "url": url, "current": tab == "overview"}]
     for name in screen.related:
@@ -56,10 +66,19 @@ def _head(screen: Screen, record: Any, tab: str) -> dict[str, Any]:
             tabs.append({"label": other.label, "url": f"{url}?tab=related-{name}", "current": tab == f"related-{name}"})
     tabs.append({"label": "History", "url": f"{url}?tab=history", "current": tab == "history"})
     return {
-        "title": f"{title:.100}", "initials": shell.initials(title) if screen.avatars else "", "icon_name": screen.icon, "badges": badges, "subtitle": subtitle,
-        "crumbs": [{"label": screen.label, "url": screen.url()}, {"label": f"{title:.60}", "url": None}], "position": "", "prev_url": None, "next_url": None,
-        "actions": _actions(screen, record), "more": _more(screen, record), "tabs": tabs,
-    }  # fmt: skip
+        "title": f"{title:.100}",
+        "initials": shell.initials(title) if screen.avatars else "",
+        "icon_name": screen.icon,
+        "badges": badges,
+        "subtitle": subtitle,
+        "crumbs": [{"label": screen.label, "url": screen.url()}, {"label": f"{title:.60}", "url": None}],
+        "position": "",
+        "prev_url": None,
+        "next_url": None,
+        "actions": _actions(screen, record),
+        "more": _more(screen, record),
+        "tabs": tabs,
+    }
 
 
 def _actions(screen: Screen, record: Any) -> list[dict[str, Any]]:
@@ -71,37 +90,68 @@ def _actions(screen: Screen, record: Any) -> list[dict[str, Any]]:
         if record.email and of("message").can(actor, "write"):
             found.append({"label": "E-mail", "icon": "mail", "url": screen.url(record.id, "email"), "post": False})
     if screen.may_edit(actor):
-        found.append({"label": "Edit", "icon": "pencil", "url": screen.url(record.id, "edit"), "post": False, "key": "e", "primary": True})
+        found.append(
+            {
+                "label": "Edit",
+                "icon": "pencil",
+                "url": screen.url(record.id, "edit"),
+                "post": False,
+                "key": "e",
+                "primary": True,
+            }
+        )
     return found
 
 
 def _more(screen: Screen, record: Any) -> list[dict[str, Any]]:
     actor = shell.actor()
     found = [
-        {"label": a.label, "icon": a.icon, "url": screen.url(record.id, f"do/{a.name}"), "post": not a.asks, "danger": a.danger}
+        {
+            "label": a.label,
+            "icon": a.icon,
+            "url": screen.url(record.id, f"do/{a.name}"),
+            "post": not a.asks,
+            "danger": a.danger,
+        }
         for a in screen.actions
         if screen.can(actor, a.right)
     ]
     if screen.may_delete(actor):
-        found.append({"label": "Delete", "icon": "trash", "url": screen.url(record.id, "delete"), "post": True, "danger": True})
+        found.append(
+            {"label": "Delete", "icon": "trash", "url": screen.url(record.id, "delete"), "post": True, "danger": True}
+        )
     return found
 
 
 def _facts(screen: Screen, record: Any, related: dict[str, list[timeline.Related]]) -> list[dict[str, Any]]:
     loc, known = shell.locale(), registry.fields(screen.model)
-    wanted = {(f.target or "", getattr(record, n)) for n, f in known.items() if f.kind is Kind.RELATION and getattr(record, n) is not None}
+    wanted = {
+        (f.target or "", getattr(record, n))
+        for n, f in known.items()
+        if f.kind is Kind.RELATION and getattr(record, n) is not None
+    }
     titles = queries.titles(wanted, actor=shell.actor()) if wanted else {}
     sections: list[dict[str, Any]] = []
     for section in screen.sections:
         rows = [_fact(known[n], n, record, titles, loc) for n in section.fields if n in known]
         for child in section.children:
-            rows += [{"label": known_label(child), "value": _child(child, r), "note": _child_note(child, r)} for r in related.get(child, [])]
+            rows += [
+                {"label": known_label(child), "value": _child(child, r), "note": _child_note(child, r)}
+                for r in related.get(child, [])
+            ]
         if any(r["value"] not in (None, "") for r in rows):
             sections.append({"title": section.title, "link": None, "rows": rows})
     if related.get("tags"):
         sections[0]["rows"].append({"label": "Tags", "value": ", ".join(t.title for t in related["tags"]), "note": ""})
     came = f"{record.source or 'unknown'}{' · ' + record.source_ref if record.source_ref else ''}"
-    origin = [{"label": "Source", "value": came}, {"label": "Added", "value": shell.show(known["created_at"], record.created_at, loc), "note": f"by {record.created_by}" if record.created_by else ""}]
+    origin = [
+        {"label": "Source", "value": came},
+        {
+            "label": "Added",
+            "value": shell.show(known["created_at"], record.created_at, loc),
+            "note": f"by {record.created_by}" if record.created_by else "",
+        },
+    ]
     return [*sections, {"title": "Origin", "link": None, "rows": origin}]
 
 
@@ -132,12 +182,31 @@ def _related(screen: Screen, record: Any, found: dict[str, list[timeline.Related
     groups = []
     for name in screen.related:
         other = screens().get(name)
-        if other is None or not other.group or name in ("task", "stored_file", "note", "activity", "message") or not other.can(shell.actor(), "read"):
+        if (
+            other is None
+            or not other.group
+            or name in ("task", "stored_file", "note", "activity", "message")
+            or not other.can(shell.actor(), "read")
+        ):
             continue
-        items = [{"icon": other.icon, "title": r.title, "url": other.url(r.id), "badge": None, "note": ""} for r in found.get(name, [])]
+        items = [
+            {"icon": other.icon, "title": r.title, "url": other.url(r.id), "badge": None, "note": ""}
+            for r in found.get(name, [])
+        ]
         link = next(n for n, f in registry.fields(other.model).items() if f.target == screen.entity)
-        add = f"{other.url(page='new')}?{link}={record.id}" if other.may_add(shell.actor()) and link in other.form_fields else None
-        groups.append({"title": other.label, "items": items, "all_url": f"{screen.url(record.id)}?tab=related-{name}" if len(items) >= 5 else None, "add_url": add})
+        add = (
+            f"{other.url(page='new')}?{link}={record.id}"
+            if other.may_add(shell.actor()) and link in other.form_fields
+            else None
+        )
+        groups.append(
+            {
+                "title": other.label,
+                "items": items,
+                "all_url": f"{screen.url(record.id)}?tab=related-{name}" if len(items) >= 5 else None,
+                "add_url": add,
+            }
+        )
     return groups
 
 
@@ -148,14 +217,21 @@ def _work(screen: Screen, record: Any, found: dict[str, list[timeline.Related]])
     task, stored = of("task"), of("stored_file")
     items = [_task(task, r, today) for r in found.get("task", [])] if task.can(actor, "read") else []
     back = screen.url(record.id)
-    tasks = {"add_url": f"{task.url(page='new')}?{screen.entity}_id={record.id}&back={back}" if task.may_add(actor) else None, "items": items}
+    tasks = {
+        "add_url": f"{task.url(page='new')}?{screen.entity}_id={record.id}&back={back}"
+        if task.may_add(actor)
+        else None,
+        "items": items,
+    }
     files = None
     if stored.can(actor, "read"):
         files = {
             "upload_url": f"/files/upload?{screen.entity}_id={record.id}" if stored.can(actor, "write") else None,
-            "items": [{"name": r.title, "url": stored.url(r.id, "download"), "note": ""} for r in found.get("stored_file", [])],
+            "items": [
+                {"name": r.title, "url": stored.url(r.id, "download"), "note": ""} for r in found.get("stored_file", [])
+            ],
             "hint": "PDF, pictures, Office or text, at most 25 MB.",
-        }  # fmt: skip
+        }
     return {"draft": _draft(screen, record), "tasks": tasks if task.can(actor, "read") else None, "files": files}
 
 
@@ -175,91 +251,39 @@ def _task(task: Screen, row: timeline.Related, today: dt.date) -> dict[str, Any]
     if row.at is not None:
         local = row.at.astimezone(shell.locale().zone)
         tone = "bad" if local.date() < today else "warn" if local.date() == today else ""
-        due = {"text": "Today" if local.date() == today else f"{local.day} {local:%b}", "cls": tone if row.extra != "done" else ""}
+        due = {
+            "text": "Today" if local.date() == today else f"{local.day} {local:%b}",
+            "cls": tone if row.extra != "done" else "",
+        }
     done = row.extra == "done"
     done_url = task.url(row.id, f"do/{'reopen' if done else 'complete'}") if task.can(shell.actor(), "write") else None
     return {"title": row.title, "url": task.url(row.id), "done": done, "done_url": done_url, "due": due}
-
-
-def _timeline(screen: Screen, record: Any) -> dict[str, Any]:
-    actor = shell.actor()
-    view = request.args.get("show", "all")
-    before = _moment(request.args.get("before"))
-    found = timeline.events(record, actor=actor, before=before, talk=view != "changes", changes=view != "talk")
-    url = screen.url(record.id)
-    noting = screen.entity in ("contact", "deal") and of("note").may_add(actor)
-    more = f"{url}?show={view}&before={found[-1].at.isoformat()}".replace("+", "%2B") if len(found) >= 30 else None
-    return {
-        "filters": [{"label": words, "url": f"{url}?show={v}", "current": v == view} for v, words in (("all", "All"), ("talk", "Talk"), ("changes", "Changes"))],
-        "note_url": screen.url(record.id, "note") if noting else None, "note_text": "", "note_error": "", "days": days(found, screen), "more_url": more,
-    }  # fmt: skip
-
-
-def _history(screen: Screen, record: Any) -> dict[str, Any]:
-    found = timeline.events(record, actor=shell.actor(), limit=100, talk=False)
-    return {"title": "History", "filters": [], "note_url": None, "days": days(found, screen, every=True), "more_url": None}
-
-
-def days(found: list[Event], screen: Screen, *, every: bool = False) -> list[dict[str, Any]]:
-    """Events grouped by the viewer's day."""
-    zone = shell.locale().zone
-    today = dt.datetime.now(zone).date()
-    grouped: dict[dt.date, list[dict[str, Any]]] = {}
-    for event in found:
-        grouped.setdefault(event.at.astimezone(zone).date(), []).append(_line(event, screen, every))
-    names = {today: "Today, ", today - dt.timedelta(days=1): "Yesterday, "}
-    return [{"label": f"{names.get(d, '')}{d.day} {d:%B}{'' if d.year == today.year else f' {d.year}'}", "items": items} for d, items in grouped.items()]
-
-
-def _line(event: Event, screen: Screen, every: bool) -> dict[str, Any]:
-    local = event.at.astimezone(shell.locale().zone)
-    line: dict[str, Any] = {
-        "id": event.id, "who": event.who or "Somebody", "time": f"{local:%H:%M}", "stamp": event.at.isoformat(), "icon": _ICONS.get(event.verb or event.kind, "point"),
-        "text": "", "body": None, "diff": None, "more": 0, "undo_url": None, "badge": None, "note": "", "url": None, "more_url": None,
-    }  # fmt: skip
-    if event.kind != "change":
-        verb = {"note": "wrote a note", "activity": f"logged: {event.title}", "message": f"e-mail “{event.title}”"}[event.kind]
-        body = event.body if event.kind != "message" else None
-        badge = {"text": event.body, "cls": _TONES.get(event.body or "", ""), "icon": ""} if event.kind == "message" else None
-        return line | {"text": verb, "body": body, "icon": _ICONS.get(event.verb or event.kind, "point"), "badge": badge, "url": of(event.kind).url(event.id) if event.kind == "message" else None}
-    other = screens().get(event.entity)
-    thing = "" if event.entity == screen.entity else f" {other.singular if other else event.entity.replace('_', ' ')}"
-    known = registry.fields(registry.entity(event.entity)) if event.entity in registry.entities() else {}
-    diff = [_diff(known[n], event.old.get(n), v) for n, v in event.new.items() if n in known and n not in ("deleted_at", "name_key", "last_activity")]
-    words = {"create": f"added{thing or ' this record'}", "delete": f"deleted{thing}", "restore": f"restored{thing}"}.get(
-        event.verb, f"{'undid a change of' if event.undoes else 'changed'}{thing} {len(diff)} field{'s' if len(diff) != 1 else ''}"
-    )
-    undoable = other is not None and (other.may_edit(shell.actor()) if event.verb == "update" else other.may_delete(shell.actor())) and event.verb in ("update", "delete")
-    return line | {
-        "text": words, "diff": diff if every else diff[:_SHOWN_DIFF], "more": 0 if every else max(len(diff) - _SHOWN_DIFF, 0),
-        "more_url": f"{screen.url(event.record_id)}?tab=history" if event.entity == screen.entity else None, "undo_url": f"/changes/{event.id}/undo" if undoable else None,
-    }  # fmt: skip
-
-
-def _diff(one: Field, old: Any, new: Any) -> dict[str, Any]:
-    loc = shell.locale()
-    before, after = (values.to_text(one, records.revived(one, v), loc) if one.kind is not Kind.RELATION else (f"#{v}" if v else "") for v in (old, new))
-    return {"label": one.label, "old": before[:300], "new": after[:300], "private": one.secret}
 
 
 def _table(record: Any, other: Screen) -> dict[str, Any]:
     from views.lists import columns_of, rows  # the same cells as in the list
 
     link = next(n for n, f in registry.fields(other.model).items() if f.target == record.__tablename__)
-    query = queries.ListQuery(other.model, other.columns, filters=(filters.Filter(link, "is", (record.id,)),), sort=other.sort, limit=50)
+    query = queries.ListQuery(
+        other.model, other.columns, filters=(filters.Filter(link, "is", (record.id,)),), sort=other.sort, limit=50
+    )
     page = queries.page(query, actor=shell.actor())
     fields = columns_of(other)
     shown = [(n, fields[n]) for n in other.columns[1:]]
-    add = {"label": f"New {other.singular}", "url": f"{other.url(page='new')}?{link}={record.id}"} if other.may_add(shell.actor()) else None
+    add = (
+        {"label": f"New {other.singular}", "url": f"{other.url(page='new')}?{link}={record.id}"}
+        if other.may_add(shell.actor())
+        else None
+    )
     made = [(url, title, cells) for _, url, title, _, cells in rows(other, shown, page.rows)]
     more = other.url() + f"?f={link}:is:{record.id}" if page.next else None
-    return {"columns": [{"label": fields[other.columns[0]].label}, *({"label": f.label, "numeric": f.kind in (Kind.MONEY, Kind.NUMBER)} for _, f in shown)],
-            "rows": made, "add": add, "more_url": more, "empty": f"No {other.label.lower()} yet."}  # fmt: skip
-
-
-def _moment(text: str | None) -> dt.datetime | None:
-    try:
-        found = dt.datetime.fromisoformat(text) if text else None
-    except ValueError:
-        return None
-    return found if found is None or found.tzinfo else None
+    return {
+        "columns": [
+            {"label": fields[other.columns[0]].label},
+            *({"label": f.label, "numeric": f.kind in (Kind.MONEY, Kind.NUMBER)} for _, f in shown),
+        ],
+        "rows": made,
+        "add": add,
+        "more_url": more,
+        "empty": f"No {other.label.lower()} yet.",
+    }

@@ -102,7 +102,9 @@ def show(field: Field, value: Any, loc: values.Locale) -> Any:
     if field.kind is Kind.PHONE:
         return Markup('<a class="lk" href="tel:{}">{}</a>').format(value, values.to_text(field, value, loc))
     if field.kind is Kind.URL:
-        return Markup('<a class="lk" href="{}" rel="noopener noreferrer nofollow" target="_blank">{}</a>').format(value, value.split("://", 1)[-1].rstrip("/"))
+        return Markup('<a class="lk" href="{}" rel="noopener noreferrer nofollow" target="_blank">{}</a>').format(
+            value, value.split("://", 1)[-1].rstrip("/")
+        )
     if field.kind is Kind.LONG_TEXT:
         return Markup("<br>").join(escape(line) for line in str(value).splitlines())
     return values.to_text(field, value, loc)
@@ -112,15 +114,37 @@ def _around() -> dict[str, Any]:
     """Template globals of a request; the sign-in pages have no actor, and then no menu."""
     found: Actor | None = getattr(g, "actor", None)
     workspace = getattr(g, "workspace", None)
-    base: dict[str, Any] = {"me": None, "workspace": None, "workspaces": [], "nav": [], "messages": [], "running_jobs": [], "side": "console", "can_compliance": False}
+    base: dict[str, Any] = {
+        "me": None,
+        "workspace": None,
+        "workspaces": [],
+        "nav": [],
+        "messages": [],
+        "running_jobs": [],
+        "side": "console",
+        "can_compliance": False,
+    }
     if found is None or workspace is None or found.user_id is None:
         return base
     user = g.user_facts
-    me = {"id": found.user_id, "name": found.label, "email": user.email, "initials": initials(found.label), "theme": user.theme,
-          "density": user.density, "zone": found.zone, "keys": bool(user.shortcuts)}  # fmt: skip
+    me = {
+        "id": found.user_id,
+        "name": found.label,
+        "email": user.email,
+        "initials": initials(found.label),
+        "theme": user.theme,
+        "density": user.density,
+        "zone": found.zone,
+        "keys": bool(user.shortcuts),
+    }
     return base | {
         "me": me,
-        "workspace": {"name": workspace.name, "slug": workspace.slug, "initials": initials(workspace.name), "colour": workspace.color},
+        "workspace": {
+            "name": workspace.name,
+            "slug": workspace.slug,
+            "initials": initials(workspace.name),
+            "colour": workspace.color,
+        },
         "workspaces": g.get("other_workspaces", []),
         "nav": menu(found),
         "can_compliance": permissions.reach(found, "read", "audit") is not None,
@@ -135,7 +159,9 @@ def menu(found: Actor) -> list[dict[str, Any]]:
     groups[""].append(_item("Today", "/", "layout-dashboard", quick=True, key="t"))
     for spec in screens().values():
         if spec.group and spec.can(found, "read"):
-            groups.setdefault(spec.group, []).append(_item(spec.label, spec.url(), spec.icon, quick=spec.quick, key=_KEYS.get(spec.entity)))
+            groups.setdefault(spec.group, []).append(
+                _item(spec.label, spec.url(), spec.icon, quick=spec.quick, key=_KEYS.get(spec.entity))
+            )
     for group, label, url, symbol, entity, action in _EXTRA:
         if permissions.reach(found, action, entity) is not None:
             groups[group].append(_item(label, url, symbol))
