@@ -82,7 +82,7 @@ def configure(level: str = "info") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("botocore", "urllib3", "rq.worker", "flask_appbuilder"):
+    for noisy in ("botocore", "urllib3", "rq.worker", "flask_appbuilder", "werkzeug"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

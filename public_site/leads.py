@@ -133,6 +133,9 @@ def _read(workspace: Workspace, form: Form) -> intake.Inquiry | None:
     if len(typed["msg"]) > intake.MOST_TEXT:
         errors["msg"] = f"This text has {len(typed['msg']):,} characters; at most {intake.MOST_TEXT:,} fit."
     email, phone = _reach(typed["reach"], workspace.region, errors)
+    if errors.keys() - {""}:
+        # What is wrong with a field is mended by a press of Send, which also answers the rest.
+        errors.pop("", None)
     if errors:
         return None
     want = WANTS.get(typed["want"], WANTS["ask"])

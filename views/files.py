@@ -61,9 +61,9 @@ def download(key: int) -> Response:
     return send(records.load(StoredFile, key, actor=shell.actor()))
 
 
-@pages.route("/settings/workspace/logo", methods=("GET", "POST"))
-def logo() -> Answer:
-    """See, set and remove the picture that public pages show beside the name."""
+@pages.route("/settings/workspace/public", methods=("GET", "POST"))
+def public_pages() -> Answer:
+    """Where the public pages are, and the picture that they show beside the name."""
     permissions.require(shell.actor(), "write", "workspace")
     if request.method == "GET":
         return _logo_page()
@@ -158,7 +158,14 @@ def _refused(why: str, back: str) -> Answer:
 
 def _logo_page(error: str = "") -> Answer:
     current = files.logo()
-    shown = page("logo.html", title="Logo", current=current, error=error, status=422 if error else 200)
+    shown = page(
+        "public_pages.html",
+        title="Public pages",
+        current=current,
+        error=error,
+        site=current_app.config["PUBLIC_URL"],
+        status=422 if error else 200,
+    )
     return shown
 
 

@@ -20,6 +20,7 @@ from views.settings_kit import field, labels_of, page, problems
 pages = Blueprint("workspace_settings", __name__, url_prefix="/settings/workspace")
 
 Answer = str | Response | tuple[str, int]
+_PUBLIC_PAGES = {"label": "Public pages", "icon": "world", "url": "/settings/workspace/public"}
 _GROUPS = (
     ("Brokerage", ("name", "phone", "email", "website", "address", "license", "privacy_email")),
     ("How it works", ("color", "region", "zone", "currency", "ai_enabled")),
@@ -56,7 +57,7 @@ def show() -> Answer:
     }
     if not may:
         return page("account/facts.html", title="Workspace", facts=groups)
-    return page(title="Workspace", status=422 if errors else 200, **shown)
+    return page(title="Workspace", status=422 if errors else 200, head_actions=[_PUBLIC_PAGES], **shown)
 
 
 def _save(workspace: Workspace, actor: Any) -> None:

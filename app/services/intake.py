@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from app import permissions
-from app.errors import Gone, Invalid, NotFound
+from app.errors import Conflict, Gone, Invalid, NotFound
 from app.services import consent, policy_texts, records
 from app.services.operation import Operation, operation
 from models import normal
@@ -82,6 +82,7 @@ def hosted(slug: str) -> Workspace:
 def receive(inquiry: Inquiry, *, source: str, key: str, actor: Actor) -> Received:
     """Take in an inquiry once per (source, `key`) in the current workspace. Raises `Invalid`, and `Forbidden` for a
     program without the rights."""
+    inquiry = _without_nul(inquiry)
     _check(inquiry)
     if actor.kind is not ActorKind.PUBLIC:
         for entity in ("contact", "activity"):
@@ -89,9 +90,23 @@ def receive(inquiry: Inquiry, *, source: str, key: str, actor: Actor) -> Receive
     acting = replace(actor, rights=_NEEDS)
     try:
         return _receive_once(inquiry, source, key, acting)
-    except (IntegrityError, Invalid):
+    except (IntegrityError, Invalid, Conflict):
         # A twin of this event, or another one of the same new person, was committed a moment before: now it is seen.
         return _receive_once(inquiry, source, key, acting)
+
+
+def _without_nul(inquiry: Inquiry) -> Inquiry:
+    """PostgreSQL keeps no NUL in texts or JSON, and nobody types one."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, str):
+            return value.replace("\x00", "")
+        if isinstance(value, Mapping):
+            return {clean(name): clean(inner) for name, inner in value.items()}
+        return [clean(inner) for inner in value] if isinstance(value, list) else value
+
+    texts = {name: clean(getattr(inquiry, name)) for name in ("name", "title", "message", "payload", "agreed")}
+    return replace(inquiry, **texts)
 
 
 def _check(inquiry: Inquiry) -> None:
@@ -166,7 +181,9 @@ def _match(inquiry: Inquiry) -> Contact | None:
 
 
 def _first(*conditions: Any) -> Contact | None:
-    return session.scalars(sa.select(Contact).where(*conditions).order_by(Contact.id).limit(1)).one_or_none()
+    # Locked, so that inquiries of one person at the same moment wait for each other.
+    found = sa.select(Contact).where(*conditions).order_by(Contact.id).limit(1).with_for_update()
+    return session.scalars(found).one_or_none()
 
 
 def _fill(contact: Contact, inquiry: Inquiry, actor: Actor) -> Contact:

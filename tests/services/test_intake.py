@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,13 +22,14 @@ from app.services.intake import Inquiry
 from app.services.operation import operation
 from models import scope, tenancy
 from models.audit import Audit
-from models.base import session
+from models.base import db, session
 from models.contact import Contact
 from models.fields import now
 from models.privacy import Consent, PolicyVersion
 from models.scope import Actor, ActorKind
 from models.work import Activity, Task
 from models.workspace import Workspace
+from tests import database_kit
 from tests.factories import SYSTEM, World
 
 VISITOR = Actor(ActorKind.PUBLIC, "Website visitor", ip="192.0.2.7")
@@ -189,3 +195,43 @@ def test_any_text_is_kept_as_it_came(app: Flask, world: World, name: str, messag
             key, name=name, email=None, phone="+14155550111", message=message, payload={"name": name, "msg": message}
         ).replay
         session.remove()
+
+
+def test_a_nul_in_a_text_is_left_out(app: Flask, world: World) -> None:
+    with app.app_context(), world.harbour.inside():
+        done = send(name="Ni\x00na", message="a\x00b", payload={"m\x00": ["x\x00", {"y": "\x00"}]})
+        activity = session.get_one(Activity, done.activity_id)
+        assert activity.payload == {"m": ["x", {"y": ""}]} and "\x00" not in (activity.details or "")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.needs("postgres"))])
+def small(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
+    """An application on a migrated database; on PostgreSQL it connects as the role that row security binds."""
+    with contextlib.ExitStack() as stack:
+        url = (
+            database_kit.sqlite(tmp_path)
+            if request.param == "sqlite"
+            else stack.enter_context(database_kit.postgres())[1]
+        )
+        app = database_kit.make_app(tmp_path, url)
+        yield app
+        with app.app_context():
+            db.engine.dispose()
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_twins_at_the_same_moment_leave_one_person_and_one_inquiry_per_event(small: Flask, same: bool) -> None:
+    with small.app_context():
+        office = database_kit.found_workspace("harbor")
+    start = threading.Barrier(4)
+
+    def one(number: int) -> intake.Received:
+        start.wait()
+        with small.app_context(), scope.inside(office):
+            return send("k" if same else f"k{number}", notice="As our notice says.")
+
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(one, range(4)))
+    assert sorted(d.replay for d in done) == ([False, True, True, True] if same else [False] * 4)
+    with small.app_context():
+        assert (count(Contact), count(Activity), count(PolicyVersion)) == (1, 1 if same else 4, 1)

@@ -260,22 +260,22 @@ def test_a_logo_is_made_small_and_shown_to_everybody(app: Flask, client: Browser
     )
     assert "Set-Cookie" not in got.headers and visitor.get("/p/summit/logo").status_code == 404
     assert "SVG files" in _set_logo(client, b"<svg/>", "logo.svg").text
-    client.submit("/settings/workspace/logo", {"remove": "1"})
+    client.submit("/settings/workspace/public", {"remove": "1"})
     assert visitor.get("/p/harbour/logo").status_code == 404 and "/logo" not in visitor.get("/p/harbour/contact").text
 
 
 def test_agents_set_no_logo(app: Flask, client: Browser, world: World) -> None:
     sign_in(client, world.harbour.agent)
-    assert client.get("/settings/workspace/logo").status_code == 403
+    assert client.get("/settings/workspace/public").status_code == 403
     client.get("/contacts/new")
     assert _set_logo(client, picture(), page="/contacts/new").status_code == 403
     assert rows(app, world.harbour) == []
 
 
-def _set_logo(client: Browser, content: bytes, name: str = "logo.png", page: str = "/settings/workspace/logo") -> Any:
+def _set_logo(client: Browser, content: bytes, name: str = "logo.png", page: str = "/settings/workspace/public") -> Any:
     client.get(page)
     data = {"csrf_token": client.token, "file": (io.BytesIO(content), name)}
-    return client.post("/settings/workspace/logo", data=data, content_type="multipart/form-data")
+    return client.post("/settings/workspace/public", data=data, content_type="multipart/form-data")
 
 
 def test_a_file_of_a_deal_belongs_to_its_contact_too(app: Flask, client: Browser, world: World) -> None:
