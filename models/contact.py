@@ -104,6 +104,7 @@ class Contact(Owned, Base):
                 **alive(),
             ),
             sa.Index("ix_contact_phone", "workspace_id", "phone", **alive()),
+            sa.Index("ix_contact_name_key", "workspace_id", "name_key", **alive()),
             sa.Index("ix_contact_name", "workspace_id", "name", "id", **alive()),
             *searched("contact", "name", "email", "phone", "company"),
         )

@@ -119,6 +119,7 @@ def _contact() -> None:
         **when(ALIVE),
     )
     op.create_index("ix_contact_name", "contact", ["workspace_id", "name", "id"], **when(ALIVE))
+    op.create_index("ix_contact_name_key", "contact", ["workspace_id", "name_key"], **when(ALIVE))
     op.create_index(
         "ix_contact_owner",
         "contact",

@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from app import permissions
 from app.services.imports.matching import Keys, Known
 from app.services.imports.people import Person
-from models import tenancy
 from models.base import session
 from models.contact import Contact, ContactAddress, ContactEmail, ContactPhone, ContactTag, Tag
 from models.scope import Actor
@@ -77,32 +76,34 @@ def unreachable(names: Collection[str], *, actor: Actor, source_ref: str) -> dic
 
 
 def _email_holders(emails: Iterable[str], found: Chunk) -> dict[str, int]:
-    holders: dict[str, int] = {}
+    """The contact of each address, main or further; addresses that only the bin holds go to `found`."""
+    holders, further = dict[str, int](), dict[str, int]()
     for part in _parts(emails):
-        holders.update(
-            (address, key)
-            for address, key in session.execute(sa.select(Contact.email, Contact.id).where(Contact.email.in_(part)))
-        )
-        further = sa.select(ContactEmail.address, ContactEmail.contact_id, Contact.deleted_at).join(
-            Contact, Contact.id == ContactEmail.contact_id
-        ).where(ContactEmail.address.in_(part), ContactEmail.deleted_at.is_(None))  # fmt: skip
-        # The bin is looked at here: an address of a binned contact's own row still holds its place in the unique index.
-        for address, key, deleted in session.execute(further, execution_options=tenancy.with_deleted()):
-            if deleted is None:
-                holders[address] = key
-            else:
-                found.binned.add(address)
-    return holders
+        main = sa.select(Contact.email, Contact.id).where(Contact.email.in_(part))
+        holders.update((address, key) for address, key in session.execute(main))
+        more_of = sa.select(ContactEmail.address, ContactEmail.contact_id).where(ContactEmail.address.in_(part))
+        further.update((address, key) for address, key in session.execute(more_of))
+    # An address of a binned contact's own row still holds its place in the unique index.
+    alive = set[int]()
+    for part in _parts(set(further.values())):
+        alive.update(session.scalars(sa.select(Contact.id).where(Contact.id.in_(part))))
+    found.binned = {address for address, key in further.items() if key not in alive}
+    return {**{address: key for address, key in further.items() if key in alive}, **holders}
 
 
 def _phone_holders(phones: Iterable[str], names: Collection[str]) -> set[int]:
-    """Only with the name: an office number may be on half of all contacts."""
-    ids: set[int] = set()
-    with_name = Contact.name_key.in_(sorted(names))
-    for part in _parts(phones):
-        ids.update(session.scalars(sa.select(Contact.id).where(Contact.phone.in_(part), with_name)))
-        further = sa.select(Contact.id).join(ContactPhone, ContactPhone.contact_id == Contact.id)
-        ids.update(session.scalars(further.where(ContactPhone.number.in_(part), with_name)))
+    """Only with the name, and by the name first: an office number may be on half of all contacts."""
+    wanted, ids, maybe = set(phones), set[int](), list[int]()
+    for part in _parts(names) if wanted else ():
+        for key, phone in session.execute(sa.select(Contact.id, Contact.phone).where(Contact.name_key.in_(part))):
+            maybe.append(key)
+            if phone in wanted:
+                ids.add(key)
+    for part in _parts(maybe):
+        held = session.execute(
+            sa.select(ContactPhone.contact_id, ContactPhone.number).where(ContactPhone.contact_id.in_(part))
+        )
+        ids.update(key for key, number in held if number in wanted)
     return ids
 
 
