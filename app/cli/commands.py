@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.cli import api_keys, audit, contacts, jobs, keys, seed, users, workspaces
+from app.cli import api_keys, audit, contacts, jobs, keys, openapi, seed, users, workspaces
 
 
 def init(app: Flask) -> None:
@@ -18,5 +18,6 @@ def init(app: Flask) -> None:
         jobs.group,
         keys.group,
         seed.group,
+        openapi.command,
     ):
         app.cli.add_command(group)
