@@ -13,7 +13,6 @@ import orjson
 from flask import Flask, Response, current_app, render_template, request
 from flask_appbuilder.api import BaseApi, expose
 from flask_wtf import CSRFProtect
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from app import permissions
 from app.errors import Forbidden, Invalid
@@ -21,6 +20,7 @@ from app.services import filters, queries, records, values
 from models import registry
 from models.fields import Field
 from views import openapi, shell
+from views.json_body import read_object
 from views.screen import Screen, screens
 
 _LIST_PARAMETERS = frozenset({"q", "f", "sort", "cursor", "limit", "fields", "count"})
@@ -182,17 +182,7 @@ def _whole(spec: Screen, record: Any) -> dict[str, Any]:
 
 
 def _body(spec: Screen) -> tuple[dict[str, Any], int | None]:
-    if request.mimetype != "application/json":
-        raise UnsupportedMediaType()
-    raw = request.get_data(cache=False)
-    if len(raw) > _MOST_BODY:
-        raise Invalid({"": "A record has at most 1 MB."})
-    try:
-        given = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(f"The body is no JSON: {error}") from None
-    if not isinstance(given, dict):
-        raise Invalid({"": "The body must be a JSON object."})
+    given = read_object(_MOST_BODY, "A record has at most 1 MB.")
     version = given.pop("version", None)
     writable = registry.writable(spec.model)
     problems = {n: f"“{n[:60]}” is not a field that can be set here." for n in given if n not in writable}

@@ -13,12 +13,12 @@ from typing import Any
 
 import orjson
 from flask import Blueprint, Response, g, request
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from app.errors import Invalid
 from app.services import intake
 from models import normal
 from views import shell
+from views.json_body import read_object
 
 pages = Blueprint("events", __name__)
 MOST_BODY = 64 * 1024
@@ -29,26 +29,11 @@ _TEXTS = {"id": 200, "type": 40, "title": 180, "message": intake.MOST_TEXT}
 def receive() -> Response:
     """Members: id, type ("inquiry"), title, message, person {name, email, phone, birthday}, consent {marketing,
     wording}. Others are kept as they came."""
-    given = _body()
+    given = read_object(MOST_BODY, "An event has at most 64 KB.")
     key = _key(given)
     done = intake.receive(_inquiry(given), source="api", key=key, actor=shell.actor())
     body = {"id": key, "activity_id": done.activity_id, "status": "replayed" if done.replay else "accepted"}
     return Response(orjson.dumps(body), 200 if done.replay else 202, content_type="application/json")
-
-
-def _body() -> dict[str, Any]:
-    if request.mimetype != "application/json":
-        raise UnsupportedMediaType()
-    raw = request.get_data(cache=False)
-    if len(raw) > MOST_BODY:
-        raise Invalid({"": "An event has at most 64 KB."})
-    try:
-        given = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(f"The body is no JSON: {error}") from None
-    if not isinstance(given, dict):
-        raise Invalid({"": "The body must be a JSON object."})
-    return given
 
 
 def _key(given: dict[str, Any]) -> str:

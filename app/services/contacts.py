@@ -85,16 +85,7 @@ def change_stage(_model: type[Any], key: int, given: Mapping[str, Any], actor: A
     records.update(Contact, key, {"stage": given["stage"]}, actor=actor)
 
 
-@verbs.verb(
-    "contact",
-    "assign",
-    "Assign",
-    "user-plus",
-    asks={"owner_id": Field(Kind.RELATION, "Owner", target="membership")},
-    done="assigned",
-)
-def assign(_model: type[Any], key: int, given: Mapping[str, Any], actor: Actor) -> None:
-    records.update(Contact, key, {"owner_id": given["owner_id"]}, actor=actor)
+verbs.assignable("contact")
 
 
 def _address_taken(address: str, contact_id: int | None) -> bool:

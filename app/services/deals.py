@@ -33,16 +33,7 @@ def change_stage(_model: type[Any], key: int, given: Mapping[str, Any], actor: A
     records.update(Deal, key, {"stage_id": given["stage_id"]}, actor=actor)
 
 
-@verbs.verb(
-    "deal",
-    "assign",
-    "Assign",
-    "user-plus",
-    asks={"owner_id": Field(Kind.RELATION, "Owner", target="membership")},
-    done="assigned",
-)
-def assign(_model: type[Any], key: int, given: Mapping[str, Any], actor: Actor) -> None:
-    records.update(Deal, key, {"owner_id": given["owner_id"]}, actor=actor)
+verbs.assignable("deal")
 
 
 @verbs.verb("task", "complete", "Done", "check", done="done")
@@ -55,13 +46,4 @@ def reopen_task(_model: type[Any], key: int, _given: Mapping[str, Any], actor: A
     records.update(Task, key, {"state": "open"}, actor=actor)
 
 
-@verbs.verb(
-    "task",
-    "assign",
-    "Assign",
-    "user-plus",
-    asks={"owner_id": Field(Kind.RELATION, "Owner", target="membership")},
-    done="assigned",
-)
-def assign_task(_model: type[Any], key: int, given: Mapping[str, Any], actor: Actor) -> None:
-    records.update(Task, key, {"owner_id": given["owner_id"]}, actor=actor)
+verbs.assignable("task")

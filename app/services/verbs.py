@@ -17,7 +17,7 @@ from app.services import records, values
 from app.services.operation import Operation, operation
 from models import registry
 from models.base import session
-from models.fields import Field
+from models.fields import Field, Kind
 from models.job import Job
 from models.policy import Purpose
 from models.scope import Actor
@@ -77,6 +77,12 @@ def verb(
         return made
 
     return keep
+
+
+def assignable(entity: str) -> None:
+    """Give an entity the verb that hands a record to a colleague."""
+    asks = {"owner_id": Field(Kind.RELATION, "Owner", target="membership")}
+    verb(entity, "assign", "Assign", "user-plus", asks=asks, done="assigned")(_assign)
 
 
 def of(entity: str) -> Mapping[str, Verb]:
@@ -149,6 +155,10 @@ def _promise(op: Operation, entity: str, asked: Verb, ids: Sequence[int], given:
     label = f"{asked.label}: {len(ids):,} {entity.replace('_', ' ')}s"
     args = {"entity": entity, "verb": asked.name, "ids": list(ids), "given": dict(given)}
     return op.promise("records.bulk", args, purpose=Purpose.RUN_TRANSACTIONS, label=label, queue="bulk")
+
+
+def _assign(model: type[Any], key: int, given: Mapping[str, Any], actor: Actor) -> Any:
+    return records.update(model, key, {"owner_id": given["owner_id"]}, actor=actor)
 
 
 def _delete(model: type[Any], key: int, _given: Mapping[str, Any], actor: Actor) -> Any:
