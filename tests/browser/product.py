@@ -71,6 +71,12 @@ class Product:
     def sign_in_link(self, email: str) -> str:
         return str(self.command("user", "sign-in-link", "--email", email)["sign_in_link"])
 
+    def routes(self) -> list[tuple[str, set[str]]]:
+        """Each rule of the URL map with its methods."""
+        code = "import json; from wsgi import create_app; print(json.dumps([(r.rule, sorted(r.methods)) for r in create_app().url_map.iter_rules()]))"
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=60, check=True)
+        return [(rule, set(methods)) for rule, methods in json.loads(done.stdout.splitlines()[-1])]
+
     def api(self, key: str, method: str, path: str, body: object = None) -> tuple[int, dict[str, object]]:
         """One REST call with a key: status and JSON, problems included."""
         data = None if body is None else json.dumps(body).encode()

@@ -1,0 +1,93 @@
+"""axe on every page: the whole URL map as far as an address needs no id, and one record of each list.
+
+Serious and critical findings fail; light and dark, desk and phone.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.browser.conftest import OWNER, PHONE, Visit
+from tests.browser.product import Product
+
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+# Answers for programs and files, and pages that lead away at once.
+NO_PAGE = re.compile(r"^/(api/v1|healthz|readyz|metrics|static|assets|auth/logout|v1|hooks)|\.(svg|txt|json|xml|ico)$|/picker$|/palette$")
+ALL: dict[str, Any] = {}
+COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
+PHONE_PAGES = re.compile(r"^/($|contacts/|deals/|jobs/|settings/|compliance/$|account/|search/)")
+
+
+@pytest.fixture(scope="module")
+def addresses(product: Product) -> list[str]:
+    """Every address of the URL map that answers GET and needs no value."""
+    listed = product.routes()
+    return sorted({rule for rule, methods in listed if "GET" in methods and "<" not in rule and not NO_PAGE.search(rule)})
+
+
+def test_the_check_finds_what_is_wrong(visit: Visit) -> None:
+    page = visit()
+    page.set_content("<html lang=en><title>x</title><main><h1>x</h1><input><p style='color:#ccc'>pale</p></main>")
+    assert {one["id"] for one in serious(Axe(), page, ALL)} == {"label", "color-contrast"}
+
+
+def test_every_page_at_a_desk(addresses: list[str], visit: Visit) -> None:
+    page = visit(OWNER)
+    found = problems(page, [*addresses, *records(page, addresses)])
+    assert not found, "\n".join(found)
+
+
+def test_the_pages_people_open_on_a_phone(addresses: list[str], visit: Visit) -> None:
+    chosen = [path for path in addresses if PHONE_PAGES.search(path)]
+    found = problems(visit(OWNER, **PHONE), [*chosen, *records(visit(OWNER), ["/contacts/new", "/deals/new"])])
+    assert not found, "\n".join(found)
+
+
+def test_the_pages_of_strangers(addresses: list[str], visit: Visit) -> None:
+    public = [path for path in addresses if path.startswith(("/auth/", "/privacy", "/api/docs"))]
+    page = visit(**PHONE)
+    found = problems(page, [*public, "/p/no-such-link", "/no-such-page"])
+    assert not found, "\n".join(found)
+
+
+def records(page: Page, addresses: list[str]) -> list[str]:
+    """The first record of every list, its edit form, and a record's further tabs."""
+    found: list[str] = []
+    for path in addresses:
+        if path.endswith("/new"):
+            page.goto(path.removesuffix("new"))
+            links = page.locator("tbody tr td a").all()[:1]
+            for link in links:
+                record = str(link.get_attribute("href")).partition("?")[0]
+                found += [record, f"{record}/edit"]
+    return found
+
+
+def problems(page: Page, paths: list[str]) -> list[str]:
+    """One line for each serious finding, and one for each page that did not come. Dark differs from light in colours alone."""
+    axe, found = Axe(), []
+    for path in dict.fromkeys(paths):
+        page.emulate_media(color_scheme="light")
+        answer = page.goto(path)
+        if answer is None or answer.status >= 500:
+            found.append(f"{path}: no page")
+        elif "text/html" in answer.headers.get("content-type", ""):
+            found += [told(path, "light", one) for one in serious(axe, page, ALL)]
+            page.emulate_media(color_scheme="dark")
+            found += [told(path, "dark", one) for one in serious(axe, page, COLOURS)]
+    return found
+
+
+def serious(axe: Axe, page: Page, options: dict[str, Any]) -> list[dict[str, Any]]:
+    answer = axe.run(page, options={"resultTypes": ["violations"], **options}).response
+    return [one for one in answer["violations"] if one["impact"] in ("serious", "critical")]
+
+
+def told(path: str, theme: str, finding: dict[str, Any]) -> str:
+    first = finding["nodes"][0]
+    return f"{path}, {theme}: {finding['help']}: {len(finding['nodes'])} times, as {first['target']} {first['html'][:160]}"
