@@ -34,6 +34,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.config.update(settings.load(os.environ))
     app.config.update(config or {})
     logging.configure(app.config["LOG_LEVEL"])
+    registry.check()
     crypto.use(
         crypto.Keyring(
             app.config["PEPPER"],
@@ -63,7 +64,6 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     dispatch.init(app)
     problems.init(app)
     commands.init(app)
-    registry.check()
     return app
 
 

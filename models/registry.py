@@ -25,6 +25,8 @@ _LIBRARY_TABLES = {
     "ab_register_user": Policy(Category.ACCOUNT, Purpose.PROVISION),
     "ab_api_key": Policy(Category.API_KEY, Purpose.AUTHENTICATE),
 }
+# What the product itself writes on every record: identity, place, version, provenance (P3) and the bin.
+PLUMBING = frozenset({"id", "workspace_id", "version", "created_at", "updated_at", "created_by", "source", "source_ref", "deleted_at"})
 _ACCESS = Policy(Category.ACCOUNT, Purpose.AUTHENTICATE)
 
 
@@ -115,7 +117,7 @@ def check() -> None:
 def _check_entity(model: type[Any]) -> None:
     known = entities()
     for name, field in writable(model).items() if issubclass(model, Record) else ():
-        if name in {"workspace_id", "id"}:
+        if name in PLUMBING:
             raise BrokenModel(f"{model.__name__}.{name} must not be writable.")
         if field.kind is Kind.RELATION and field.target not in known:
             raise BrokenModel(f"{model.__name__}.{name} refers to {field.target!r}, which is no entity.")
@@ -127,3 +129,5 @@ def _check_entity(model: type[Any]) -> None:
             raise BrokenModel(
                 f"{model.__name__}'s policy names the subject {model.policy.subject!r}, which is no column."
             )
+        if model.policy.parent:
+            parent_link(model)

@@ -27,13 +27,14 @@ from views.forms import edit_form
 from views.lists import State, read_state, show_list
 from views.record_page import show_record
 from views.redirects import back
-from views.screen import Screen, of, screens
+from views.screen import Screen, check, of, screens
 
 Answer = str | AnyResponse | tuple[str, int]
 
 
 def register(app: Flask, appbuilder: AppBuilder, csrf: CSRFProtect) -> None:
     """Add the pages of all screens, the dashboard, search, undo and the REST API."""
+    check()
     for spec in screens().values():
         view = type(
             f"{spec.entity.title().replace('_', '')}Console",

@@ -11,6 +11,7 @@ from models.fields import Field, Kind
 from views.screen import Screen, screens
 
 VERSION = "1.0"
+_ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}}
 _TYPES: dict[Kind, dict[str, Any]] = {
     Kind.EMAIL: {"type": "string"},
     Kind.PHONE: {"type": "string"},
@@ -29,6 +30,7 @@ _ERRORS = {
     "403": "The key lacks the scope",
     "404": "No such record",
     "409": "Changed meanwhile by somebody else",
+    "413": "Too large",
     "415": "Not JSON",
     "422": "A value does not fit",
     "429": "Too many requests",
@@ -57,71 +59,32 @@ def document() -> dict[str, Any]:
 
 
 def _paths(spec: Screen) -> dict[str, Any]:
-    name, tag = spec.entity, [spec.label]
+    name, scope = spec.entity, registry.permission_entity(spec.model)
     one, some = {"$ref": f"#/components/schemas/{name}"}, {"$ref": f"#/components/schemas/{name}.list"}
-    write = {
-        "required": True,
-        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}.write"}}},
-    }
-    change = {
-        "required": True,
-        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}.change"}}},
-    }
-    scope = registry.permission_entity(spec.model)
-    collection: dict[str, Any] = {
-        "get": _operation(
-            f"list_{name}",
-            f"List {spec.label.lower()}",
-            tag,
-            f"{scope}:read",
-            {"200": some},
-            "401 403 422 429",
-            parameters=_list_parameters(),
-        )
-    }
-    item: dict[str, Any] = {
-        "parameters": [
-            {
-                "name": "id",
-                "in": "path",
-                "required": True,
-                "schema": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
-            }
-        ],
-        "get": _operation(
-            f"get_{name}", f"Get one {spec.singular}", tag, f"{scope}:read", {"200": one}, "401 403 404 422 429"
-        ),
-    }
+
+    def does(act: str, summary: str, right: str, good: dict[str, Any], bad: str, **more: Any) -> dict[str, Any]:
+        return _operation(f"{act}_{name}", summary, [spec.label], f"{scope}:{right}", good, bad, **more)
+
+    listing = does(
+        "list", f"List {spec.label.lower()}", "read", {"200": some}, "401 403 422 429", parameters=_list_parameters()
+    )
+    collection, item = {"get": listing}, dict[str, Any](parameters=[_ID])
+    item["get"] = does("get", f"Get one {spec.singular}", "read", {"200": one}, "401 403 404 422 429")
     if spec.adds:
-        collection["post"] = _operation(
-            f"create_{name}",
-            f"Add a {spec.singular}",
-            tag,
-            f"{scope}:write",
-            {"201": one},
-            "400 401 403 415 422 429",
-            body=write,
-        )
+        bad = "400 401 403 413 415 422 429"
+        collection["post"] = does("create", f"Add a {spec.singular}", "write", {"201": one}, bad, body=_body(name, "write"))
     if spec.edits:
-        item["patch"] = _operation(
-            f"update_{name}",
-            f"Change a {spec.singular}",
-            tag,
-            f"{scope}:write",
-            {"200": one},
-            "400 401 403 404 409 415 422 429",
-            body=change,
-        )
+        bad = "400 401 403 404 409 413 415 422 429"
+        item["patch"] = does("update", f"Change a {spec.singular}", "write", {"200": one}, bad, body=_body(name, "change"))
     if spec.deletes:
-        item["delete"] = _operation(
-            f"delete_{name}",
-            f"Move a {spec.singular} to the bin",
-            tag,
-            f"{scope}:delete",
-            {"204": None},
-            "401 403 404 422 429",
-        )
+        words = f"Move a {spec.singular} to the bin"
+        item["delete"] = does("delete", words, "delete", {"204": None}, "401 403 404 422 429")
     return {f"/api/v1/{name}/": collection, f"/api/v1/{name}/{{id}}": item}
+
+
+def _body(name: str, what: str) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{name}.{what}"}
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
 
 
 def _operation(

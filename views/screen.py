@@ -175,6 +175,25 @@ def of(entity: str) -> Screen:
     return _screens[entity]
 
 
+def check() -> None:
+    """Raise `BrokenScreen` for an entity without a screen, or a screen that names other entities wrongly. When all are registered."""
+    for name in registry.entities():
+        if name not in _screens:
+            raise BrokenScreen(f"{name}: the entity has no screen; add one in views/screens/.")
+    for made in _screens.values():
+        for name in made.related:
+            if not _refers(name, made.entity):
+                raise BrokenScreen(f"{made.entity}: the screen relates “{name}”, which has no reference to it.")
+        for name in (child for section in made.sections for child in section.children):
+            if not _refers(name, made.entity) or registry.entity(name).policy.parent != made.entity:
+                raise BrokenScreen(f"{made.entity}: the form holds rows of “{name}”, which is no child of it.")
+
+
+def _refers(name: str, entity: str) -> bool:
+    model = registry.entities().get(name)
+    return model is not None and any(field.target == entity for field in registry.fields(model).values())
+
+
 def _check(made: Screen) -> None:
     known = registry.fields(made.model)
     linked = getattr(made.model, "links", {})
@@ -190,6 +209,10 @@ def _check(made: Screen) -> None:
     for name in made.form_fields:
         if name not in linked and (name not in known or known[name].readonly):
             raise BrokenScreen(f"{made.entity}: the form names “{name}”, which cannot be written.")
+    if made.badge and known[made.badge].kind is not Kind.CHOICE:
+        raise BrokenScreen(f"{made.entity}: the badge “{made.badge}” is no choice.")
     for name in made.columns:
+        if known[name].secret:
+            raise BrokenScreen(f"{made.entity}: the column “{name}” is secret.")
         if known[name].kind in _HEAVY and name != made.title:
             raise BrokenScreen(f"{made.entity}: the column “{name}” is too heavy for a list.")

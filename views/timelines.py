@@ -97,23 +97,20 @@ def _line(event: Event, screen: Screen, every: bool) -> dict[str, Any]:
         "url": None,
         "more_url": None,
     }
-    if event.kind != "change":
-        verb = {"note": "wrote a note", "activity": f"logged: {event.title}", "message": f"e-mail “{event.title}”"}[
-            event.kind
-        ]
-        body = event.body if event.kind != "message" else None
-        badge = (
-            {"text": event.body, "cls": TONES.get(event.body or "", ""), "icon": ""}
-            if event.kind == "message"
-            else None
-        )
-        return line | {
-            "text": verb,
-            "body": body,
-            "icon": _ICONS.get(event.verb or event.kind, "point"),
-            "badge": badge,
-            "url": of(event.kind).url(event.id) if event.kind == "message" else None,
-        }
+    return line | (_change(event, screen, every) if event.kind == "change" else _talk(event))
+
+
+def _talk(event: Event) -> dict[str, Any]:
+    """What is special about a note, an activity or an e-mail."""
+    words = {"note": "wrote a note", "activity": f"logged: {event.title}", "message": f"e-mail “{event.title}”"}
+    if event.kind != "message":
+        return {"text": words[event.kind], "body": event.body}
+    badge = {"text": event.body, "cls": TONES.get(event.body or "", ""), "icon": ""}
+    return {"text": words[event.kind], "badge": badge, "url": of("message").url(event.id)}
+
+
+def _change(event: Event, screen: Screen, every: bool) -> dict[str, Any]:
+    """What is special about a change: its words, its diff, and the way to take it back."""
     other = screens().get(event.entity)
     thing = "" if event.entity == screen.entity else f" {other.singular if other else event.entity.replace('_', ' ')}"
     known = registry.fields(registry.entity(event.entity)) if event.entity in registry.entities() else {}
@@ -135,7 +132,7 @@ def _line(event: Event, screen: Screen, every: bool) -> dict[str, Any]:
         and (other.may_edit(shell.actor()) if event.verb == "update" else other.may_delete(shell.actor()))
         and event.verb in ("update", "delete")
     )
-    return line | {
+    return {
         "text": words,
         "diff": diff if every else diff[:_SHOWN_DIFF],
         "more": 0 if every else max(len(diff) - _SHOWN_DIFF, 0),

@@ -13,6 +13,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+import app.factory  # noqa: F401  every entity and screen, before the contracts ask for their names
 from app.services import api_keys
 from models.base import db, session
 from models.workspace import Membership

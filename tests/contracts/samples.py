@@ -109,7 +109,8 @@ def changed(model: type[Any]) -> dict[str, Any]:
 def makeable(model: type[Any]) -> bool:
     """Whether the generic service can add one: some, like a membership, need what only their own operation can give."""
     known, columns = registry.fields(model), model.__table__.columns
-    return not any(f.readonly and not columns[n].nullable and columns[n].default is None for n, f in known.items())
+    own = {n: f for n, f in known.items() if n not in registry.PLUMBING}
+    return not any(f.readonly and not columns[n].nullable and columns[n].default is None for n, f in own.items())
 
 
 def _others(entity: str) -> list[int]:

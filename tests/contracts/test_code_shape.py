@@ -32,12 +32,15 @@ def commits(path: str, tree: ast.Module) -> list[str]:
 
 
 def long_functions(path: str, tree: ast.Module) -> list[str]:
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    return [
-        f"{path}:{node.lineno} {node.name} has {(node.end_lineno or 0) - node.lineno + 1} lines"
-        for node in ast.walk(tree)
-        if isinstance(node, kinds) and (node.end_lineno or 0) - node.lineno + 1 > MOST_OF_A_FUNCTION
-    ]
+    """Functions whose code is too long; the signature and the docstring do not count."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
+            lines = (node.end_lineno or 0) - first.lineno + 1
+            if lines > MOST_OF_A_FUNCTION:
+                found.append(f"{path}:{node.lineno} {node.name} has {lines} lines")
+    return found
 
 
 def unfinished(path: str, tree: ast.Module, text: str) -> list[str]:
@@ -88,7 +91,7 @@ def test_imports_point_down() -> None:
 
 def test_the_contract_sees_what_it_forbids(tmp_path: Path) -> None:
     long = "def f():\n" + "    x = 1\n" * 70
-    assert long_functions("x.py", ast.parse(long)) == ["x.py:1 f has 71 lines"]
+    assert long_functions("x.py", ast.parse(long)) == ["x.py:1 f has 70 lines"]
     assert commits("x.py", ast.parse("db.session.commit()")) == ["x.py:1 calls db.session.commit(); only an operation commits"]
     assert commits("app/services/operation.py", ast.parse("live.commit()")) == []
     assert unfinished("x.py", ast.parse("raise NotImplementedError()"), "# TODO later") == ["x.py holds TODO", "x.py:1 is not implemented"]
