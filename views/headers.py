@@ -55,11 +55,11 @@ def asset(path: str) -> str:
     """The address of a static file, with the hash of its content in it; read once per process, as a page asks seventy
     times."""
     digest = hashlib.sha256((Path(current_app.static_folder or "") / path).read_bytes()).hexdigest()
-    return f"/assets/{digest[:12]}/{path}"
+    return f"/assets/{digest[:8]}/{path}"
 
 
 def _serve(digest: str, filename: str) -> Response:
-    if len(digest) != 12:
+    if len(digest) != 8:
         raise NotFound()
     answer = current_app.send_static_file(filename)
     answer.headers["Cache-Control"] = f"public, max-age={_YEAR}, immutable"

@@ -70,7 +70,8 @@ def read_state(screen: Screen, args: Any) -> State:
             found.append(filters.parse(screen.model, text, shell.locale()))
         except Invalid as error:
             broken += error.fields.values()
-    sort = args.get("sort") or screen.sort
+    # The menu's button comes after the hidden field of the present sort.
+    sort = (args.getlist("sort") or [""])[-1] or screen.sort
     if sort.removeprefix("-") not in queries.sortable(screen.model):
         broken.append(f"This list cannot be sorted by “{sort[:60]}”.")
         sort = screen.sort
@@ -98,13 +99,8 @@ def show_list(screen: Screen) -> Response | str:
     if args.get("exact") and request.headers.get("HX-Request"):
         number, _ = queries.count(state.query(), actor=actor, exact=True)
         return f'<b class="fw-semibold">{number:,}</b>'
-    query = queries.searched(state.query())
-    page = queries.page(query, actor=actor)
-    if page.next is None and not query.cursor:
-        number, exact = len(page.rows), True
-    else:
-        number, exact = queries.count(query, actor=actor, exact=bool(args.get("exact")))
-    return render_template("list.html", **_context(state, page, number, exact, editor_error))
+    page = queries.page(state.query(), actor=actor, counted=True, exact=bool(args.get("exact")))
+    return render_template("list.html", **_context(state, page, editor_error))
 
 
 def _fold(state: State, args: Any) -> Response | str:
@@ -122,7 +118,8 @@ def _fold(state: State, args: Any) -> Response | str:
     return redirect(state.url(pairs))
 
 
-def _context(state: State, page: queries.Page, number: int, exact: bool, editor_error: str) -> dict[str, Any]:
+def _context(state: State, page: queries.Page, editor_error: str) -> dict[str, Any]:
+    number, exact = page.count
     screen, actor = state.screen, shell.actor()
     pairs = state.pairs()
     fields = columns_of(screen)
@@ -218,15 +215,10 @@ def _sorting(state: State, name: str) -> dict[str, Any]:
     }
 
 
-def _sorts(state: State) -> list[dict[str, Any]]:
+def _sorts(state: State) -> list[tuple[str, str, bool]]:
     fields = columns_of(state.screen)
-    offers = []
-    for name in queries.sortable(state.screen.model):
-        if name in fields and (name in state.columns or name in ("created_at", "updated_at", "last_activity")):
-            for sign in ("", "-"):
-                url = state.url(state.pairs(without=frozenset({"sort"}), extra=(("sort", sign + name),)))
-                offers.append({"label": f"{fields[name].label} {'↓' if sign else '↑'}", "url": url, "current": state.sort == sign + name})
-    return offers
+    names = [n for n in queries.sortable(state.screen.model) if n in fields and (n in state.columns or n in ("created_at", "updated_at", "last_activity"))]
+    return [(sign + n, f"{fields[n].label} {'↓' if sign else '↑'}", state.sort == sign + n) for n in names for sign in ("", "-")]
 
 
 def _sort_label(state: State) -> str:

@@ -279,7 +279,7 @@ def _table(record: Any, other: Screen) -> dict[str, Any]:
     more = other.url() + f"?f={link}:is:{record.id}" if page.next else None
     return {
         "columns": [
-            {"label": fields[other.columns[0]].label},
+            {"label": registry.fields(other.model)[other.title].label},
             *({"label": f.label, "numeric": f.kind in (Kind.MONEY, Kind.NUMBER)} for _, f in shown),
         ],
         "rows": made,

@@ -55,7 +55,7 @@ def locale() -> values.Locale:
 @lru_cache(maxsize=500)
 def icon(name: str) -> Markup:
     """An icon of the sprite; decorative, so hidden from screen readers."""
-    return Markup('<svg class="i" aria-hidden="true"><use href="{}#{}"/></svg>').format(asset("icons.svg"), name)
+    return Markup('<svg class=i aria-hidden=true><use href="{}#{}"/></svg>').format(asset("icons.svg"), name)
 
 
 def csrf() -> Markup:

@@ -56,11 +56,12 @@ class ListQuery:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows (id, *columns) in order, with the cursors of the neighbouring pages or None."""
+    """Rows (id, *columns) in order, with the cursors of the neighbouring pages or None. `count` is as of `count`, if asked for."""
 
     rows: list[Any]
     next: str | None
     previous: str | None
+    count: tuple[int, bool] = (0, True)
 
 
 def searched(query: ListQuery) -> ListQuery:
@@ -70,36 +71,50 @@ def searched(query: ListQuery) -> ListQuery:
     return replace(query, hits=search_index.look_up(query.model, query.search, query.q))
 
 
-def page(query: ListQuery, *, actor: Actor) -> Page:
-    """One page, in one statement, and one more for a search."""
+def page(query: ListQuery, *, actor: Actor, counted: bool = False, exact: bool = False) -> Page:
+    """One page, in one statement, and one more for a search; with `counted` the number of matches comes along."""
     query = searched(query)
     name, down = _sort(query)
     backwards, value, key = _read_cursor(query, name)
     statement = _ordered(_base(query, actor, with_sort=name), query.model, name, down ^ backwards)
     if query.cursor:
         statement = statement.where(_beyond(query.model, name, down ^ backwards, value, key))
+    known = _count_unasked(query, actor, exact) if counted else (0, True)
+    if known is None:
+        statement = statement.add_columns(_counting(query, actor, exact).scalar_subquery())
     rows = list(session.execute(statement.limit(query.limit + 1)))
     more = len(rows) > query.limit
     rows = rows[: query.limit]
     if backwards:
         rows.reverse()
     further, before = (bool(query.cursor), more) if backwards else (more, bool(query.cursor))
+    plain = -1 if known is not None else -2
     return Page(
-        [row[:-1] for row in rows],
-        _write_cursor(query, name, rows[-1], False) if further and rows else None,
-        _write_cursor(query, name, rows[0], True) if before and rows else None,
+        [row[:plain] for row in rows],
+        _write_cursor(query, name, rows[-1], rows[-1][plain], False) if further and rows else None,
+        _write_cursor(query, name, rows[0], rows[0][plain], True) if before and rows else None,
+        known or (_capped(rows[0][-1], exact) if rows else count(query, actor=actor, exact=exact) if query.cursor else (0, True)),
     )
 
 
 def count(query: ListQuery, *, actor: Actor, exact: bool = False) -> tuple[int, bool]:
     """How many records match, and whether that is exact. Stops after `COUNT_CAP` unless `exact`."""
     query = searched(query)
+    return _count_unasked(query, actor, exact) or _capped(session.scalar(_counting(query, actor, exact)) or 0, exact)
+
+
+def _count_unasked(query: ListQuery, actor: Actor, exact: bool) -> tuple[int, bool] | None:
+    """The count of a search that found too many already, if nothing else narrows it."""
+    common = query.hits is not None and query.hits.common and not query.filters and not exact
+    return (COUNT_CAP, False) if common and permissions.criterion(query.model, actor, query.action) is None else None
+
+
+def _counting(query: ListQuery, actor: Actor, exact: bool) -> Any:
     found = _where(sa.select(sa.literal(1)).select_from(query.model), query, actor)
-    if not exact:
-        if query.hits is not None and query.hits.common and not query.filters and permissions.criterion(query.model, actor, query.action) is None:
-            return COUNT_CAP, False
-        found = found.limit(COUNT_CAP + 1)
-    number = session.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0
+    return sa.select(sa.func.count()).select_from((found if exact else found.limit(COUNT_CAP + 1)).subquery())
+
+
+def _capped(number: int, exact: bool) -> tuple[int, bool]:
     return (number, True) if exact or number <= COUNT_CAP else (COUNT_CAP, False)
 
 
@@ -261,9 +276,9 @@ def _beyond(model: type[Any], name: str, down: bool, value: Any, key: int) -> An
     return sa.or_(after, column.is_(None)) if nulls_last else after
 
 
-def _write_cursor(query: ListQuery, name: str, row: Any, backwards: bool) -> str:
+def _write_cursor(query: ListQuery, name: str, row: Any, value: Any, backwards: bool) -> str:
     field = registry.fields(query.model).get(name, Field(Kind.NUMBER))
-    position = [int(backwards), values.to_json(field, row[-1]), row[0], query.sort]
+    position = [int(backwards), values.to_json(field, value), row[0], query.sort]
     return base64.urlsafe_b64encode(orjson.dumps(position)).decode().rstrip("=")
 
 
