@@ -19,14 +19,16 @@ from models.scope import Actor
 
 @dataclass
 class Done:
-    """`counts` as (created, updated, skipped, errors); `problems` is the text of the file of bad rows, "" without any."""
+    """`counts` as (created, updated, skipped, errors); `problems` is the file of bad rows as text, "" without any."""
 
     batch_id: int
     counts: tuple[int, int, int, int]
     problems: str
 
 
-def receive(content: bytes, actor: Actor, *, name: str = "file.csv", on_match: str = "fill", owner_id: int | None = None) -> ImportBatch:
+def receive(
+    content: bytes, actor: Actor, *, name: str = "file.csv", on_match: str = "fill", owner_id: int | None = None
+) -> ImportBatch:
     """A batch with the suggested mapping; its file is kept nowhere."""
     with open_table(content, name) as table:
         batch = batches.receive(

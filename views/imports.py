@@ -87,11 +87,16 @@ def preview(key: int) -> Answer:
     ground = dict(BASES).get(said.basis, "") if said else ""
     counts = {short: found.counts[verdict] for verdict, short in _VERDICTS.items()}
     return _page(
-        "import_preview.html", batch, action=url_for(".start", key=key), counts={**counts, "rows": sum(counts.values())},
-        columns=list(_COLUMNS), rows=[_row(outcome) for outcome in found.rows], back_url=url_for(".show", key=key),
+        "import_preview.html",
+        batch,
+        action=url_for(".start", key=key),
+        counts={**counts, "rows": sum(counts.values())},
+        columns=list(_COLUMNS),
+        rows=[_row(outcome) for outcome in found.rows],
+        back_url=url_for(".show", key=key),
         errors_url=url_for(".problems", key=key) if counts["error"] else None,
         basis_text=f"Lawful basis: {ground}. {said.words}" if said else "",
-    )  # fmt: skip
+    )
 
 
 @pages.post("/<int:key>/start")
@@ -126,9 +131,10 @@ def problems(key: int) -> Response:
         raise NotFound("This import has no rows to mend.")
     name = f"{batch.file_name.rpartition('.')[0] or batch.file_name} to mend.csv"
     return Response(
-        text, content_type="text/csv; charset=utf-8",
+        text,
+        content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": uploads.content_disposition(name), "X-Content-Type-Options": "nosniff"},
-    )  # fmt: skip
+    )
 
 
 def _upload_page(values: dict[str, Any], errors: dict[str, str]) -> str:
@@ -144,10 +150,17 @@ def _upload_page(values: dict[str, Any], errors: dict[str, str]) -> str:
     ]
     limit = current_app.config["UPLOAD_MAX_BYTES"] // _MB
     return render_template(
-        "import_upload.html", title="Import contacts", entity_label="contacts", action=url_for(".upload"), values=values, errors=errors,
-        bases=[(key, label, _WHY[key]) for key, label in BASES if key in _WHY], limits=f"CSV or vCard, up to {limit} MB", past=done,
+        "import_upload.html",
+        title="Import contacts",
+        entity_label="contacts",
+        action=url_for(".upload"),
+        values=values,
+        errors=errors,
+        bases=[(key, label, _WHY[key]) for key, label in BASES if key in _WHY],
+        limits=f"CSV or vCard, up to {limit} MB",
+        past=done,
         cancel_url="/contacts/",
-    )  # fmt: skip
+    )
 
 
 def _map_page(batch: ImportBatch, wanted: dict[str, str], errors: dict[str, str]) -> str:
@@ -156,25 +169,44 @@ def _map_page(batch: ImportBatch, wanted: dict[str, str], errors: dict[str, str]
     columns = []
     for at, choice in enumerate(mapping.Mapping.from_json(batch.mapping).choices):
         texts = [row[at].strip()[:60] for row in samples if at < len(row) and row[at].strip()]
-        columns.append({
-            "index": at, "header": choice.column, "samples": list(dict.fromkeys(texts))[:3], "target": wanted.get(choice.column, choice.field),
-            "sure": choice.confidence >= mapping.SURE, "error": errors.get(choice.column),
-        })  # fmt: skip
+        columns.append(
+            {
+                "index": at,
+                "header": choice.column,
+                "samples": list(dict.fromkeys(texts))[:3],
+                "target": wanted.get(choice.column, choice.field),
+                "sure": choice.confidence >= mapping.SURE,
+                "error": errors.get(choice.column),
+            }
+        )
     general = [errors[name] for name in ("", "on_match") if name in errors]
     return _page(
-        "import_map.html", batch, action=url_for(".show", key=batch.id), found=batch.options.get("found", ""), columns=columns,
-        targets=[("Contact", [(key, label) for key, label in mapping.FIELDS.items() if key])], on_match=batch.options["on_match"],
-        match_options=[(key, label, why) for key, (label, why) in batches.ON_MATCH.items()], back_url=url_for(".upload"), errors=general,
-    )  # fmt: skip
+        "import_map.html",
+        batch,
+        action=url_for(".show", key=batch.id),
+        found=batch.options.get("found", ""),
+        columns=columns,
+        targets=[("Contact", [(key, label) for key, label in mapping.FIELDS.items() if key])],
+        on_match=batch.options["on_match"],
+        match_options=[(key, label, why) for key, (label, why) in batches.ON_MATCH.items()],
+        back_url=url_for(".upload"),
+        errors=general,
+    )
 
 
 def _done_page(batch: ImportBatch) -> str:
     ended = batch.state in ("done", "cancelled", "failed")
     counts = {**batches.counts_of(batch), "rows": batch.counts.get("rows", 0)} if ended else None
     return _page(
-        "import_done.html", batch, job=_card(batch), counts=counts, list_url="/contacts/", undo_url=None, again_url=url_for(".upload"),
+        "import_done.html",
+        batch,
+        job=_card(batch),
+        counts=counts,
+        list_url="/contacts/",
+        undo_url=None,
+        again_url=url_for(".upload"),
         errors_url=url_for(".problems", key=batch.id) if batch.problems_key else None,
-    )  # fmt: skip
+    )
 
 
 def _card(batch: ImportBatch) -> dict[str, Any]:
@@ -205,14 +237,20 @@ def _note(batch: ImportBatch) -> str:
 def _row(outcome: Outcome) -> dict[str, Any]:
     row, region = outcome.row, shell.locale().region
     cells = [
-        row.name, row.emails[0].value if row.emails else "", normal.show_phone(row.phones[0].value, region) if row.phones else "",
-        row.company, ", ".join(row.tags),
-    ]  # fmt: skip
+        row.name,
+        row.emails[0].value if row.emails else "",
+        normal.show_phone(row.phones[0].value, region) if row.phones else "",
+        row.company,
+        ", ".join(row.tags),
+    ]
     person = outcome.person.id if outcome.person is not None else None
     return {
-        "line": row.line, "verdict": _VERDICTS[outcome.verdict], "cells": cells, "why": row.problem or ("Already here" if person else ""),
+        "line": row.line,
+        "verdict": _VERDICTS[outcome.verdict],
+        "cells": cells,
+        "why": row.problem or ("Already here" if person else ""),
         "url": f"/contacts/{person}" if person else None,
-    }  # fmt: skip
+    }
 
 
 def _page(template: str, batch: ImportBatch, **context: Any) -> str:

@@ -1,4 +1,6 @@
-"""`flask contacts import` and `export`: counts, bad rows beside the file, and a sentence with exit code 1 where it cannot be done."""
+"""`flask contacts import` and `export`: counts, bad rows beside the file, and a sentence with exit code 1 where it
+cannot be done.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +40,21 @@ def run(cli: FlaskCliRunner, *args: Any) -> Any:
     return cli.invoke(args=["contacts", *map(str, args)])
 
 
-def test_counts_add_up_and_bad_rows_lie_beside_the_file(app: Flask, cli: FlaskCliRunner, world: World, file: Path) -> None:
-    answer = run(cli, "import", file, "--workspace", "harbour", "--basis", "consent: sign-in sheet", "--owner", world.harbour.agent.email, "--json")
+def test_counts_add_up_and_bad_rows_lie_beside_the_file(
+    app: Flask, cli: FlaskCliRunner, world: World, file: Path
+) -> None:
+    answer = run(
+        cli,
+        "import",
+        file,
+        "--workspace",
+        "harbour",
+        "--basis",
+        "consent: sign-in sheet",
+        "--owner",
+        world.harbour.agent.email,
+        "--json",
+    )
     assert answer.exit_code == 0, answer.output
     told = json.loads(answer.stdout)
     assert (told["created"], told["updated"], told["skipped"], told["errors"]) == (2, 0, 0, 1)
@@ -47,7 +62,11 @@ def test_counts_add_up_and_bad_rows_lie_beside_the_file(app: Flask, cli: FlaskCl
     assert rows[0]["Email"] == "nobody at example" and rows[0]["Problem"]
     with app.app_context(), world.harbour.inside():
         rosa = contact(email="rosa@example.com")
-        assert (rosa.lawful_basis, rosa.owner_id, rosa.created_by) == ("consent", world.harbour.agent.membership_id, "Command line")
+        assert (rosa.lawful_basis, rosa.owner_id, rosa.created_by) == (
+            "consent",
+            world.harbour.agent.membership_id,
+            "Command line",
+        )
         assert session.scalars(sa.select(Attestation)).one().words == "consent: sign-in sheet"
         finish = session.scalars(sa.select(Audit).where(Audit.action == "import.finish")).one()
         assert finish.facts == {"created": 2, "updated": 0, "skipped": 0, "errors": 1, "rows": 3}
@@ -55,7 +74,9 @@ def test_counts_add_up_and_bad_rows_lie_beside_the_file(app: Flask, cli: FlaskCl
     assert "created: 0" in again.stdout and "skipped: 2" in again.stdout
 
 
-def test_the_mended_file_brings_the_rest_and_doubles_nothing(app: Flask, cli: FlaskCliRunner, world: World, file: Path) -> None:
+def test_the_mended_file_brings_the_rest_and_doubles_nothing(
+    app: Flask, cli: FlaskCliRunner, world: World, file: Path
+) -> None:
     told = json.loads(run(cli, "import", file, "--workspace", "harbour", "--basis", "past clients", "--json").stdout)
     mended = Path(told["problems"])
     mended.write_text(mended.read_text(encoding="utf-8-sig").replace("nobody at example", "nora@example.com"))
@@ -67,7 +88,9 @@ def test_the_mended_file_brings_the_rest_and_doubles_nothing(app: Flask, cli: Fl
 
 
 def test_columns_can_be_named(app: Flask, cli: FlaskCliRunner, world: World, file: Path) -> None:
-    answer = run(cli, "import", file, "--workspace", "harbour", "--basis", "consent", "--mapping", '{"Alias": "company"}')
+    answer = run(
+        cli, "import", file, "--workspace", "harbour", "--basis", "consent", "--mapping", '{"Alias": "company"}'
+    )
     assert answer.exit_code == 0, answer.output
     with app.app_context(), world.harbour.inside():
         assert (contact(email="rosa@example.com").company, contact(email="rosa@example.com").goes_by) == ("Ro", None)
@@ -83,7 +106,9 @@ def test_columns_can_be_named(app: Flask, cli: FlaskCliRunner, world: World, fil
         (["--workspace", "harbour", "--basis", "consent", "--owner", "nobody@example.com"], "no active member"),
     ],
 )
-def test_what_cannot_be_done_is_told_and_nothing_is_imported(app: Flask, cli: FlaskCliRunner, world: World, file: Path, more: list[str], says: str) -> None:
+def test_what_cannot_be_done_is_told_and_nothing_is_imported(
+    app: Flask, cli: FlaskCliRunner, world: World, file: Path, more: list[str], says: str
+) -> None:
     answer = run(cli, "import", file, *more)
     assert answer.exit_code == 1
     assert says in answer.stderr

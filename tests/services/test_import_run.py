@@ -18,11 +18,12 @@ from app.services import records, subject_keys
 from app.services.imports import batches, run
 from models import scope
 from models.audit import Audit, Change
-from models.base import Record, session
+from models.base import Record, db, session
 from models.contact import Contact, ContactAddress, ContactEmail, ContactPhone, ContactTag, Tag
 from models.privacy import Attestation, ImportBatch
 from models.scope import Actor
 from models.work import Note
+from tests import database_kit
 from tests.factories import SYSTEM, Office, World
 from tests.factories_batches import bring, contact, count, go_on, receive
 from tests.factories_import import google_csv
@@ -66,7 +67,9 @@ def test_a_google_export_becomes_contacts_with_all_their_details(broker: Actor) 
     assert 'wants a yard, "no stairs".' in (maya.about or "").casefold()
 
 
-@pytest.mark.parametrize("name", ["outlook.csv", "outlook_semicolon.csv", "google_2024.csv", "contacts.vcf", "apple.csv", "followupboss.csv"])
+@pytest.mark.parametrize(
+    "name", ["outlook.csv", "outlook_semicolon.csv", "google_2024.csv", "contacts.vcf", "apple.csv", "followupboss.csv"]
+)
 def test_exports_of_all_kinds_come_in_once(broker: Actor, name: str) -> None:
     data = (FIXTURES / name).read_bytes()
     before = count()
@@ -80,7 +83,8 @@ def test_exports_of_all_kinds_come_in_once(broker: Actor, name: str) -> None:
 
 
 def test_a_bad_row_never_stops_the_others_and_comes_back_to_be_mended(broker: Actor) -> None:
-    text = HEAD + 'Ann Lee,ann@example.com,,,,,\n,"nobody at example",,,,,\nBen Ode,ben@example.com,,,,,\n"Open,quote\nCy Orr,cy@example.com,,,,,\n'
+    text = HEAD + 'Ann Lee,ann@example.com,,,,,\n,"nobody at example",,,,,\nBen Ode,ben@example.com,,,,,\n'
+    text += '"Open,quote\nCy Orr,cy@example.com,,,,,\n'
     done = bring(text, broker)
     assert done.counts == (3, 0, 0, 2)
     rows = list(csv.DictReader(io.StringIO(done.problems)))
@@ -105,7 +109,9 @@ def test_only_empty_fields_are_filled_unless_asked_otherwise(office: Office, bro
     session.expire_all()
     ann = contact(email="ann@example.com")
     assert (ann.name, ann.name_key, ann.company, ann.version) == ("Anna Lee", "anna lee", "New Co", 3)
-    change = session.scalars(sa.select(Change).where(Change.record_id == ann.id, Change.entity == "contact").order_by(Change.id.desc())).first()
+    change = session.scalars(
+        sa.select(Change).where(Change.record_id == ann.id, Change.entity == "contact").order_by(Change.id.desc())
+    ).first()
     assert change is not None and change.old["company"] == "Old Co" and change.new["company"] == "New Co"
 
 
@@ -137,7 +143,9 @@ def test_what_lies_in_the_bin_neither_matches_nor_stands_in_the_way(broker: Acto
     records.delete(Contact, old, actor=broker)
     assert bring(text, broker).counts == (1, 0, 0, 0)
     new = contact(email="ann@example.com")
-    assert new.id != old and "ann@example.net" in (new.about or ""), "the second address still belongs to the one in the bin"
+    assert new.id != old and "ann@example.net" in (new.about or ""), (
+        "the second address still belongs to the one in the bin"
+    )
 
 
 def test_a_child_is_not_brought_in_without_authority(broker: Actor) -> None:
@@ -148,7 +156,9 @@ def test_a_child_is_not_brought_in_without_authority(broker: Actor) -> None:
 
 def test_long_notes_are_kept_whole(broker: Actor) -> None:
     bring(HEAD + f"Ann Lee,ann@example.com,,,,{'word ' * 5000},\n", broker)
-    pieces = session.scalars(sa.select(Note.body).where(Note.contact_id == contact(email="ann@example.com").id).order_by(Note.id)).all()
+    pieces = session.scalars(
+        sa.select(Note.body).where(Note.contact_id == contact(email="ann@example.com").id).order_by(Note.id)
+    ).all()
     assert "".join(pieces).split() == ["word"] * 5000
 
 
@@ -204,14 +214,39 @@ def test_each_new_person_has_history_and_a_sealed_audit_row(broker: Actor) -> No
     bring((FIXTURES / "google.csv").read_bytes(), broker)
     maya = contact(name="Maya Okafor")
     change = session.scalars(sa.select(Change).where(Change.entity == "contact", Change.record_id == maya.id)).one()
-    assert (change.verb, change.operation, change.actor, change.subject_id) == ("create", "contact.import", broker.label, maya.id)
+    assert (change.verb, change.operation, change.actor, change.subject_id) == (
+        "create",
+        "contact.import",
+        broker.label,
+        maya.id,
+    )
     row = session.scalars(sa.select(Audit).where(Audit.action == "contact.create", Audit.record_id == maya.id)).one()
     assert "okafor" not in str(row.facts).casefold() and row.facts["lawful_basis"] == [None, "consent"]
     told = subject_keys.opened(row, actor=SYSTEM)
-    assert told is not None and told["email"] == [None, "maya.okafor@example.com"] and "maya@example.org" in told["emails"][1]
+    assert (
+        told is not None
+        and told["email"] == [None, "maya.okafor@example.com"]
+        and "maya@example.org" in told["emails"][1]
+    )
     for model in (Contact, ContactEmail, ContactPhone, ContactAddress, ContactTag, Tag):
         made: list[Record] = list(session.scalars(sa.select(model).where(model.source == "import")))
         assert made and all(record.source_ref and record.created_by == broker.label for record in made)
+
+
+@pytest.mark.needs("postgres")
+def test_postgresql_imports_the_same_as_the_role_of_the_application(tmp_path: Path) -> None:
+    data = b"".join(google_csv(300, bad_every=50, twin_every=30))
+    with database_kit.postgres() as (_owner, application):
+        app = database_kit.make_app(tmp_path, application)
+        with app.app_context():
+            harbor, elm = database_kit.found_workspace("harbor"), database_kit.found_workspace("elm")
+            for workspace in (harbor, elm):
+                with scope.inside(workspace):
+                    first, again = bring(data, SYSTEM), bring(data, SYSTEM)
+                    assert first.counts[0] == count() > 250 and again.counts[0] == 0
+                    assert first.counts[3] == again.counts[3] == 6
+                session.remove()
+            db.engine.dispose()
 
 
 class Killed(BaseException):
@@ -219,7 +254,9 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("on_match", ["fill", "skip", "overwrite"])
-def test_a_run_killed_in_the_middle_goes_on_and_doubles_nothing(broker: Actor, on_match: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_killed_in_the_middle_goes_on_and_doubles_nothing(
+    broker: Actor, on_match: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = b"".join(google_csv(400, bad_every=40, twin_every=20))
     straight = bring(b"".join(google_csv(10, seed=2)), broker)
     assert straight.counts[0] == 10
@@ -275,19 +312,33 @@ def test_two_workers_never_share_a_batch(broker: Actor) -> None:
 
 _EMAILS = st.sampled_from(["", "a@example.com", "b@example.com", "c@example.com", "A@Example.com", "not one"])
 _ROWS = st.lists(
-    st.tuples(st.sampled_from(["", "Ann Lee", "Lee, Ann", "Ben Ode"]), _EMAILS, _EMAILS, st.sampled_from(["", "(415) 555-0101", "415-555-0102"])),
-    min_size=1, max_size=12,
-)  # fmt: skip
+    st.tuples(
+        st.sampled_from(["", "Ann Lee", "Lee, Ann", "Ben Ode"]),
+        _EMAILS,
+        _EMAILS,
+        st.sampled_from(["", "(415) 555-0101", "415-555-0102"]),
+    ),
+    min_size=1,
+    max_size=12,
+)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(first=_ROWS, second=_ROWS, on_match=st.sampled_from(["fill", "overwrite", "skip"]), chunk=st.integers(1, 5))
-def test_the_preview_is_what_happens(broker: Actor, first: list[tuple[str, ...]], second: list[tuple[str, ...]], on_match: str, chunk: int) -> None:
+def test_the_preview_is_what_happens(
+    broker: Actor, first: list[tuple[str, ...]], second: list[tuple[str, ...]], on_match: str, chunk: int
+) -> None:
     """`bring` compares the preview with the run, and the sum with the rows read."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "CHUNK", chunk)
         for rows in (first, second):
-            lines = ["Name,Email,Email 2,Phone", *(",".join(f'"{cell}"' for cell in row) for row in rows), '"Last One",z@example.com,,']
+            lines = [
+                "Name,Email,Email 2,Phone",
+                *(",".join(f'"{cell}"' for cell in row) for row in rows),
+                '"Last One",z@example.com,,',
+            ]
             bring("\n".join(lines), broker, on_match=on_match)
-    held = sa.union_all(sa.select(Contact.email.label("address")).where(Contact.email.is_not(None)), sa.select(ContactEmail.address)).subquery()
+    held = sa.union_all(
+        sa.select(Contact.email.label("address")).where(Contact.email.is_not(None)), sa.select(ContactEmail.address)
+    ).subquery()
     assert session.execute(sa.select(held.c.address).group_by(held.c.address).having(sa.func.count() > 1)).all() == []

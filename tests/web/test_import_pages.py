@@ -1,4 +1,6 @@
-"""The story of an import in the browser: file and ground, columns, preview, job, counts, rows to mend; and who may not see it."""
+"""The story of an import in the browser: file and ground, columns, preview, job, counts, rows to mend; and who may not
+see it.
+"""
 
 from __future__ import annotations
 
@@ -127,7 +129,7 @@ def test_bad_rows_come_back_as_a_file_before_and_after(app: Flask, client: Brows
     sign_in(client, world.harbour.broker)
     where = upload(client, "sheet.csv", BAD.encode()).headers["Location"]
     accept(client, where)
-    assert "Download the 1 rows" in client.get(f"{where}/preview").get_data(as_text=True)
+    assert "Download the row to mend it" in client.get(f"{where}/preview").get_data(as_text=True)
     before = client.get(f"{where}/problems.csv")
     client.submit(f"{where}/start", page=f"{where}/preview")
     runner.drain(app)

@@ -1,7 +1,8 @@
 """An import as people handle it: the file received with its attested basis, columns chosen, started, looked at again.
 
-Belongs here: the `import_batch` row and its states: mapping -> waiting -> running -> done | failed | cancelled; its job, tried
-again, leads from the last two back to running. Does not belong here: rows and people (`run`), or where bytes are kept: the caller stores the file and gives its key.
+Belongs here: the `import_batch` row and its states: mapping -> waiting -> running -> done | failed | cancelled; its
+job, tried again, leads from the last two back to running. Does not belong here: rows and people (`run`), or where bytes
+are kept: the caller stores the file and gives its key.
 """
 
 from __future__ import annotations
@@ -46,12 +47,20 @@ def permit(actor: Actor) -> None:
     permissions.require(actor, "write", "contact")
 
 
-def receive(table: Table, file_name: str, *, basis: str, words: str, keep: Callable[[], str], actor: Actor,
-            owner_id: int | None = None) -> ImportBatch:  # fmt: skip
+def receive(
+    table: Table,
+    file_name: str,
+    *,
+    basis: str,
+    words: str,
+    keep: Callable[[], str],
+    actor: Actor,
+    owner_id: int | None = None,
+) -> ImportBatch:
     """Take in a file that opened as `table`, with the ground attested for it (P8). `keep` stores it and gives its key.
 
-    `basis` is a key of BASES but "unknown", `words` say in the person's own words what the list is. Raises `Invalid` without
-    them, and leaves an audit row of the refusal. The suggested mapping is on the batch.
+    `basis` is a key of BASES but "unknown", `words` say in the person's own words what the list is. Raises `Invalid`
+    without them, and leaves an audit row of the refusal. The suggested mapping is on the batch.
     """
     permit(actor)
     _attested(basis, words, actor)
@@ -59,10 +68,14 @@ def receive(table: Table, file_name: str, *, basis: str, words: str, keep: Calla
     total = sum(1 for _ in table.rows())
     with operation("import.receive", actor=actor) as op:
         batch = ImportBatch(
-            file_name=file_name[:200] or "contacts", storage_key=keep(), kind=table.kind, membership_id=actor.membership_id, rows_read=total,
+            file_name=file_name[:200] or "contacts",
+            storage_key=keep(),
+            kind=table.kind,
+            membership_id=actor.membership_id,
+            rows_read=total,
             mapping=mappings.suggest(table.columns, table.sample).to_json(),
             options={"basis": basis, "on_match": "fill", "owner_id": owner_id, "found": _found(table, total)},
-        )  # fmt: skip
+        )
         session.add(batch)
         session.flush()
         session.add(
@@ -92,7 +105,9 @@ def unattested(basis: str, words: str) -> dict[str, str]:
 
 
 def basis_of(text: str) -> tuple[str, str]:
-    """The ground a sentence names ("consent", "legitimate interest: past clients") and the sentence; else ground "attested"."""
+    """The ground a sentence names ("consent", "legitimate interest: past clients") and the sentence; else ground
+    "attested".
+    """
     said = text.casefold().replace("_", " ")
     for key, label in BASES:
         if key not in ("unknown", "attested") and (label.casefold() in said or key.replace("_", " ") in said):
@@ -153,9 +168,13 @@ def start(batch: ImportBatch, *, actor: Actor) -> Job:
     _attested(said.basis if said else "", said.words if said else "", actor)
     with operation("import.start", actor=actor) as op:
         job = op.promise(
-            JOB, {"batch_id": batch.id}, purpose=Purpose.RUN_TRANSACTIONS, label=f"Import {batch.file_name}", queue="bulk",
+            JOB,
+            {"batch_id": batch.id},
+            purpose=Purpose.RUN_TRANSACTIONS,
+            label=f"Import {batch.file_name}",
+            queue="bulk",
             dedupe=f"{JOB}:{batch.id}",
-        )  # fmt: skip
+        )
         session.flush()
         batch.state, batch.job_id = "waiting", job.id
         _audit(op, "import.start", batch, {"rows": batch.rows_read, "on_match": batch.options["on_match"]})
@@ -173,7 +192,9 @@ def finish(batch_id: int, problems_key: str | None, *, actor: Actor) -> dict[str
 
 
 def ended(args: Mapping[str, Any], state: str, _reason: str) -> None:
-    """Called where the job is given up; what was written stays, and the import can be started again from where it stopped."""
+    """Called where the job is given up; what was written stays, and the import can be started again from where it
+    stopped.
+    """
     batch = session.scalars(sa.select(ImportBatch).where(ImportBatch.id == int(args["batch_id"]))).one_or_none()
     if batch is not None and batch.state != "done":
         batch.state, batch.finished_at = ("cancelled" if state == "cancelled" else "failed"), now()

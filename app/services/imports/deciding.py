@@ -1,8 +1,9 @@
 """What becomes of each row of a chunk, and of the people it is about: one way for the preview and for the run.
 
-Belongs here: verdicts. Writes nothing. Does not belong here: matching itself (`matching`) or filling (`people`).
-A verdict is "created"; "updated" where the row changes somebody, or joins an earlier row of the file; "skipped" where it brings
-nothing new or known people are to stay as they are; "errors" where it cannot be imported. Their sum is the rows read.
+Belongs here: verdicts. Writes nothing. Does not belong here: matching itself (`matching`) or filling (`people`). A
+verdict is "created"; "updated" where the row changes somebody, or joins an earlier row of the file; "skipped" where it
+brings nothing new or known people are to stay as they are; "errors" where it cannot be imported. Their sum is the rows
+read.
 """
 
 from __future__ import annotations
@@ -24,12 +25,17 @@ from models.scope import Actor
 VERDICTS = ("created", "updated", "skipped", "errors")
 MINOR_AGE = 13
 _TAKEN = "Another contact already has the e-mail {}. Nothing was changed."
-_MINOR = "This person is under 13. Add the contact by hand and write down who gave authority to keep the data, or leave the birthday out."
+_MINOR = (
+    "This person is under 13. Add the contact by hand and write down who gave authority to keep the data, "
+    "or leave the birthday out."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What holds for all rows of one import. `on_match` is "fill", "overwrite" or "skip"; `source_ref` is "import:<batch id>"."""
+    """What holds for all rows of one import. `on_match` is "fill", "overwrite" or "skip"; `source_ref` is
+    "import:<batch id>".
+    """
 
     source_ref: str
     basis: str
@@ -41,7 +47,9 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`person` is the contact as it is to be, None where the row is skipped, bad, or joins somebody a preview has not written."""
+    """`person` is the contact as it is to be, None where the row is skipped, bad, or joins somebody a preview has not
+    written.
+    """
 
     verdict: str
     row: ContactRow
@@ -115,7 +123,9 @@ class Decider:
         return self._update(decision, person_known, found)
 
     def _update(self, decision: Decision, person: Person, found: Chunk) -> Outcome:
-        """A contact this import has made or changed already is joined, so that running on after a break counts the same."""
+        """A contact this import has made or changed already is joined, so that running on after a break counts the
+        same.
+        """
         row, key = decision.row, person.id or 0
         if decision.action is Action.SKIP and not person.ours:
             return Outcome("skipped", row)
@@ -129,7 +139,9 @@ class Decider:
 
 
 def _is_repeat(row: ContactRow, repeats: Mapping[str, list[Person]]) -> bool:
-    """A name alone makes nobody the same person; but a row that says nothing a contact has not, word for word, brings nobody new."""
+    """A name alone makes nobody the same person; but a row that says nothing a contact has not, word for word, brings
+    nobody new.
+    """
     if row.emails or row.phones:
         return False
     for person in repeats.get(row.name, ()):

@@ -1,7 +1,8 @@
 """Looks up whom the workspace has already, for a chunk of rows: a fixed number of statements, however many rows.
 
-Belongs here: reading. Does not belong here: what becomes of a row (`matching`, `deciding`). Rows of other workspaces and of
-the bin are never seen (`models.tenancy`); contacts out of the importer's reach only tell that an address is taken.
+Belongs here: reading. Does not belong here: what becomes of a row (`matching`, `deciding`). Rows of other workspaces
+and of the bin are never seen (`models.tenancy`); contacts out of the importer's reach only tell that an address is
+taken.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ PART = 10_000  # parameters of one IN; SQLite takes 32,766
 
 @dataclass(slots=True)
 class Chunk:
-    """`people` by id are those within reach; `taken` are addresses of contacts out of reach, `binned` those of contacts in the bin."""
+    """`people` by id are those within reach; `taken` are addresses of contacts out of reach, `binned` those of contacts
+    in the bin.
+    """
 
     people: dict[int, Person] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
@@ -52,7 +55,9 @@ class Chunk:
 
 
 def look_up(keys: Keys, names: Collection[str], *, actor: Actor, source_ref: str, lock: bool) -> Chunk:
-    """Who shares an e-mail, or a phone and the name (`names` are name keys), with the rows. `lock` keeps them still until commit."""
+    """Who shares an e-mail, or a phone and the name (`names` are name keys), with the rows. `lock` keeps them still
+    until commit.
+    """
     found = Chunk()
     holders = _email_holders(keys.emails, found)
     ids = set(holders.values()) | _phone_holders(keys.phones, names)

@@ -1,7 +1,7 @@
 """A person while an import works on them: what the workspace has of them, and what a row of the file adds.
 
-Belongs here: the rules of filling, overwriting and joining. Pure. Does not belong here: finding people (`known`), writing
-them (`writing`).
+Belongs here: the rules of filling, overwriting and joining. Pure. Does not belong here: finding people (`known`),
+writing them (`writing`).
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ _FIELDS = ("goes_by", "company", "job_title", "website", "birthday")
 
 @dataclass(slots=True)
 class Person:
-    """One contact. `id` is None until a new one is written; `values` are its fields as they are to be, `old` those changed.
+    """One contact. `id` is None until a new one is written; `values` are its fields as they are to be, `old` those
+    changed.
 
-    `emails` and `phones` are all that it has, main ones too; `added_*` what the file brings. `ours` tells that this import made it.
+    `emails` and `phones` are all that it has, main ones too; `added_*` what the file brings. `ours` tells that this
+    import made it.
     """
 
     id: int | None
@@ -66,7 +68,9 @@ def new_person(row: ContactRow, basis: str, kept_back: Iterable[str] = ()) -> Pe
 def fill(
     person: Person, row: ContactRow, basis: str, kept_back: Iterable[str] = (), *, overwrite: bool = False
 ) -> None:
-    """Bring what the row has: empty fields are filled; with `overwrite` its values replace others. Nothing is ever emptied."""
+    """Bring what the row has: empty fields are filled; with `overwrite` its values replace others. Nothing is ever
+    emptied.
+    """
     _details(person, row, frozenset(kept_back), overwrite=overwrite)
     for name in _FIELDS:
         value = getattr(row, name)

@@ -1,8 +1,9 @@
 """Runs an import over a whole file, a chunk in each transaction; and the same without writing, as the preview.
 
-Belongs here: the loop, counts, running on after a break. Does not belong here: verdicts (`deciding`), statements (`writing`).
-The row count of a batch grows in the transaction of its chunk, so that a killed worker's successor goes on behind it. It decides
-the earlier rows once more without writing: so it knows the file's own people again, and has the bad rows for their file.
+Belongs here: the loop, counts, running on after a break. Does not belong here: verdicts (`deciding`), statements
+(`writing`). The row count of a batch grows in the transaction of its chunk, so that a killed worker's successor goes on
+behind it. It decides the earlier rows once more without writing: so it knows the file's own people again, and has the
+bad rows for their file.
 """
 
 from __future__ import annotations
@@ -100,10 +101,11 @@ def bad_rows(batch: ImportBatch, source: BinaryIO, *, actor: Actor) -> Problems:
 
 
 def work(batch_id: int, source: BinaryIO, *, actor: Actor, step: Step, progress: Progress) -> Problems:
-    """Import the file of a batch; `step` opens the transaction of a chunk. Returns the bad rows; `batches.finish` ends it.
+    """Import the file of a batch; `step` opens the transaction of a chunk. Returns the bad rows; `batches.finish` ends
+    it.
 
-    May be called again after a break: rows written before are not written again. Raises IntegrityError where somebody took an
-    address at the same moment; calling again settles that too.
+    May be called again after a break: rows written before are not written again. Raises IntegrityError where somebody
+    took an address at the same moment; calling again settles that too.
     """
     batch = batches.get(batch_id, actor=actor)
     total, done, counts = batch.rows_read, int(batch.counts.get("rows", 0)), batches.counts_of(batch)

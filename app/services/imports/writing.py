@@ -1,8 +1,9 @@
 """Writes a chunk of people with their details, tags, change rows and audit rows, in a fixed number of statements.
 
-The same rules as `app.services.records` and `contacts.complete`, in bulk: provenance, ownership, name key, one address for one
-person (`known` and `deciding` saw to it), history under the person's own key. A new person is one change and one audit row, which
-also tell of the details; what is added to somebody known has rows of its own. Does not belong here: deciding.
+The same rules as `app.services.records` and `contacts.complete`, in bulk: provenance, ownership, name key, one address
+for one person (`known` and `deciding` saw to it), history under the person's own key. A new person is one change and
+one audit row, which also tell of the details; what is added to somebody known has rows of its own. Does not belong
+here: deciding.
 """
 
 from __future__ import annotations
@@ -59,15 +60,24 @@ class Writer:
     def _stamp(self, op: Operation) -> dict[str, Any]:
         """Provenance of every row (P3)."""
         return {
-            "workspace_id": scope.workspace_id(), "created_at": op.at, "updated_at": op.at, "created_by": op.actor.label, "version": 1,
-            "source": "import", "source_ref": self.terms.source_ref,
-        }  # fmt: skip
+            "workspace_id": scope.workspace_id(),
+            "created_at": op.at,
+            "updated_at": op.at,
+            "created_by": op.actor.label,
+            "version": 1,
+            "source": "import",
+            "source_ref": self.terms.source_ref,
+        }
 
     def _insert(self, new: list[Person], stamp: dict[str, Any]) -> None:
         same = {
-            **stamp, "owner_id": self.terms.owner_id, "team_id": self.terms.team_id, "stage": "new", "minor": False,
+            **stamp,
+            "owner_id": self.terms.owner_id,
+            "team_id": self.terms.team_id,
+            "stage": "new",
+            "minor": False,
             "last_activity": stamp["created_at"],
-        }  # fmt: skip
+        }
         base = {**dict.fromkeys(FIELDS), "type": "buyer"}
         ids = _insert(Contact, [{**base, **person.values} for person in new], same)
         for person, key in zip(new, ids, strict=True):
@@ -163,8 +173,17 @@ class _Story:
         ]
         history.insert_rows(self.changes, audits)
 
-    def _note(self, verb: str, entity: str, key: int, subject: int | None, old: dict[str, Any], new: dict[str, Any],
-              facts: dict[str, Any], personal: dict[str, Any]) -> None:  # fmt: skip
+    def _note(
+        self,
+        verb: str,
+        entity: str,
+        key: int,
+        subject: int | None,
+        old: dict[str, Any],
+        new: dict[str, Any],
+        facts: dict[str, Any],
+        personal: dict[str, Any],
+    ) -> None:
         self.changes.append(history.plain_change_row(self.op, self.workspace, verb, entity, key, subject, old, new))
         self.events.append(history.Event(f"{entity}.{verb}", entity, key, subject, facts, personal, self.workspace))
 
@@ -176,10 +195,17 @@ def _details_of(person: Person, tags: dict[str, int]) -> Iterator[tuple[str, dic
         yield "contact_phone", {"number": phone.value, "label": phone.label or "other"}
     for a in person.added_addresses:
         street = a.street or a.city or a.postal_code or a.region or a.country
-        yield "contact_address", {
-            "street": street, "city": a.city or None, "state": a.region or None, "postal_code": a.postal_code or None,
-            "country": a.country or None, "label": a.label or "home",
-        }  # fmt: skip
+        yield (
+            "contact_address",
+            {
+                "street": street,
+                "city": a.city or None,
+                "state": a.region or None,
+                "postal_code": a.postal_code or None,
+                "country": a.country or None,
+                "label": a.label or "home",
+            },
+        )
     for key in dict.fromkeys(tag.casefold() for tag in person.added_tags):
         yield "contact_tag", {"tag_id": tags[key]}
 
@@ -210,7 +236,9 @@ def _update(people: list[Person], op: Operation) -> None:
 
 
 def _insert(model: Any, rows: Sequence[dict[str, Any]], same: dict[str, Any]) -> list[int]:
-    """Inserts rows and gives their ids, in their order. Ids are taken beforehand: asked back row by row they cost more than the rows."""
+    """Inserts rows and gives their ids, in their order. Ids are taken beforehand: asked back row by row they cost more
+    than the rows.
+    """
     if not rows:
         return []
     table = model.__table__
@@ -235,7 +263,9 @@ def _literal(value: Any, type_: Any, dialect: sa.Dialect) -> Any:
 
 
 def _free_ids(table: sa.Table, count: int) -> list[int]:
-    """From the sequence; SQLite has none, and its one writer is this transaction, which took the lock with its first statement."""
+    """From the sequence; SQLite has none, and its one writer is this transaction, which took the lock with its first
+    statement.
+    """
     if session.get_bind().dialect.name == "postgresql":
         name = sa.func.pg_get_serial_sequence(table.name, "id")
         drawn = sa.select(sa.func.nextval(name)).select_from(sa.func.generate_series(1, count))
