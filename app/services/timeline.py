@@ -211,7 +211,7 @@ def _columns(model: type[Any], entity: str) -> list[Any]:
     extra = next(
         (
             getattr(model, n)
-            for n in ("state", "label", "side", "kind", "mime")
+            for n in ("label", "state", "side", "kind", "mime")
             if hasattr(model, n) and n in registry.fields(model)
         ),
         sa.literal(""),
