@@ -50,7 +50,7 @@ def page(
 
 
 def data_map() -> list[tuple[str, Policy, list[tuple[str, str, str, bool]]]]:
-    """Every table with its policy and its columns as (name, category, purpose, personal) (P2)."""
+    """Every table with its policy and its columns as (name, category, purpose, personal) (P2); those about people first."""
     found = []
     for table in sorted(Base.metadata.tables.values(), key=lambda table: table.name):
         policy = registry.policy_of(table)
@@ -63,4 +63,4 @@ def data_map() -> list[tuple[str, Policy, list[tuple[str, str, str, bool]]]]:
             purpose = (field.purpose if field else None) or policy.purpose
             columns.append((column.name, category.value, purpose.value, bool(field and field.personal)))
         found.append((table.name, policy, columns))
-    return found
+    return sorted(found, key=lambda one: (not any(personal for *_, personal in one[2]), one[0]))
