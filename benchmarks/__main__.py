@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import exports, lists, measure
+from benchmarks import exports, imports, lists, measure
 from benchmarks.measure import Score
 
-SUITES = {"lists": lists.run, "export": exports.run}
+SUITES = {"lists": lists.run, "export": exports.run, "import": imports.run}
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ from flask import Blueprint, current_app, make_response, redirect, render_templa
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response
 
+from app import permissions
 from app.errors import Invalid, NotFound
 from app.services import jobs, uploads
 from app.services.imports import batches, mapping, run
@@ -137,6 +138,36 @@ def problems(key: int) -> Response:
     )
 
 
+@pages.route("/<int:key>/undo", methods=("GET", "POST"))
+def undo(key: int) -> Answer:
+    """Take an import back, as far as nobody has worked on what it made."""
+    batch = batches.get(key, actor=shell.actor())
+    if request.method == "POST":
+        outcome = batches.undo(batch, actor=shell.actor())
+        if outcome.job is not None:
+            shell.toast("The import is being taken back; watch it under Jobs")
+        else:
+            shell.toast(f"{outcome.done:,} contacts moved to the bin")
+        return redirect(url_for(".show", key=key), 303)
+    count = len(batches.unchanged(batch, actor=shell.actor()))
+    made = batches.counts_of(batch)["created"]
+    return render_template(
+        "confirm.html",
+        title="Undo this import",
+        text="Contacts that somebody has changed since stay, and so does what was filled in contacts you had before.",
+        counts=[(f"{count:,} of {made:,}", "imported contacts go to the bin")],
+        action=url_for(".undo", key=key),
+        hidden=[],
+        fields=[],
+        verb="Move to the bin",
+        danger=True,
+        cancel_url=url_for(".show", key=key),
+        sample=[],
+        blocked="" if count else "Nothing is left to undo: its contacts were changed or deleted, or are not yours.",
+        errors=[],
+    )
+
+
 def _upload_page(values: dict[str, Any], errors: dict[str, str]) -> str:
     zone = shell.locale().zone
     done = [
@@ -195,7 +226,7 @@ def _map_page(batch: ImportBatch, wanted: dict[str, str], errors: dict[str, str]
 
 
 def _done_page(batch: ImportBatch) -> str:
-    ended = batch.state in ("done", "cancelled", "failed")
+    ended = batch.state in batches.ENDED
     counts = {**batches.counts_of(batch), "rows": batch.counts.get("rows", 0)} if ended else None
     return _page(
         "import_done.html",
@@ -203,7 +234,7 @@ def _done_page(batch: ImportBatch) -> str:
         job=_card(batch),
         counts=counts,
         list_url="/contacts/",
-        undo_url=None,
+        undo_url=url_for(".undo", key=batch.id) if _may_undo(batch) else None,
         again_url=url_for(".upload"),
         errors_url=url_for(".problems", key=batch.id) if batch.problems_key else None,
     )
@@ -224,6 +255,11 @@ def _card(batch: ImportBatch) -> dict[str, Any]:
             "poll_url": None,
         }
     return {**shown, "poll_url": url_for(".progress", key=batch.id) if shown["poll_url"] else None}
+
+
+def _may_undo(batch: ImportBatch) -> bool:
+    created = batches.counts_of(batch)["created"]
+    return bool(created) and permissions.reach(shell.actor(), "delete", "contact") is not None
 
 
 def _note(batch: ImportBatch) -> str:

@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from app.services import records
 from jobs import runner
 from models.audit import Audit
 from models.base import session
@@ -173,3 +174,23 @@ def test_the_other_brokerage_and_people_without_the_right_see_nothing(
     sign_in(helper, world.harbour.assistant)
     assert helper.get("/contacts/import").status_code == 200
     assert helper.get(where).status_code == 404, "a colleague's import holds people out of reach"
+
+
+def test_an_import_is_taken_back_but_not_what_somebody_worked_on(app: Flask, client: Browser, world: World) -> None:
+    sign_in(client, world.harbour.broker)
+    where = upload(client, "c.csv", b"Name,Email\nAnn Lee,ann@example.com\nBen Ode,ben@example.com\n").headers[
+        "Location"
+    ]
+    accept(client, where)
+    client.submit(f"{where}/start", page=f"{where}/preview")
+    assert client.submit(f"{where}/undo").status_code == 409, "not while it waits"
+    runner.drain(app)
+    with app.app_context(), world.harbour.inside():
+        ben = session.scalars(sa.select(Contact.id).where(Contact.email == "ben@example.com")).one()
+        records.update(Contact, ben, {"company": "Acme"}, actor=world.harbour.actor("broker"))
+    assert "1 of 2" in client.get(f"{where}/undo").get_data(as_text=True)
+    assert client.submit(f"{where}/undo").status_code == 303
+    assert "Nothing is left to undo" in client.get(f"{where}/undo").get_data(as_text=True)
+    with app.app_context():
+        left = names(world.harbour)
+    assert "Ben Ode" in left and "Ann Lee" not in left and "Dana Whitcombe" in left

@@ -16,13 +16,15 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Conflict, Forbidden, Invalid, NotFound
+from app.services import verbs
 from app.services.imports import mapping as mappings
 from app.services.imports.deciding import VERDICTS, Terms
 from app.services.imports.reading import Table
 from app.services.operation import Operation, operation
+from app.services.verbs import Outcome
 from models import scope
 from models.base import session
-from models.contact import BASES
+from models.contact import BASES, Contact
 from models.fields import now
 from models.job import Job
 from models.policy import Purpose
@@ -36,6 +38,7 @@ ON_MATCH = {
     "overwrite": ("Replace with the file", "Where the file has a value, it wins. Nothing is emptied."),
     "skip": ("Leave as it is", "Only new people are added."),
 }
+ENDED = ("done", "failed", "cancelled")
 _IN_MEMORY = 8 * 1024 * 1024
 _NO_BASIS = "Say on which ground you may keep these people’s details. Without it nothing is imported."
 _NO_WORDS = "Say where the list comes from, as in “Sign-in sheet of the open home on 3 May”."
@@ -198,6 +201,28 @@ def ended(args: Mapping[str, Any], state: str, _reason: str) -> None:
     batch = session.scalars(sa.select(ImportBatch).where(ImportBatch.id == int(args["batch_id"]))).one_or_none()
     if batch is not None and batch.state != "done":
         batch.state, batch.finished_at = ("cancelled" if state == "cancelled" else "failed"), now()
+
+
+def unchanged(batch: ImportBatch, *, actor: Actor) -> list[int]:
+    """The contacts this import made that nobody has changed, written to or worked on since, and that the actor may
+    delete.
+    """
+    made = sa.select(Contact.id).where(Contact.source_ref == f"import:{batch.id}", Contact.version == 1)
+    return list(session.scalars(permissions.restrict(made, Contact, actor, "delete").order_by(Contact.id)))
+
+
+def undo(batch: ImportBatch, *, actor: Actor) -> Outcome:
+    """Move what the import made to the bin, as far as it is `unchanged`: at once, or in a job when there are many.
+
+    What it filled in contacts that were here before stays; their history shows each value and takes it back.
+    """
+    permit(actor)
+    if batch.state not in ENDED:
+        raise Conflict("This import has not ended. Wait for its end or cancel its job first.")
+    with operation("import.undo", actor=actor) as op:
+        wanted = unchanged(batch, actor=actor)
+        _audit(op, "import.undo", batch, {"contacts": len(wanted)})
+        return verbs.run(Contact, verbs.find("contact", "delete"), wanted, {}, actor=actor)
 
 
 def counts_of(batch: ImportBatch) -> dict[str, int]:
