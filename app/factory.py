@@ -23,7 +23,7 @@ from jobs import dispatch
 from models import crypto, registry
 from models.base import db
 from public_site import site
-from views import compliance, console, events, files, headers, health, identity, methods, problems, shell
+from views import compliance, console, events, files, headers, health, identity, inputs, methods, problems, shell
 
 csrf = CSRFProtect()
 
@@ -49,6 +49,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     Migrate(app, db, directory=os.path.join(os.path.dirname(app.root_path), "migrations"))
     methods.init(app)
     headers.init(app)
+    inputs.init(app)
     shell.init(app)
     csrf.init_app(app)
     with app.app_context():

@@ -133,9 +133,11 @@ def _bookkeeping(kind: Kind, label: str) -> dict[str, Field]:
 class Record(WorkspaceScoped):
     """A business record: version for conflict checks, provenance (P3), and a soft delete so that delete can be undone.
 
-    `source` says how the record came (form, api, import, lead form, booking, system), `source_ref` which batch or
+    `permanent` records are never deleted, whoever asks and however: other verbs end them. `source` says how the record came (form, api, import, lead form, booking, system), `source_ref` which batch or
     integration.
     """
+
+    permanent: ClassVar[bool] = False
 
     created_at: Mapped[dt.datetime] = mapped_column(UTC, default=now, info=_bookkeeping(Kind.MOMENT, "Created"))
     updated_at: Mapped[dt.datetime] = mapped_column(UTC, default=now, info=_bookkeeping(Kind.MOMENT, "Updated"))

@@ -84,6 +84,7 @@ class Membership(Record, Base):
         Category.TEAM, Purpose.AUTHENTICATE, subject="user_id", kind=SubjectKind.USER, erase=Erase.ANONYMISE
     )
     title_field = "name"
+    permanent = True
 
     user_id: Mapped[int] = mapped_column(
         sa.ForeignKey("ab_user.id"), index=True, info={"field": Field(Kind.NUMBER, "User", readonly=True)}

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 
 from app import permissions
 from app.errors import Invalid, NotFound
-from app.services import accounts, api_keys, members, sessions
+from app.services import accounts, api_keys, members, sessions, values
 from models.base import session as db_session
 from models.scope import Actor
 from models.workspace import Membership
@@ -185,7 +185,7 @@ def new_key() -> Answer:
                 member,
                 request.form.get("name", ""),
                 request.form.getlist("scopes"),
-                int(days) if days.isdigit() else 0,
+                values.whole(days) or 0,
                 actor=actor,
             )
             note = "Shown once. Keep it where your program keeps its secrets. It is sent as: Authorization: Bearer …"

@@ -19,10 +19,11 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app import permissions
 from app.errors import Forbidden, NotFound
-from app.services import audit_checks, audit_log, ledgers
+from app.services import audit_checks, audit_log, ledgers, values
 from app.services.audit_log import Wanted
 from models import registry
 from models.base import session
+from models.fields import Field, Kind
 from models.job import Job
 from models.workspace import Membership
 from views import shell
@@ -217,7 +218,8 @@ def _day(asked: dict[str, str], name: str, broken: list[str]) -> dt.datetime | N
     if name not in asked:
         return None
     try:
-        return dt.datetime.combine(dt.date.fromisoformat(asked[name]), dt.time(), ZoneInfo(shell.actor().zone))
+        start: dt.datetime = values.from_text(Field(Kind.MOMENT), f"{asked[name]}T00:00", shell.locale())
+        return start
     except ValueError:
         broken.append(f"“{asked.pop(name)}” is no date.")
         return None

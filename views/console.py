@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response as AnyResponse
 import views.screens.crm  # noqa: F401  registers the screens
 from app import permissions
 from app.errors import Forbidden, Invalid, NotFound
-from app.services import exports, queries, records, timeline, verbs
+from app.services import exports, queries, records, timeline, values, verbs
 from app.services.verbs import Verb
 from models import registry
 from models.fields import Field, Kind
@@ -199,7 +199,7 @@ def undo(key: int) -> AnyResponse:
 def _selected(state: State) -> list[int]:
     if request.form.get("all_matching"):
         return queries.ids(state.query(), actor=shell.actor(), limit=verbs.MOST + 1)
-    ids = [int(v) for v in request.form.getlist("ids") if v.isdigit() and len(v) < 19]
+    ids = [key for v in request.form.getlist("ids") if (key := values.whole(v)) is not None]
     if not ids:
         raise Invalid({"": "Nothing is selected. Go back and tick the records first."})
     return list(dict.fromkeys(ids))
@@ -277,9 +277,10 @@ def _way_back(screen: Screen, pairs: list[tuple[str, str]]) -> str:
 
 
 def _named(entity: str | None, text: str) -> str:
-    if not entity or not text.isdigit():
+    key = values.whole(text)
+    if not entity or key is None:
         return ""
-    return queries.titles({(entity, int(text))}, actor=shell.actor()).get((entity, int(text)), "")
+    return queries.titles({(entity, key)}, actor=shell.actor()).get((entity, key), "")
 
 
 def _plural(screen: Screen, number: int) -> str:

@@ -59,7 +59,7 @@ def _save(screen: Screen, record: Any, typed: Typed) -> Response | tuple[str, in
     if typed.errors:
         return _page(screen, record, typed), 422
     key = record.id if record is not None else None
-    version = int(typed.version) if typed.version.isdigit() and key is not None else None
+    version = values.whole(typed.version) if key is not None else None
     try:
         saved = record_forms.save(
             screen.model, key, clean, actor=shell.actor(), version=version, children=children, links=typed.links
@@ -138,13 +138,11 @@ def _read(screen: Screen, form: MultiDict[str, str]) -> Typed:
     typed.texts = {n: form.get(n, "") for n in screen.form_fields if n in known}
     for section in screen.sections:
         for entity in section.children:
-            number = form.get(f"{entity}-count", "0")
-            typed.rows[entity] = [
-                _read_row(form, entity, i) for i in range(min(int(number) if number.isdigit() else 0, _MOST_ROWS))
-            ]
+            number = values.whole(form.get(f"{entity}-count", "0")) or 0
+            typed.rows[entity] = [_read_row(form, entity, i) for i in range(min(number, _MOST_ROWS))]
     for name in filters.links(screen.model):
         if name in screen.form_fields:
-            typed.links[name] = [int(v) for v in form.getlist(name) if v.isdigit() and len(v) < 19]
+            typed.links[name] = [key for v in form.getlist(name) if (key := values.whole(v)) is not None]
     return typed
 
 
@@ -170,7 +168,7 @@ def _clean_rows(screen: Screen, typed: Typed) -> list[ChildRow]:
     for entity, rows in typed.rows.items():
         known = _row_fields(entity)
         for index, row in enumerate(rows):
-            key = int(row["id"]) if row["id"].isdigit() else None
+            key = values.whole(row["id"])
             if key is None and (
                 row["DELETE"] or not any(row[n].strip() for n, f in known.items() if f.kind is not Kind.CHOICE)
             ):
@@ -192,8 +190,9 @@ def _detour(screen: Screen, record: Any, typed: Typed) -> Response | str:
     if form.get("pick"):
         return _picker_page(screen, form)
     name, _, chosen = form.get("picked", "").partition("=")
-    if name in typed.links and chosen.isdigit():
-        typed.links[name].append(int(chosen))
+    key = values.whole(chosen)
+    if name in typed.links and key is not None:
+        typed.links[name].append(key)
     elif name in typed.texts:
         typed.texts[name] = chosen
     if form.get("pick_clear") in typed.texts:
@@ -302,7 +301,7 @@ def _draw(screen: Screen, name: str, typed: Typed, titles: dict[tuple[str, int],
     }
     if one.kind is Kind.RELATION:
         drawn["picker_url"] = of(one.target).url(page="picker") if one.target in screens() else ""
-        drawn["display"] = titles.get((one.target or "", int(text)), "") if text.isdigit() else ""
+        drawn["display"] = titles.get((one.target or "", values.whole(text) or 0), "")
     return drawn
 
 
@@ -354,7 +353,7 @@ def _titles(screen: Screen, typed: Typed) -> dict[tuple[str, int], str]:
 
 def _related_keys(screen: Screen, texts: dict[str, str]) -> set[tuple[str, int]]:
     relations = {n: f.target or "" for n, f in registry.fields(screen.model).items() if f.kind is Kind.RELATION}
-    return {(relations[n], int(v)) for n, v in texts.items() if n in relations and v.isdigit() and int(v) < _MOST_ID}
+    return {(relations[n], key) for n, v in texts.items() if n in relations and (key := values.whole(v)) is not None}
 
 
 def _row_label(name: str) -> str:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import redirect, render_template, request
+from flask import current_app, redirect, render_template, request
 from markupsafe import Markup, escape
 from werkzeug.wrappers import Response
 
@@ -109,9 +110,9 @@ def _fold(state: State, args: Any) -> Response | str:
     except Invalid as error:
         return next(iter(error.fields.values()))
     kept = list(state.filters)
-    place = args.get("fi", "")
-    if place.isdigit() and int(place) < len(kept):
-        kept[int(place)] = made
+    place = values.whole(args.get("fi", ""))
+    if place is not None and place < len(kept):
+        kept[place] = made
     else:
         kept.append(made)
     pairs = [("f", f.text(state.screen.model, shell.locale())) for f in kept] + state.pairs(without=frozenset({"f"}))
@@ -130,9 +131,9 @@ def _context(state: State, page: queries.Page, editor_error: str) -> dict[str, A
         "count_text": count_text, "count_url": None if exact else state.url([*pairs, ("exact", "1")]), "range_text": f"{len(page.rows)} shown",
         "base_url": screen.url(), "q": state.q, "search_hint": ", ".join(registry.fields(screen.model)[n].label.lower() for n in screen.search),
         "state": pairs, "columns_state": state.pairs(without=frozenset({"cols"})), "head_actions": _head_actions(state), "views": [], "save_view_url": None,
-        "filters": _chips(state), "fields": [(n, f.label) for n, f in filters.filterable(screen.model).items()], "editor": _editor(state, editor_error),
+        "filters": _chips(state), "menu": menu, "fields": tuple((n, f.label) for n, f in filters.filterable(screen.model).items()), "editor": _editor(state, editor_error),
         "broken": state.broken, "reset_url": screen.url() if pairs or state.q else None, "sorts": _sorts(state), "sort_label": _sort_label(state),
-        "all_columns": [(n, f.label, n in state.columns) for n, f in fields.items() if n != screen.title],
+        "all_columns": tuple((n, f.label, n in state.columns) for n, f in fields.items() if n != screen.title),
         "lead": {"label": fields[screen.title].label if screen.title in fields else screen.singular.capitalize(), **_sorting(state, screen.title)},
         "avatars": screen.avatars,
         "columns": [{"name": n, "label": f.label, "numeric": f.kind in _RIGHT, **_sorting(state, n)} for n, f in shown],
@@ -162,8 +163,13 @@ def _heads(shown: list[tuple[str, Field]], badge: str) -> list[str]:
 
 def _drawn(heads: list[str], made: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """Rows (id, url, title, initials, cells) as texts that are escaped already: four hundred cells are too many for a template."""
-    return [(key, url, escape(title), escape(short), "".join([part for head, cell in zip(heads, cells, strict=True) for part in (head, escape(cell))]))
-            for key, url, title, short, cells in made]  # fmt: skip
+    drawn = []
+    for key, url, title, short, cells in made:
+        parts = []
+        for head, cell in zip(heads, cells, strict=True):
+            parts += (head, cell if cell == "" or type(cell) is Markup else escape(cell))
+        drawn.append((key, url, escape(title), escape(short), "".join(parts)))
+    return drawn
 
 
 def rows(screen: Screen, shown: list[tuple[str, Field]], found: list[Any]) -> list[tuple[Any, ...]]:
@@ -190,7 +196,8 @@ def _maker(name: str, field: Field, loc: values.Locale, today: dt.date) -> Any:
         if name in _TONED:
             drawn = {k: Markup('<span class="c-b {}">{}</span>').format(TONES.get(k, ""), label) for k, label in words.items()}
             return lambda value: drawn.get(value, value)
-        return lambda value: words.get(value, value)
+        safe = {k: escape(label) for k, label in words.items()}
+        return lambda value: safe.get(value, value)
     if field.kind is Kind.MOMENT:
         return lambda value: shell.day(value, loc.zone, today)
     if field.kind is Kind.DATE:
@@ -215,10 +222,16 @@ def _sorting(state: State, name: str) -> dict[str, Any]:
     }
 
 
-def _sorts(state: State) -> list[tuple[str, str, bool]]:
+def _sorts(state: State) -> tuple[tuple[str, str, bool], ...]:
     fields = columns_of(state.screen)
     names = [n for n in queries.sortable(state.screen.model) if n in fields and (n in state.columns or n in ("created_at", "updated_at", "last_activity"))]
-    return [(sign + n, f"{fields[n].label} {'↓' if sign else '↑'}", state.sort == sign + n) for n in names for sign in ("", "-")]
+    return tuple((sign + n, f"{fields[n].label} {'↓' if sign else '↑'}", state.sort == sign + n) for n in names for sign in ("", "-"))
+
+
+@lru_cache(maxsize=4000)
+def menu(name: str, items: tuple[Any, ...]) -> Markup:
+    """A menu of the list bar as its template draws it; kept, as the same items come with every page of a list."""
+    return Markup(getattr(current_app.jinja_env.get_template("parts/list_menus.html").module, name)(items))  # noqa: S704 (a template's own output)
 
 
 def _sort_label(state: State) -> str:
@@ -245,14 +258,16 @@ def _chips(state: State) -> list[dict[str, Any]]:
 def _editor(state: State, error: str) -> dict[str, Any] | None:
     edit = request.args.get("ff") or request.args.get("edit", "")
     known = filters.filterable(state.screen.model)
-    present = state.filters[int(edit)] if edit.isdigit() and int(edit) < len(state.filters) else None
+    place = values.whole(edit)
+    present = state.filters[place] if place is not None and place < len(state.filters) else None
     name = present.field if present else edit
     if name not in known:
         return None
     field = known[name]
     typed = request.args.getlist("fv") or ([values.to_input(field, v, shell.locale()) for v in present.values] if present else [])
     picker = screens().get(field.target or "")
-    titles = queries.titles({(field.target or "", int(v)) for v in typed if v.isdigit()}, actor=shell.actor()) if field.kind is Kind.RELATION else {}
+    keys = {(field.target or "", key) for v in typed if (key := values.whole(v)) is not None}
+    titles = queries.titles(keys, actor=shell.actor()) if field.kind is Kind.RELATION else {}
     return {
         "field": name, "label": field.label, "ops": [(op, filters.operator_words(field, op)) for op in filters.OPERATORS[field.kind]],
         "op": request.args.get("fo") or (present.op if present else filters.OPERATORS[field.kind][0]),

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from app import permissions
 from app.errors import Invalid, NotFound
-from app.services import invitations, members, roles
+from app.services import invitations, members, roles, values
 from models.base import session
 from models.workspace import Team
 from views import shell
@@ -195,8 +195,7 @@ def _team_field(value: int | None, errors: dict[str, str]) -> dict[str, Any]:
 
 
 def _number(name: str) -> int:
-    text = request.form.get(name, "")
-    return int(text) if text.isdigit() and len(text) < 19 else 0
+    return values.whole(request.form.get(name, "")) or 0
 
 
 def _team() -> int | None:

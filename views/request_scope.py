@@ -37,6 +37,8 @@ _OPEN = ("/auth/", "/assets/", "/static/", "/healthz", "/readyz", "/metrics", "/
 _PROGRAMS = ("/api/", "/v1/")
 # What a person without a usable workspace still reaches: their own account and the way out.
 _OWN = ("/account/",)
+# A key would be a way in without the second factor that the workspace asks for.
+_KEYS = "/account/keys"
 # The reference describes the API and holds no record; people read it signed in or not.
 _REFERENCE = frozenset({"api_docs", "openapi"})
 _KEY_START = "rec_"
@@ -170,7 +172,7 @@ def _needs_second_factor() -> Response | None:
         or known is None
         or known.second_factor
         or not g.workspace.require_mfa
-        or request.path.startswith(_OWN)
+        or (request.path.startswith(_OWN) and not request.path.startswith(_KEYS))
     ):
         return None
     return redirect("/account/security?why=required", 303)

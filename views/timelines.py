@@ -152,7 +152,7 @@ def _diff(one: Field, old: Any, new: Any) -> dict[str, Any]:
 
 def _moment(text: str | None) -> dt.datetime | None:
     try:
-        found = dt.datetime.fromisoformat(text) if text else None
+        found: dt.datetime | None = values.from_text(Field(Kind.MOMENT), text or "", shell.locale())
     except ValueError:
         return None
-    return found if found is None or found.tzinfo else None
+    return found

@@ -73,8 +73,8 @@ def _save(workspace: Workspace, actor: Any) -> None:
         raise Invalid(wrong)
     if clean["require_mfa"] != workspace.require_mfa:
         require_fresh(actor, "/settings/workspace")
-    sent = request.form.get("version", "")
-    workspaces.update_profile(clean, version=int(sent) if sent.isdigit() else 0, actor=actor)
+    sent = values.whole(request.form.get("version", ""))
+    workspaces.update_profile(clean, version=sent or 0, actor=actor)
 
 
 def _field(workspace: Workspace, name: str, errors: dict[str, str], may: bool) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import NotFound
-from app.services import safe_csv, subject_keys
+from app.services import safe_csv, subject_keys, values
 from app.services.operation import operation
 from models import scope, tenancy
 from models.audit import Audit, AuditSeal
@@ -111,8 +111,8 @@ def person(text: str) -> int | None:
     text = text.strip()
     if not text:
         return None
-    if text.isdigit():
-        return int(text[:18])
+    if (key := values.whole(text)) is not None:
+        return key
     statement = sa.select(Contact.id).where(Contact.email == text.lower()).order_by(Contact.id.desc()).limit(1)
     return session.scalar(statement, execution_options=tenancy.with_deleted()) or -1
 
@@ -140,9 +140,9 @@ def open_values(key: int, *, actor: Actor) -> dict[str, Any] | None:
     """The personal values of an entry, None where they were shredded. That somebody looked is an entry of its own."""
     with operation("audit.open", actor=actor) as op:
         row = entry(key, actor=actor).row
-        values = subject_keys.opened(row, actor=actor)
+        found = subject_keys.opened(row, actor=actor)
         op.audit("audit.open", entity="audit", record_id=row.id, subject_id=row.subject_id)
-    return values
+    return found
 
 
 def export(wanted: Wanted, kind: str, *, actor: Actor) -> Iterator[bytes]:

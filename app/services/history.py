@@ -58,6 +58,9 @@ class Event:
     workspace_id: int | None
 
 
+Mark = tuple[list[tuple[Edit, dict[str, Any], dict[str, Any]]], int]
+
+
 @dataclass(slots=True)
 class Tracker:
     """Collects an operation's edits and events, and writes them at its end."""
@@ -86,6 +89,16 @@ class Tracker:
         elif known.verb != "create":
             known.old.update({k: v for k, v in old.items() if k not in known.old})
             known.new.update(new)
+
+    def mark(self) -> Mark:
+        """Where history stands, for `back_to`."""
+        return [(edit, dict(edit.old), dict(edit.new)) for edit in self.edits], len(self.events)
+
+    def back_to(self, mark: Mark) -> None:
+        """Forget what was noted since: the database has taken it back."""
+        edits, events = mark
+        self.edits = [Edit(edit.record, edit.verb, old, new) for edit, old, new in edits]
+        del self.events[events:]
 
     def write(self, op: Operation) -> None:
         """Insert the change and audit rows of this operation."""

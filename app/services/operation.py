@@ -59,6 +59,17 @@ class Operation:
             )
         )
 
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """A part that may fail alone: an exception takes back what the block wrote, and what history noted of it."""
+        mark = self.tracker.mark()
+        try:
+            with session.begin_nested():
+                yield
+        except BaseException:
+            self.tracker.back_to(mark)
+            raise
+
     def promise(
         self,
         name: str,

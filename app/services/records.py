@@ -115,6 +115,8 @@ def update(
 
 def delete(model: type[Any], key: int, *, actor: Actor, reason: str | None = None) -> Any:
     """Move a record to the bin, from where `restore` brings it back; the nightly rule empties the bin after 30 days."""
+    if model.permanent:
+        raise Forbidden("delete", model.__tablename__, "Records of this kind are never deleted; their own page ends them.")
     with operation(f"{model.__tablename__}.delete", actor=actor, reason=reason):
         record = load(model, key, actor=actor, action="delete")
         record.deleted_at = now()

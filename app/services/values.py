@@ -17,6 +17,7 @@ from models import normal
 from models.fields import Field, Kind
 
 _MAX_INTEGER = 2**63 - 1
+_YEARS = range(1900, 2200)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _URL = re.compile(r"https?://[^\s/$.?#].[^\s]*", re.IGNORECASE)
 
@@ -59,6 +60,11 @@ def from_json(field: Field, value: Any, locale: Locale) -> Any:
     if field.kind in (Kind.TEXT, Kind.LONG_TEXT) and not value.strip():
         return None
     return _TEXT[field.kind](field, value.strip() if field.kind is not Kind.LONG_TEXT else value, locale)
+
+
+def whole(text: str) -> int | None:
+    """An id, place or version as forms and addresses send it; None for anything else, and for what fits no key."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def to_text(field: Field, value: Any, locale: Locale) -> str:
@@ -167,10 +173,10 @@ def _moment(_field: Field, text: str, locale: Locale) -> dt.datetime:
         raise ValueError("This time is not clear. Example: 2026-05-14 16:30") from None
     if found.tzinfo is None:
         found = found.replace(tzinfo=locale.zone)
-    try:
-        return found.astimezone(dt.UTC)
-    except OverflowError:
-        raise ValueError("This time is too far away.") from None
+    # Beyond these years a moment has no name in some zone, and one such record would break every list it stands in.
+    if found.year not in _YEARS:
+        raise ValueError("This time is too far away. Example: 2026-05-14 16:30")
+    return found.astimezone(dt.UTC)
 
 
 def _boolean(text: str) -> bool:

@@ -137,13 +137,14 @@ def run(model: type[Any], asked: Verb, ids: Sequence[int], given: Mapping[str, A
 def run_here(model: type[Any], asked: Verb, ids: Sequence[int], given: Mapping[str, Any], *, actor: Actor) -> Outcome:
     """Do the verb on each record in the open operation; a refused record does not stop the others."""
     done, problems = 0, dict[str, int]()
-    for key in ids:
-        try:
-            with session.begin_nested():
-                asked.run(model, key, given, actor)
-            done += 1
-        except DomainError as error:
-            problems[error.message] = problems.get(error.message, 0) + 1
+    with operation(f"{model.__tablename__}.{asked.name}", actor=actor) as op:
+        for key in ids:
+            try:
+                with op.attempt():
+                    asked.run(model, key, given, actor)
+                done += 1
+            except DomainError as error:
+                problems[error.message] = problems.get(error.message, 0) + 1
     return Outcome(done, problems)
 
 
