@@ -64,8 +64,8 @@ def csrf() -> Markup:
 
 def initials(name: str) -> str:
     """At most two letters: of the first and the last word."""
-    words = [w for w in name.split() if w[:1].isalnum()]
-    return "".join(w[0] for w in (words[:1] + words[-1:] if len(words) > 1 else words)).upper()
+    words = [w for w in name.split() if w[0].isalnum()]
+    return (words[0][0] + words[-1][0] if len(words) > 1 else words[0][0] if words else "").upper()
 
 
 def toast(text: str, undo_url: str | None = None) -> None:

@@ -118,7 +118,7 @@ def load(token: str, *, idle: dt.timedelta, absolute: dt.timedelta) -> Known | N
     digest, moment = digest_of(token), now()
     with scope.across_workspaces(_SIGNED_IN):
         facts = {"digest": digest, "idle_since": moment - idle, "begun_since": moment - absolute}
-        rows = session.execute(_whole_session(), facts).mappings().all()
+        rows = session.execute(_whole_session(), facts, execution_options=_WHY).mappings().all()
     if not rows:
         return None
     first = rows[0]
@@ -132,34 +132,30 @@ def load(token: str, *, idle: dt.timedelta, absolute: dt.timedelta) -> Known | N
 
 @cache
 def _whole_session() -> Any:
-    """Built once: putting its fifty columns together costs more than running it, and every page does."""
-    keys = sa.select(sa.literal(1)).where(WebAuthn.user_id == User.id).exists()
+    """Built once and over plain tables: on every page, fifty columns through the object mapper cost more than the query."""
+    kept, user, member = UserSession.__table__.c, User.__table__.c, Membership.__table__.c
+    workspace, role, passkey = Workspace.__table__.c, Role.__table__.c, WebAuthn.__table__.c
+    joined = (
+        sa.join(UserSession.__table__, User.__table__, user.id == kept.user_id, isouter=True)
+        .outerjoin(Membership.__table__, sa.and_(member.user_id == user.id, member.active.is_(True), member.deleted_at.is_(None)))
+        .outerjoin(Workspace.__table__, workspace.id == member.workspace_id)
+        .outerjoin(Role.__table__, role.id == member.role_id)
+    )
     return (
         sa.select(
-            UserSession.data,
-            UserSession.workspace_id.label("chosen"),
-            UserSession.created_at,
-            UserSession.seen_at,
-            keys.label("passkeys"),
-            *_columns(User, _USER),
-            *_columns(Membership, _MEMBERSHIP),
-            *_columns(Workspace, _WORKSPACE),
-            Role.key.label("role_key"),
+            kept.data,
+            kept.workspace_id.label("chosen"),
+            kept.created_at,
+            kept.seen_at,
+            sa.select(sa.literal(1)).where(passkey.user_id == user.id).correlate(User.__table__).exists().label("passkeys"),
+            *(user[n].label(f"user_{n}") for n in _USER),
+            *(member[n].label(f"membership_{n}") for n in _MEMBERSHIP),
+            *(workspace[n].label(f"workspace_{n}") for n in _WORKSPACE),
+            role.key.label("role_key"),
         )
-        .select_from(UserSession)
-        .outerjoin(User, User.id == UserSession.user_id)
-        .outerjoin(
-            Membership,
-            sa.and_(Membership.user_id == User.id, Membership.active.is_(True), Membership.deleted_at.is_(None)),
-        )
-        .outerjoin(Workspace, Workspace.id == Membership.workspace_id)
-        .outerjoin(Role, Role.id == Membership.role_id)
-        .where(
-            UserSession.id == sa.bindparam("digest"),
-            UserSession.seen_at > sa.bindparam("idle_since"),
-            UserSession.created_at > sa.bindparam("begun_since"),
-        )
-        .order_by(Workspace.name, Workspace.id)
+        .select_from(joined)
+        .where(kept.id == sa.bindparam("digest"), kept.seen_at > sa.bindparam("idle_since"), kept.created_at > sa.bindparam("begun_since"))
+        .order_by(workspace.name, workspace.id)
     )
 
 
