@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, BinaryIO
 
 from flask import Blueprint, current_app, make_response, redirect, render_template, request, url_for
 from werkzeug.datastructures import FileStorage
@@ -67,7 +67,7 @@ def show(key: int) -> Answer:
         return _done_page(batch)
     if request.method == "GET":
         return _map_page(batch, {}, {})
-    columns = [choice["column"] for choice in batch.mapping["choices"]]
+    columns = [choice["column"] for choice in batch.mapping.get("choices", [])]
     wanted = {column: request.form.get(f"map-{at}", "") for at, column in enumerate(columns)}
     try:
         batches.choose(batch, wanted, request.form.get("on_match", "fill"), actor=shell.actor())
@@ -126,7 +126,7 @@ def problems(key: int) -> Response:
         with _source(batch) as source:
             text = run.bad_rows(batch, source, actor=shell.actor()).ready().read()
     elif batch.problems_key:
-        with store().open(batch.problems_key) as kept:
+        with _spooled(batch.problems_key) as kept:
             text = kept.read()
     else:
         raise NotFound("This import has no rows to mend.")
@@ -317,6 +317,14 @@ def _keep(given: FileStorage | None) -> str:
     return store().put(given.stream, cap=cap).key  # type: ignore[arg-type]
 
 
-def _source(batch: ImportBatch) -> Any:
-    with store().open(batch.storage_key) as kept:
-        return batches.spooled(kept)
+def _source(batch: ImportBatch) -> BinaryIO:
+    return _spooled(batch.storage_key)
+
+
+def _spooled(key: str) -> BinaryIO:
+    """Stored bytes; raises `NotFound` where they are gone, as after their time is over or a restore without files."""
+    try:
+        with store().open(key) as kept:
+            return batches.spooled(kept)
+    except (LookupError, ValueError):
+        raise NotFound("The file of this import is no longer kept. Import it again from your computer.") from None

@@ -20,6 +20,7 @@ from models.base import session
 from models.contact import Contact
 from models.privacy import Attestation, ImportBatch
 from tests.factories import Browser, Office, World, sign_in
+from views.files import store
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "imports"
 GROUND = {"basis": "consent", "basis_note": "Sign-in sheet of the open home"}
@@ -194,3 +195,14 @@ def test_an_import_is_taken_back_but_not_what_somebody_worked_on(app: Flask, cli
     with app.app_context():
         left = names(world.harbour)
     assert "Ben Ode" in left and "Ann Lee" not in left and "Dana Whitcombe" in left
+
+
+def test_a_file_that_is_no_longer_kept_is_told(app: Flask, client: Browser, world: World) -> None:
+    sign_in(client, world.harbour.broker)
+    where = upload(client, "sheet.csv", BAD.encode()).headers["Location"]
+    with app.app_context(), world.harbour.inside():
+        key = session.scalars(sa.select(ImportBatch.storage_key)).one()
+        store().delete(key)
+    for path in ("", "/preview", "/problems.csv"):
+        answer = client.get(where + path)
+        assert answer.status_code == 404 and "no longer kept" in answer.get_data(as_text=True), path
