@@ -34,7 +34,16 @@ class Product:
             port = probe.getsockname()[1]
         self.folder = folder
         self.base = f"http://localhost:{port}"
-        unset = {"DATABASE_URL", "REDIS_URL", "SMTP_URL", "STORAGE_URL", "SECRET_KEY", "PUBLIC_URL", "TRUSTED_HOSTS", "APP_ENV"}
+        unset = {
+            "DATABASE_URL",
+            "REDIS_URL",
+            "SMTP_URL",
+            "STORAGE_URL",
+            "SECRET_KEY",
+            "PUBLIC_URL",
+            "TRUSTED_HOSTS",
+            "APP_ENV",
+        }
         self.environment = {name: value for name, value in os.environ.items() if name not in unset}
         self.environment |= {"DATA_DIR": str(folder), "PORT": str(port), "WEB_WORKERS": "1", "LOG_LEVEL": "error"}
         self.lines: list[str] = []
@@ -74,7 +83,15 @@ class Product:
     def routes(self) -> list[tuple[str, set[str]]]:
         """Each rule of the URL map with its methods."""
         code = "import json; from wsgi import create_app; print(json.dumps([(r.rule, sorted(r.methods)) for r in create_app().url_map.iter_rules()]))"
-        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
         return [(rule, set(methods)) for rule, methods in json.loads(done.stdout.splitlines()[-1])]
 
     def api(self, key: str, method: str, path: str, body: object = None) -> tuple[int, dict[str, object]]:

@@ -17,7 +17,11 @@ from tests.browser.product import Product
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
 # Answers for programs and files, and pages that lead away at once.
-NO_PAGE = re.compile(r"^/(api/v1|healthz|readyz|metrics|static|assets|auth/logout|v1|hooks)|\.(svg|txt|json|xml|ico)$|/picker$|/palette$")
+NO_PAGE = re.compile(
+    r"^/(api/v1|healthz|readyz|metrics|static|assets|auth/logout|v1|hooks)|\.(svg|txt|json|xml|ico)$|/picker$|/palette$"
+)
+# Without transitions, so that a colour is never seen half way between the themes.
+STILL: dict[str, Any] = {"reduced_motion": "reduce"}
 ALL: dict[str, Any] = {}
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 PHONE_PAGES = re.compile(r"^/($|contacts/|deals/|jobs/|settings/|compliance/$|account/|search/)")
@@ -27,7 +31,9 @@ PHONE_PAGES = re.compile(r"^/($|contacts/|deals/|jobs/|settings/|compliance/$|ac
 def addresses(product: Product) -> list[str]:
     """Every address of the URL map that answers GET and needs no value."""
     listed = product.routes()
-    return sorted({rule for rule, methods in listed if "GET" in methods and "<" not in rule and not NO_PAGE.search(rule)})
+    return sorted(
+        {rule for rule, methods in listed if "GET" in methods and "<" not in rule and not NO_PAGE.search(rule)}
+    )
 
 
 def test_the_check_finds_what_is_wrong(visit: Visit) -> None:
@@ -37,20 +43,20 @@ def test_the_check_finds_what_is_wrong(visit: Visit) -> None:
 
 
 def test_every_page_at_a_desk(addresses: list[str], visit: Visit) -> None:
-    page = visit(OWNER)
+    page = visit(OWNER, **STILL)
     found = problems(page, [*addresses, *records(page, addresses)])
     assert not found, "\n".join(found)
 
 
 def test_the_pages_people_open_on_a_phone(addresses: list[str], visit: Visit) -> None:
     chosen = [path for path in addresses if PHONE_PAGES.search(path)]
-    found = problems(visit(OWNER, **PHONE), [*chosen, *records(visit(OWNER), ["/contacts/new", "/deals/new"])])
+    found = problems(visit(OWNER, **PHONE, **STILL), [*chosen, *records(visit(OWNER), ["/contacts/new", "/deals/new"])])
     assert not found, "\n".join(found)
 
 
 def test_the_pages_of_strangers(addresses: list[str], visit: Visit) -> None:
     public = [path for path in addresses if path.startswith(("/auth/", "/privacy", "/api/docs"))]
-    page = visit(**PHONE)
+    page = visit(**PHONE, **STILL)
     found = problems(page, [*public, "/p/no-such-link", "/no-such-page"])
     assert not found, "\n".join(found)
 
@@ -90,4 +96,6 @@ def serious(axe: Axe, page: Page, options: dict[str, Any]) -> list[dict[str, Any
 
 def told(path: str, theme: str, finding: dict[str, Any]) -> str:
     first = finding["nodes"][0]
-    return f"{path}, {theme}: {finding['help']}: {len(finding['nodes'])} times, as {first['target']} {first['html'][:160]}"
+    return (
+        f"{path}, {theme}: {finding['help']}: {len(finding['nodes'])} times, as {first['target']} {first['html'][:160]}"
+    )

@@ -19,7 +19,9 @@ SAVE = re.compile("^Save( Ctrl S)?$")
 
 
 def test_contacts_are_edited_filtered_tagged_and_exported(owner: Page) -> None:
-    paths = [make_contact(owner, f"Tabitha Ferncroft {word}", company="Ferncroft Ltd") for word in ("One", "Two", "Three")]
+    paths = [
+        make_contact(owner, f"Tabitha Ferncroft {word}", company="Ferncroft Ltd") for word in ("One", "Two", "Three")
+    ]
     owner.goto(f"{paths[0]}/edit")
     owner.locator("[name=next_step]").fill("Call about the garden")
     owner.get_by_role("button", name=SAVE).last.click()
@@ -43,11 +45,15 @@ def test_contacts_are_edited_filtered_tagged_and_exported(owner: Page) -> None:
     with owner.expect_download() as download:
         owner.get_by_role("button", name="CSV").click()
     rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8-sig"))))
-    assert sorted(row["Name"] for row in rows) == sorted(f"Tabitha Ferncroft {word}" for word in ("One", "Two", "Three"))
+    assert sorted(row["Name"] for row in rows) == sorted(
+        f"Tabitha Ferncroft {word}" for word in ("One", "Two", "Three")
+    )
 
 
 def test_a_mail_a_draft_and_an_unsubscribe_leave_their_trace(product: Product, owner: Page, visit: Visit) -> None:
-    path = make_contact(owner, "Ottoline Brightside", "ottoline@example.net", goes_by="Otti", next_step="Show the house on Elm Street")
+    path = make_contact(
+        owner, "Ottoline Brightside", "ottoline@example.net", goes_by="Otti", next_step="Show the house on Elm Street"
+    )
     write(owner, path, "Homes by the sea", "Hello {{ contact.goes_by }}, three homes you may like.", kind="marketing")
     mail = mail_to(product, "ottoline@example.net", "Homes by the sea")
     owner.goto("/dev/inbox")
@@ -94,7 +100,9 @@ def test_the_same_through_rest_with_a_key(product: Product, visit: Visit) -> Non
     page.get_by_role("button", name="Make the key").click()
     key = page.get_by_label("Your new key").input_value()
 
-    status, made = product.api(key, "POST", "/api/v1/contact/", {"name": "Rest Story", "email": "rest.story@example.net"})
+    status, made = product.api(
+        key, "POST", "/api/v1/contact/", {"name": "Rest Story", "email": "rest.story@example.net"}
+    )
     assert status == 201
     where = f"/api/v1/contact/{made['id']}"
     status, changed = product.api(key, "PATCH", where, {"stage": "active", "version": made["version"]})

@@ -1,0 +1,109 @@
+"""The main screens as people see them; with MAKE_SCREENSHOTS=1 they are kept in docs/screenshots.
+
+Each screen is also checked for what makes a page look broken: it must not scroll sideways, and say no word of the machine.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page
+
+from tests.browser.conftest import OWNER, PHONE, Visit
+from tests.browser.people import make_contact
+from tests.browser.test_forms import save
+from tests.browser.test_import import FILES, choose_file
+
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+# What the machine calls things, and nobody else.
+MACHINE_WORDS = re.compile(r"\b(None(?! yet)|null|undefined|NaN|[a-z]+_id|Traceback|\{\{|\}\})\b")
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
+LARGEST = 150_000
+DESK_PAGES = {
+    "today": "/", "contacts": "/contacts/", "filter": "/contacts/?f=stage:is:active&edit=type", "deals": "/deals/",
+    "roles": "/settings/roles", "members": "/settings/members", "settings": "/settings/workspace",
+    "audit": "/compliance/", "data-map": "/compliance/data-map/", "api": "/api/docs", "import": "/contacts/import",
+}  # fmt: skip
+
+
+def test_screens_at_a_desk(owner: Page) -> None:
+    for name, path in DESK_PAGES.items():
+        owner.goto(path)
+        shoot(owner, name, words=name not in ("data-map", "api"))
+    owner.goto("/contacts/")
+    owner.locator("tbody a").first.click()
+    shoot(owner, "contact")
+
+
+def test_screens_of_an_import(owner: Page) -> None:
+    choose_file(owner, FILES / "google.csv")
+    shoot(owner, "import-columns")
+    owner.get_by_role("button", name="Show preview").click()
+    shoot(owner, "import-preview")
+    owner.locator(".c-foot button").click()
+    owner.get_by_role("link", name="See the contacts").wait_for(timeout=30_000)
+    shoot(owner, "import-done")
+    owner.goto("/jobs/")
+    shoot(owner, "jobs")
+
+
+def test_screen_of_a_conflict(owner: Page, visit: Visit) -> None:
+    path = make_contact(owner, "Clementine Ashdown", company="Ashdown Homes")
+    other = visit(OWNER)
+    for page, company in ((owner, "Ashdown & Daughters"), (other, "Ashdown Estates")):
+        page.goto(f"{path}/edit")
+        page.locator("[name=company]").fill(company)
+    save(other)
+    other.wait_for_url(f"**{path}")
+    save(owner)
+    owner.locator("[name=conflict-company]").first.wait_for()
+    shoot(owner, "conflict")
+
+
+def test_screens_on_a_phone_and_in_the_dark(visit: Visit) -> None:
+    phone = visit(OWNER, **PHONE)
+    for name, path in (("phone-today", "/"), ("phone-contacts", "/contacts/"), ("phone-audit", "/compliance/")):
+        phone.goto(path)
+        shoot(phone, name)
+    phone.goto("/contacts/")
+    phone.locator("tbody a").first.click()
+    shoot(phone, "phone-contact")
+    dark = visit(OWNER, color_scheme="dark")
+    for name, path in (("dark-today", "/"), ("dark-contacts", "/contacts/")):
+        dark.goto(path)
+        shoot(dark, name)
+
+
+def test_screens_of_strangers(visit: Visit) -> None:
+    desk, phone = visit(), visit(**PHONE)
+    for page, prefix in ((desk, ""), (phone, "phone-")):
+        for name, path in (
+            ("sign-in", "/auth/login"),
+            ("lead-form", "/p/harbour-pine/contact"),
+            ("privacy", "/privacy"),
+        ):
+            page.goto(path)
+            shoot(page, prefix + name)
+
+
+def shoot(page: Page, name: str, *, words: bool = True) -> None:
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} scrolls sideways"
+    if words:
+        text = page.locator("body").inner_text()
+        assert not MACHINE_WORDS.search(text), f"{name}: {MACHINE_WORDS.search(text)}"
+    if os.environ.get("MAKE_SCREENSHOTS") == "1":
+        keep(page.screenshot(animations="disabled"), FOLDER / f"{name}.png")
+
+
+def keep(picture: bytes, path: Path) -> None:
+    """As a PNG of 256 colours, which a flat interface does not show."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.open(io.BytesIO(picture)).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    image.save(path, optimize=True)
+    assert path.stat().st_size < LARGEST, f"{path.name} has {path.stat().st_size:,} bytes"
