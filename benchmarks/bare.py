@@ -101,7 +101,7 @@ class Bare:
 
     def json_page(self, columns: Sequence[str], limit: int) -> Callable[[], bytes]:
         """A page of records as JSON."""
-        query = f"select {', '.join(f'c.{n}' for n in columns)} from contact c where c.workspace_id = ? and c.deleted_at is null {self.mine} order by c.last_activity desc, c.id desc limit {limit}"  # noqa: E501
+        query = f"select {', '.join(f'c.{n}' for n in columns)} from contact c where c.workspace_id = ? and c.deleted_at is null {self.mine} order by c.last_activity desc, c.id desc limit {limit}"
 
         def run() -> bytes:
             return orjson.dumps({"data": [dict(zip(columns, row, strict=True)) for row in self.rows(query, (self.workspace_id, *self.owner))]})
