@@ -42,6 +42,12 @@ def subjects() -> dict[str, tuple[str, ...]]:
     return {**own, **AREAS}
 
 
+def widths(entity: str) -> tuple[Reach, ...]:
+    """How far a right on `entity` can go: what nobody owns is open whole or not at all."""
+    model = registry.entities().get(entity)
+    return tuple(Reach) if model is not None and issubclass(model, Owned) else (Reach.WORKSPACE,)
+
+
 def reach(actor: Actor, action: str, entity: str) -> Reach | None:
     """How far `actor` may do `action` on `entity`, or None."""
     if actor.everything:
@@ -77,7 +83,7 @@ def criterion(model: type[Any], actor: Actor, action: str = "read", *, of: Any =
         link = getattr(row, registry.parent_link(model))
         return None if inner is None else link.in_(sa.select(parent.id).where(inner))
     if not issubclass(model, Owned):
-        return None
+        return sa.false()
     own = row.owner_id == actor.membership_id
     if found is Reach.TEAM and actor.team_id is not None:
         return sa.or_(own, row.team_id == actor.team_id)

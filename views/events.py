@@ -38,7 +38,7 @@ def receive() -> Response:
 
 def _key(given: dict[str, Any]) -> str:
     key = request.headers.get("Idempotency-Key") or given.get("id")
-    if not isinstance(key, str) or not key.strip() or len(key) > 200:
+    if not isinstance(key, str) or not key.strip() or len(key) > 200 or "\x00" in key:
         raise Invalid({"id": "Send an Idempotency-Key header or the member id: your own text, at most 200 characters."})
     return key.strip()
 

@@ -24,4 +24,8 @@ def read_object(most: int, too_large: str) -> dict[str, Any]:
         raise BadRequest(f"The body is no JSON: {error}") from None
     if not isinstance(given, dict):
         raise Invalid({"": "The body must be a JSON object."})
+    try:
+        orjson.dumps(given)
+    except orjson.JSONEncodeError:
+        raise Invalid({"": "The body nests its members too deeply to be kept."}) from None
     return given

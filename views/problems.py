@@ -10,6 +10,7 @@ import structlog
 from flask import Flask, Response, current_app, g, render_template, request
 from flask_wtf.csrf import CSRFError
 from markupsafe import escape
+from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
 from app.errors import Conflict, DomainError, Forbidden, Invalid, TooMany
@@ -19,6 +20,7 @@ from views.headers import is_public
 from views.redirects import back
 
 log = structlog.get_logger(__name__)
+_STALE = "Somebody else saved the same record at the same moment. Nothing of this step was; look again, then repeat it."
 _WORDS = {
     400: ("This request was not understood", "Go back, check what was entered and send it once more."),
     401: ("Please sign in", "Sign in and open this page again."),
@@ -46,6 +48,7 @@ _WORDS = {
 def init(app: Flask) -> None:
     app.register_error_handler(DomainError, _domain)
     app.register_error_handler(NoWorkspace, lambda _e: _answer(403, "Choose a workspace first."))
+    app.register_error_handler(StaleDataError, lambda _e: _domain(Conflict(_STALE)))
     app.register_error_handler(CSRFError, _form_too_old)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)

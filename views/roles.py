@@ -179,10 +179,10 @@ def _groups(actor: Actor, rights: Rights) -> list[dict[str, Any]]:
 def _offered(actor: Actor, action: str, entity: str) -> list[str]:
     """The reaches this person can give: up to their own."""
     own = permissions.reach(actor, action, entity)
-    order = [Reach.OWN, Reach.TEAM, Reach.WORKSPACE]
-    if entity in permissions.AREAS:
-        return ["", "workspace"] if own is not None else [""]
-    return ["", *(order[: order.index(own) + 1] if own is not None else [])]
+    if own is None:
+        return [""]
+    order = list(Reach)
+    return ["", *(one for one in permissions.widths(entity) if order.index(one) <= order.index(own))]
 
 
 def _label(entity: str) -> str:

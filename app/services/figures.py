@@ -81,12 +81,21 @@ def tasks_due(actor: Actor, limit: int = 6) -> tuple[list[Any], int]:
     """The most urgent open tasks of this person, rows (id, title, due_at, contact id, contact), and how many are open
     in all."""
     total = sa.func.count().over()
+    known = sa.and_(Contact.id == Task.contact_id, _readable(Contact, actor))
     statement = (
         sa.select(Task.id, Task.title, Task.due_at, Contact.id, Contact.name, total)
-        .outerjoin(Contact, Contact.id == Task.contact_id)
+        .outerjoin(Contact, known)
         .where(Task.state == "open", Task.owner_id == actor.membership_id)
         .order_by(Task.due_at.is_(None), Task.due_at, Task.id)
         .limit(limit)
     )
     rows = list(session.execute(permissions.restrict(statement, Task, actor)))
     return [row[:5] for row in rows], rows[0][5] if rows else 0
+
+
+def _readable(model: type[Any], actor: Actor) -> Any:
+    """Whether the actor may read a joined record: a name is data too."""
+    if not may(actor, model.__tablename__):
+        return sa.false()
+    condition = permissions.criterion(model, actor)
+    return sa.true() if condition is None else condition

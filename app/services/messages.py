@@ -30,6 +30,7 @@ from models.workspace import Membership, Workspace
 
 SENDABLE = frozenset({"draft"})
 AGAIN = frozenset({"failed", "unknown", "suppressed", "cancelled"})
+_SENT_BEFORE = "An e-mail with another text was sent from this page before. Press Send once more to send this one too."
 OUTCOMES = frozenset({"sent", "failed", "unknown", "queued"})
 
 
@@ -67,7 +68,7 @@ def write(
     """Write a message, and promise to send it unless it is a draft (`send=False`).
 
     The same (cause, cause_id, occasion, recipient) gives back the message that is there: a doubled request is one
-    e-mail. Merge fields are filled now, so that what is kept is what is sent. Raises `Invalid` by field, `Forbidden`,
+    e-mail, and another text under the same occasion is `Invalid`, never dropped unseen. Merge fields are filled now, so that what is kept is what is sent. Raises `Invalid` by field, `Forbidden`,
     `NotFound`.
     """
     permissions.require(actor, "write", "message")
@@ -77,15 +78,18 @@ def write(
     occasion = occasion or uuid.uuid4().hex
     address = _address(recipient or (contact.email if contact else None))
     with operation("message.write", actor=actor) as op:
+        words = _words(contact, actor)
+        subject, body = _filled("subject", subject, words), _filled("body", body, words)
         known = _same(cause, cause_id, occasion, address)
         if known is not None:
+            if send and (known.subject, known.body) != (subject, body):
+                raise Invalid({"": _SENT_BEFORE})
             return known
-        words = _words(contact, actor)
         message = Message(
             contact_id=contact.id if contact else None,
             recipient=address,
-            subject=_filled("subject", subject, words),
-            body=_filled("body", body, words),
+            subject=subject,
+            body=body,
             kind=kind,
             cause=cause,
             cause_id=cause_id,

@@ -236,7 +236,9 @@ def _visible(other: Any, key: Any, target: type[Any], actor: Actor) -> Any:
 
 
 def _where(statement: Any, query: ListQuery, actor: Actor) -> Any:
-    statement = permissions.restrict(statement, query.model, actor, query.action)
+    statement = permissions.restrict(statement, query.model, actor)
+    if query.action != "read":
+        statement = permissions.restrict(statement, query.model, actor, query.action)
     for wanted in query.filters:
         statement = statement.where(filters.condition(query.model, wanted))
     if query.q.strip():

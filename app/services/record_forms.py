@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app import permissions
 from app.errors import Invalid, NotFound
 from app.services import filters, records
 from app.services.operation import operation
@@ -53,15 +54,23 @@ def save(
 
 
 def set_links(record: Any, link: Link, wanted: Sequence[int], *, actor: Actor) -> None:
-    """Make the record's links exactly `wanted`."""
+    """Make the record's links exactly `wanted`; those that the actor cannot see stay, as nobody asked to end them."""
     through, far = registry.entity(link.through), link.far
     present = {getattr(row, far): row for row in linked(record, link)}
+    seen = _seen(link, list(present), actor)
     for key, row in present.items():
-        if key not in wanted:
+        if key not in wanted and key in seen:
             records.delete(through, row.id, actor=actor)
     for key in dict.fromkeys(wanted):
         if key not in present:
             add_link(record.id, link, key, actor=actor)
+
+
+def _seen(link: Link, keys: Sequence[int], actor: Actor) -> set[int]:
+    target = registry.entity(link.target)
+    if permissions.reach(actor, "read", registry.permission_entity(target)) is None:
+        return set()
+    return set(session.scalars(permissions.restrict(sa.select(target.id).where(target.id.in_(keys)), target, actor)))
 
 
 def add_link(record_id: int, link: Link, key: int, *, actor: Actor) -> bool:

@@ -114,6 +114,8 @@ def delete(role_id: int, *, actor: Actor) -> None:
             sa.delete(assoc_permissionview_role).where(assoc_permissionview_role.c.role_id == role.id),
             execution_options=_WHY,
         )
+        # SQLite gives the id to the next role that is made: no worker may still know the rights of this one.
+        forget_cached()
         op.audit("role.deleted", entity="role", record_id=role.id, facts={"label": role.label})
         session.delete(role)
 
@@ -159,7 +161,7 @@ def read_rights(wanted: Iterable[tuple[str, str, str]]) -> dict[str, dict[str, R
     for entity, action, reach in wanted:
         if not reach:
             continue
-        if action not in known.get(entity, ()) or reach not in Reach.__members__.values():
+        if action not in known.get(entity, ()) or reach not in permissions.widths(entity):
             raise Invalid({"": f"“{entity} {action} {reach}” is no right."})
         rights.setdefault(entity, {})[action] = Reach(reach)
     return rights

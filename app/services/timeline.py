@@ -83,6 +83,8 @@ def related(record: Any, names: tuple[str, ...], *, actor: Actor, most: int = 5)
             parts.append(_part(model, record, actor, most))
     for name, link in filters.links(type(record)).items():
         target, through = registry.entity(link.target), registry.entity(link.through)
+        if permissions.reach(actor, "read", registry.permission_entity(target)) is None:
+            continue
         part = _walled(
             sa.select(*_columns(target, name)).join(through, getattr(through, link.far) == target.id), target, actor
         )
