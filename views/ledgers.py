@@ -30,6 +30,12 @@ _VERBS = {
     "add": "added",
     "remove": "removed",
     "failed": "failed",
+    "attest": "attested",
+    "start": "started",
+    "finish": "finished",
+    "undo": "undone",
+    "revoke": "revoked",
+    "accept": "accepted",
 }
 _BAD = ("failed", "refused", "dead", "locked")
 
@@ -206,7 +212,7 @@ def entry_words(action: str, facts: Any) -> tuple[str, bool]:
     bad = any(part in verb for part in _BAD) or (isinstance(facts, dict) and facts.get("ok") is False)
     if thing in registry.entities() or thing == "audit":
         return _VERBS.get(verb, verb.replace("_", " ")), bad
-    return f"{thing.replace('_', ' ').replace('.', ' ')} {verb.replace('_', ' ')}".strip(), bad
+    return f"{thing.replace('_', ' ').replace('.', ' ')} {_VERBS.get(verb, verb.replace('_', ' '))}".strip(), bad
 
 
 def facts_of(facts: Mapping[str, Any] | None, model: Any = None) -> list[tuple[str, str, str | None]]:
