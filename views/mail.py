@@ -38,8 +38,8 @@ def compose(key: int) -> Answer:
             contact, typed["subject"], typed["body"], kind=kind, occasion=typed["occasion"][:80], actor=actor
         )
     except Invalid as error:
-        # Nothing was written under the old one; what is sent from the new page is an occasion of its own.
-        return _form(contact, typed | {"occasion": ""}, error.fields), 422
+        # What concerns no field is that another text was sent under this number: the page gets a new one.
+        return _form(contact, typed | ({"occasion": ""} if "" in error.fields else {}), error.fields), 422
     shell.toast(f"E-mail to {contact.name:.60} is on its way")
     return redirect(_contact_url(key), 303)
 

@@ -18,7 +18,7 @@ def subjects(app: Flask, world: World) -> list[str]:
 
 
 def test_back_and_another_text_is_a_second_e_mail_not_a_lost_one(app: Flask, client: Browser, world: World) -> None:
-    """The browser's Back brings the sent form again, with its hidden number; the agent writes something else and sends."""
+    """The browser's Back brings the sent form again with its hidden number; the agent writes something else there."""
     sign_in(client, world.harbour.agent)
     page = f"/contacts/{world.harbour.contacts['Dana Whitcombe']}/email"
     occasion = re.search(r'name="?occasion"? value="?([0-9a-f]{32})', client.get(page).text)
