@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -34,6 +35,7 @@ def init(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(icon=icon, csrf=csrf, zip=zip)
+    app.jinja_env.getattr = _getattr(app.jinja_env.getattr)  # type: ignore[method-assign]
     app.context_processor(_around)
 
 
@@ -108,6 +110,17 @@ def show(field: Field, value: Any, loc: values.Locale) -> Any:
     if field.kind is Kind.LONG_TEXT:
         return Markup("<br>").join(escape(line) for line in str(value).splitlines())
     return values.to_text(field, value, loc)
+
+
+def _getattr(plain: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
+    """`x.name` in templates: a dictionary's member first. Asking for an attribute that fails, a thousand times a form, costs a millisecond."""
+
+    def found(thing: Any, name: str) -> Any:
+        if type(thing) is dict and name in thing:
+            return thing[name]
+        return plain(thing, name)
+
+    return found
 
 
 def _around() -> dict[str, Any]:
