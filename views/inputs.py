@@ -5,20 +5,19 @@ Does not belong here: rules of fields (`app.services.values`).
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Flask, request
 from werkzeug.exceptions import BadRequest
-from werkzeug.routing import IntegerConverter, Map
+from werkzeug.routing import IntegerConverter
 
 _MOST_ID = 2**63 - 1
 
 
 class _Key(IntegerConverter):
-    """A larger number is the id of nothing, so its address is not found."""
+    """A larger number is the id of nothing, as 0 is; refusing it here would make Werkzeug answer 405 in place of 404."""
 
-    def __init__(self, map: Map, **rules: Any) -> None:
-        super().__init__(map, **{"max": _MOST_ID, **rules})
+    def to_python(self, value: str) -> int:
+        number: int = super().to_python(value) if len(value) < 20 else 0
+        return number if number <= _MOST_ID else 0
 
 
 def init(app: Flask) -> None:

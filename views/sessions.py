@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import orjson
 from flask import Flask, Request, Response, request
 from flask.sessions import SessionInterface, SessionMixin
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -105,7 +106,8 @@ class ServerSessions(SessionInterface):
         digest = sessions.digest_of(token) if new or session.known is None else session.known.digest
         sessions.save(
             digest,
-            dict(session),
+            # Libraries leave texts here that are translated only when they are shown.
+            orjson.loads(orjson.dumps(dict(session), default=str)),
             new=new,
             replaces=session.known.digest if new and session.known else None,
             user_id=session.user_id if "_user_id" in session else None,
