@@ -165,7 +165,7 @@ def _drawn(heads: list[str], made: list[tuple[Any, ...]]) -> list[tuple[Any, ...
     """Rows (id, url, title, initials, cells) as texts that are escaped already: four hundred cells are too many for a template."""
     drawn = []
     for key, url, title, short, cells in made:
-        parts = []
+        parts: list[str] = []
         for head, cell in zip(heads, cells, strict=True):
             parts += (head, cell if cell == "" or type(cell) is Markup else escape(cell))
         drawn.append((key, url, escape(title), escape(short), "".join(parts)))

@@ -35,7 +35,7 @@ def init(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(icon=icon, csrf=csrf, zip=zip)
-    app.jinja_env.getattr = _getattr(app.jinja_env.getattr)  # type: ignore[method-assign]
+    app.jinja_env.getattr = _getattr(app.jinja_env.getattr)  # type: ignore[method-assign, assignment]
     app.context_processor(_around)
 
 
