@@ -36,6 +36,7 @@ _BARE = {
 _NAMED: dict[str, dict[str, Any]] = {
     "change": {"entity": "contact", "verb": "update", "old": {"next_step": f"{WORD} {{mark}}"}, "new": {"next_step": f"{WORD} {{mark}} next_step"}},
     "audit": {"entity": "contact"},
+    "import_batch": {"mapping": {"origin": "", "choices": []}},
     "job": {"name": "draft.make", "state": "dead"},
 }
 
@@ -170,7 +171,7 @@ def _row(table: sa.Table, office: Office, key: int) -> dict[str, Any]:
 def _marked(given: Any, mark: str) -> Any:
     if isinstance(given, dict):
         return {n: _marked(v, mark) for n, v in given.items()}
-    return given.replace("{mark}", mark)
+    return given.replace("{mark}", mark) if isinstance(given, str) else given
 
 
 def _cell(column: sa.Column[Any], office: Office, key: int, ids: Mapping[str, int]) -> Any:
