@@ -91,7 +91,8 @@ def to_input(field: Field, value: Any, locale: Locale) -> str:
     if value is None:
         return ""
     if field.kind is Kind.MONEY:
-        return f"{value // 100}.{value % 100:02d}" if value % 100 else str(value // 100)
+        units, cents = divmod(abs(value), 100)
+        return f"{'-' if value < 0 else ''}{units}" + (f".{cents:02d}" if cents else "")
     if field.kind is Kind.MOMENT:
         return f"{value.astimezone(locale.zone):%Y-%m-%dT%H:%M}"
     if field.kind is Kind.BOOLEAN:
