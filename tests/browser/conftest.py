@@ -1,7 +1,8 @@
 """One running product and one Chromium for all browser tests; each test has contexts of its own and is watched.
 
-`product` is the product, `visit(...)` opens a page for a person (signed in once per run through a one-time link, then by
-the kept cookies), `owner` is the owner's desk. A test fails on whatever its pages complained about (`tests.browser.watch`).
+`product` is the product, `visit(...)` opens a page for a person (signed in once per run through a one-time link, then
+by the kept cookies), `owner` is the owner's desk. A test fails on whatever its pages complained about
+(`tests.browser.watch`).
 """
 
 from __future__ import annotations

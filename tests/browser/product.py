@@ -1,4 +1,4 @@
-"""The real product for browser tests: `run.py` with a data folder and a port of its own, demo data, web, worker and ticker.
+"""The real product for browser tests: `run.py` with a data folder and a port of its own, and demo data.
 
 Here: starting, asking its command line, stopping. Not here: what a browser does with it (`tests.browser.watch`).
 """
@@ -49,7 +49,8 @@ class Product:
         self.lines: list[str] = []
         parent = os.getpid()
         self.process = subprocess.Popen(
-            [sys.executable, "run.py"], cwd=ROOT, env=self.environment, text=True, preexec_fn=lambda: end_with_parent(parent),
+            [sys.executable, "run.py"], cwd=ROOT, env=self.environment, text=True,
+            preexec_fn=lambda: end_with_parent(parent),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         threading.Thread(target=self._gather, daemon=True).start()
@@ -82,7 +83,10 @@ class Product:
 
     def routes(self) -> list[tuple[str, set[str]]]:
         """Each rule of the URL map with its methods."""
-        code = "import json; from wsgi import create_app; print(json.dumps([(r.rule, sorted(r.methods)) for r in create_app().url_map.iter_rules()]))"
+        code = (
+            "import json; from wsgi import create_app; "
+            "print(json.dumps([(r.rule, sorted(r.methods)) for r in create_app().url_map.iter_rules()]))"
+        )
         done = subprocess.run(
             [sys.executable, "-c", code],
             cwd=ROOT,

@@ -49,8 +49,7 @@ def test_search_new_edit_and_the_list_of_keys(owner: Page) -> None:
     owner.keyboard.press("n")
     expect(owner).to_have_url("/contacts/new")
     owner.goto("/contacts/")
-    path = owner.locator("tbody a").first.get_attribute("href")
-    owner.goto(str(path))
+    owner.goto(owner.locator("tbody a").first.evaluate("link => link.href"))
     owner.keyboard.press("e")
     owner.wait_for_url("**/edit*")
 
@@ -66,7 +65,8 @@ def test_the_skip_link_comes_first_and_the_focus_shows(owner: Page) -> None:
     for _ in range(12):
         owner.keyboard.press("Tab")
         shown = owner.evaluate(
-            """() => { const s = getComputedStyle(document.activeElement), b = document.activeElement.getBoundingClientRect();
-            return [s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) > 0 || s.boxShadow !== 'none', b.width > 0, document.activeElement.outerHTML.slice(0, 120)] }"""
+            """() => { const at = document.activeElement, style = getComputedStyle(at);
+            const ring = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
+            return [ring || style.boxShadow !== 'none', at.getBoundingClientRect().width > 0, at.outerHTML.slice(0, 120)] }"""
         )
         assert shown[:2] == [True, True], shown[2]

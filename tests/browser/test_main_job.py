@@ -1,4 +1,4 @@
-"""The main job in a browser: a brokerage works its contacts, writes to one, the recipient unsubscribes, and compliance sees it."""
+"""The main job in a browser: contacts are worked, one is written to and unsubscribes, and compliance sees it all."""
 
 from __future__ import annotations
 

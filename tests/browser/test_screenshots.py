@@ -1,6 +1,7 @@
 """The main screens as people see them; with MAKE_SCREENSHOTS=1 they are kept in docs/screenshots.
 
-Each screen is also checked for what makes a page look broken: it must not scroll sideways, and say no word of the machine.
+Each screen is also checked for what makes a page look broken: it must not scroll sideways, and say no word of the
+machine.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def test_screens_at_a_desk(owner: Page) -> None:
 
 
 def test_screens_of_an_import(owner: Page) -> None:
-    choose_file(owner, FILES / "google.csv")
+    choose_file(owner, FILES / "google_2024.csv")
     shoot(owner, "import-columns")
     owner.get_by_role("button", name="Show preview").click()
     shoot(owner, "import-preview")

@@ -10,7 +10,10 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response
 
-_TELL = "addEventListener('securitypolicyviolation', e => console.error(`CSP: ${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber}`))"
+_TELL = (
+    "addEventListener('securitypolicyviolation', e => "
+    "console.error(`CSP: ${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber}`))"
+)
 # The browser's own line for any answer of 400 and above; `_answered` judges the answers themselves.
 _STATUS_LINE = "Failed to load resource: the server responded with a status of"
 
