@@ -16,6 +16,7 @@ from contextlib import contextmanager
 
 import structlog
 from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors import DomainError, Forbidden
 from app.services.operation import operation
@@ -129,7 +130,14 @@ def _work(claimed: store.Claimed) -> None:
         _settle(claimed, spec, "failed", str(error))
     except Exception as error:  # whatever broke, the row must say so and the worker must go on
         log.error("job failed", exc_info=error, attempt=attempt)
-        _again(claimed, spec, attempt, f"{type(error).__name__}: {error}"[:500], None)
+        _again(claimed, spec, attempt, _words(error)[:500], None)
+
+
+def _words(error: Exception) -> str:
+    """What the jobs page says of a fault. A database quotes the row that it refused, which is people's data."""
+    if isinstance(error, SQLAlchemyError):
+        return f"The database refused a step ({type(error).__name__}). The log says more."
+    return f"{type(error).__name__}: {error}"
 
 
 def _perform(run: Run) -> None:

@@ -1,4 +1,6 @@
-"""The development inbox: e-mail that the sink has kept as files. Only in the embedded environment, only for admins."""
+"""The development inbox: e-mail that the sink has kept as files. Only in the embedded environment, only for admins, and
+of their own workspace alone.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,7 @@ from flask import Blueprint, Response, current_app, g, render_template, url_for
 
 from app import permissions
 from app.errors import NotFound
+from app.services import mail_owners
 from views import shell
 
 pages = Blueprint("dev_inbox", __name__)
@@ -66,6 +69,7 @@ def html(name: str) -> Response:
 
 @pages.get("/dev/inbox/<name>/raw")
 def raw(name: str) -> Response:
+    _read(name)
     answer = Response(_path(name).read_bytes(), content_type="message/rfc822")
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
@@ -74,11 +78,12 @@ def raw(name: str) -> Response:
 def _list(current: str = "") -> list[dict[str, Any]]:
     folder = _folder()
     names = sorted((p.name for p in folder.glob("*.eml")), reverse=True)[:_MOST] if folder.is_dir() else []
-    return [_row(name, current) for name in names if _NAME.fullmatch(name)]
+    mails = {name: _open(name) for name in names if _NAME.fullmatch(name)}
+    seen = mail_owners.visible({_key(mail) for mail in mails.values()})
+    return [_row(name, mail, current) for name, mail in mails.items() if _key(mail) in seen]
 
 
-def _row(name: str, current: str) -> dict[str, Any]:
-    mail = _read(name)
+def _row(name: str, mail: EmailMessage, current: str) -> dict[str, Any]:
     at = dt.datetime.strptime(name[:15], "%Y%m%dT%H%M%S").replace(tzinfo=dt.UTC).astimezone(shell.locale().zone)
     return {
         "id": name, "url": url_for("dev_inbox.show", name=name), "subject": mail["Subject"], "to": mail["To"],
@@ -87,7 +92,19 @@ def _row(name: str, current: str) -> dict[str, Any]:
 
 
 def _read(name: str) -> EmailMessage:
+    mail = _open(name)
+    if not mail_owners.visible({_key(mail)}):
+        raise NotFound()
+    return mail
+
+
+def _open(name: str) -> EmailMessage:
     return email.message_from_bytes(_path(name).read_bytes(), policy=default)
+
+
+def _key(mail: EmailMessage) -> mail_owners.Mail:
+    to: Any = mail["To"]
+    return str(mail["Message-ID"] or ""), (to.addresses[0].addr_spec.lower() if to is not None and to.addresses else "")
 
 
 def _path(name: str) -> Path:

@@ -111,6 +111,8 @@ def start(key: int) -> Response:
 def progress(key: int) -> Response:
     """The card of the job while it moves; once it has ended the page loads anew, with the counts."""
     batch = batches.get(key, actor=shell.actor())
+    if batch.state == "mapping":
+        raise NotFound("This import has not been started yet.")
     shown = _card(batch)
     answer = make_response(render_template("parts/job_card.html", job=shown))
     if not shown["poll_url"]:

@@ -76,7 +76,8 @@ def test_an_id_past_every_key_is_not_found(app: Flask, client: Browser, world: W
 @pytest.mark.parametrize(
     "page",
     ["/compliance/?until=9999-12-31", "/compliance/?since=0001-01-01",
-     "/contacts/?f=created_at:after:0001-01-01T00:00%2B00:00", "/contacts/1?before=0001-01-01T00:00:00%2B14:00", "/contacts/1?before=9999-12-31T23:59:59-14:00"],
+     "/contacts/?f=created_at:after:0001-01-01T00:00%2B00:00",
+     "/contacts/1?before=0001-01-01T00:00:00%2B14:00", "/contacts/1?before=9999-12-31T23:59:59-14:00"],
 )  # fmt: skip
 def test_the_edges_of_the_calendar_break_no_page(app: Flask, client: Browser, world: World, page: str) -> None:
     sign_in(client, world.harbour.owner)

@@ -79,17 +79,20 @@ def test_the_bin_is_emptied_after_thirty_days_with_the_values_of_its_history(app
         contact = records.create(Contact, {"name": "Sam Rivers", "email": "sam@example.com"}, actor=agent)
         records.create(ContactEmail, {"contact_id": contact.id, "address": "sam2@example.com"}, actor=agent)
         kept = records.create(Tag, {"name": "waterfront"}, actor=agent)
+        newer_id = records.create(Contact, {"name": "Kim Brook"}, actor=agent).id
+        records.create(ContactEmail, {"contact_id": newer_id, "address": "kim2@example.com"}, actor=agent)
         records.delete(Contact, contact.id, actor=agent)
-        [mail] = session.scalars(sa.select(ContactEmail))
+        mail = session.scalars(sa.select(ContactEmail).order_by(ContactEmail.id)).first()
+        assert mail is not None
         records.delete(ContactEmail, mail.id, actor=agent)
     _purge()
-    assert _left(Contact) == 1, "not yet"
+    assert _left(Contact) == 2, "not yet"
     _old(Contact, deleted_at=now() - dt.timedelta(days=31))
     _old(ContactEmail, deleted_at=now() - dt.timedelta(days=31))
     _purge()
-    assert (_left(Contact), _left(ContactEmail), _left(Tag)) == (0, 0, 1)
+    assert (_left(Contact), _left(ContactEmail), _left(Tag)) == (1, 1, 1), "the newest ids are not given again"
     with scope.inside(workspace):
-        assert session.scalars(sa.select(Change.record_id).where(Change.entity == "contact")).all() == []
+        assert session.scalars(sa.select(Change.record_id).where(Change.entity == "contact")).all() == [newer_id]
         assert session.get(Tag, kept.id) is not None
         actions = session.scalars(sa.select(Audit.action).where(Audit.entity == "contact")).all()
         assert "contact.create" in actions, "that it existed stays on record"
