@@ -1,7 +1,9 @@
-"""The story of one demo brokerage: contacts and the weeks of calls, viewings, notes, deals, tasks and e-mails around them.
+"""The story of one demo brokerage: contacts and the weeks of calls, viewings, notes, deals, tasks and e-mails around
+them.
 
-Rows are prepared as dictionaries and inserted in bulk, each with its rows of history: `change` is dated and signed as the work
-it tells of, `audit` says truthfully that the demo data wrote it, now. Belongs here: records of a brokerage that exists.
+Rows are prepared as dictionaries and inserted in bulk, each with its rows of history: `change` is dated and signed as
+the work it tells of, `audit` says truthfully that the demo data wrote it, now. Belongs here: records of a brokerage
+that exists.
 """
 
 from __future__ import annotations
@@ -16,9 +18,9 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from app import seed_words as words
-from app.services import history, subject_keys
+from app.seed_writing import WHY, Row, Writer
 from app.services.operation import Operation
-from models import normal, registry, tenancy
+from models import normal
 from models.base import session
 from models.contact import Contact, ContactAddress, ContactEmail, ContactPhone, ContactTag, Tag
 from models.deal import Deal
@@ -26,12 +28,19 @@ from models.message import Message, Suppression
 from models.work import Activity, Note, Task
 
 DAYS = 84
-_WHY = tenancy.reason("demo rows are written in bulk, each with its history")
-_TYPES = (("buyer", 40), ("seller", 22), ("lead", 12), ("landlord", 6), ("tenant", 8), ("farming", 6), ("vendor", 4), ("other", 2))
+_TYPES = (
+    ("buyer", 40),
+    ("seller", 22),
+    ("lead", 12),
+    ("landlord", 6),
+    ("tenant", 8),
+    ("farming", 6),
+    ("vendor", 4),
+    ("other", 2),
+)
 _SIDES = {"buyer": "buy", "lead": "buy", "seller": "sell", "farming": "sell", "landlord": "let", "tenant": "rent"}
 _BASES = (("legitimate_interest", 35), ("consent", 30), ("contract", 20), ("unknown", 15))
 _DOMAINS = ("example.com", "example.net", "example.org")
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +64,21 @@ class Colleague:
 
 
 class Story:
-    """Tells `count` contacts and what happened with them. Must run inside the workspace, as part of the operation `op`."""
+    """Tells `count` contacts and what happened with them. Runs inside the workspace, as part of the operation `op`."""
 
-    def __init__(self, op: Operation, workspace_id: int, zone: str, place: Place, people: Sequence[Colleague], stages: Sequence[tuple[int, str]],
-                 rng: random.Random, today: dt.datetime, origin: str) -> None:  # fmt: skip
-        self.op = op
+    def __init__(
+        self,
+        op: Operation,
+        workspace_id: int,
+        zone: str,
+        place: Place,
+        people: Sequence[Colleague],
+        stages: Sequence[tuple[int, str]],
+        rng: random.Random,
+        today: dt.datetime,
+        origin: str,
+    ) -> None:
+        self.writer = Writer(op, workspace_id)
         self.workspace_id, self.zone, self.place, self.origin = workspace_id, ZoneInfo(zone), place, origin
         self.rng, self.today, self.stages = rng, today, stages
         self.workers = [p for p in people if p.role in ("owner", "broker", "agent")]
@@ -69,27 +88,45 @@ class Story:
     def tell(self, count: int) -> None:
         if not count:
             return
-        self.contacts = self._insert(Contact, [self._contact(index) for index in range(count)])
+        self.contacts = self.writer.insert(Contact, [self._contact(index) for index in range(count)])
         self._details()
         self._tags()
-        deals = self._insert(Deal, [self._deal(index, contact) for index, contact in enumerate(self._some(count // 4))])
-        self._insert(Note, [self._note(c, d) for c, d in self._with_deal(deals, count // 2)])
-        self._insert(Activity, [self._activity(c, d) for c, d in self._with_deal(deals, count)])
-        self._insert(Task, [self._task(i, c, d) for i, (c, d) in enumerate(self._with_deal(deals, count // 3))])
-        self._insert(Message, [self._message(i, c) for i, c in enumerate(self._some(count // 4)) if c["email"]])
+        deals = self.writer.insert(
+            Deal, [self._deal(index, contact) for index, contact in enumerate(self._some(count // 4))]
+        )
+        self.writer.insert(Note, [self._note(c, d) for c, d in self._with_deal(deals, count // 2)])
+        self.writer.insert(Activity, [self._activity(c, d) for c, d in self._with_deal(deals, count)])
+        self.writer.insert(Task, [self._task(i, c, d) for i, (c, d) in enumerate(self._with_deal(deals, count // 3))])
+        self.writer.insert(Message, [self._message(i, c) for i, c in enumerate(self._some(count // 4)) if c["email"]])
         self._suppress()
-        self._moves(Contact, [(c, "stage", "new", c["stage"]) for c in self.contacts if c["stage"] != "new"])
+        self._move(Contact, [(c, "stage", "new", c["stage"]) for c in self.contacts if c["stage"] != "new"])
         place = {stage: index for index, (stage, _) in enumerate(self.stages)}
-        self._moves(Deal, [(d, "stage_id", self.stages[max(place[d["stage_id"]] - 1, 0)][0], d["stage_id"]) for d in deals if place[d["stage_id"]]])
+        self._move(
+            Deal,
+            [
+                (d, "stage_id", self.stages[max(place[d["stage_id"]] - 1, 0)][0], d["stage_id"])
+                for d in deals
+                if place[d["stage_id"]]
+            ],
+        )
         table = Contact.__table__
         moved = sa.update(table).where(table.c.id == sa.bindparam("key")).values(last_activity=sa.bindparam("at"))
-        session.execute(moved, [{"key": c["id"], "at": c["last_activity"]} for c in self.contacts], execution_options=_WHY)
+        session.execute(
+            moved, [{"key": c["id"], "at": c["last_activity"]} for c in self.contacts], execution_options=WHY
+        )
+
+    def _move(self, model: type[Any], moves: list[tuple[Row, str, Any, Any]]) -> None:
+        dated = [
+            (row | {"created_at": self._after(row["created_at"])}, name, old, new) for row, name, old, new in moves
+        ]
+        self.writer.moved(model, dated)
 
     # People
 
     def _contact(self, index: int) -> Row:
         rng = self.rng
-        name = f"{rng.choice(words.FIRST)} {rng.choice(words.DOUBLE_LAST) if rng.random() < 0.06 else rng.choice(words.LAST)}"
+        last = rng.choice(words.DOUBLE_LAST if rng.random() < 0.06 else words.LAST)
+        name = f"{rng.choice(words.FIRST)} {last}"
         kind, born = self._weighted(_TYPES), None
         added = self._when(DAYS * rng.random() ** 1.3)
         if rng.random() < 0.3:
@@ -100,45 +137,87 @@ class Story:
         stage = self._weighted((("new", max(26 - age, 4)), ("qualified", 24), ("active", 26), ("nurture", 12),
                                 ("under_contract", 6 + age // 14), ("closed", age // 8), ("lost", 5)))  # fmt: skip
         return self._owned(added) | {
-            "name": name, "goes_by": name.split()[0], "company": rng.choice(words.COMPANIES) if kind == "vendor" or rng.random() < 0.2 else None,
-            "job_title": rng.choice(words.JOBS) if rng.random() < 0.45 else None, "type": kind, "stage": stage, "email": self._email(name, index),
-            "phone": self._phone() if rng.random() < 0.92 else None, "next_step": rng.choice(words.NEXT_STEPS) if stage not in ("closed", "lost") and rng.random() < 0.7 else None,
-            "budget_min": low if wants else None, "budget_max": low * rng.randint(11, 16) // 1_000_000 * 100_000 if wants else None, "birthday": born,
-            "website": None, "lawful_basis": self._weighted(_BASES), "minor": False, "minor_authority": None,
-            "about": rng.choice(words.ABOUTS) if rng.random() < 0.4 else None, "last_activity": added, "name_key": normal.name_key(name),
-        }  # fmt: skip
+            "name": name,
+            "goes_by": name.split()[0],
+            "company": rng.choice(words.COMPANIES) if kind == "vendor" or rng.random() < 0.2 else None,
+            "job_title": rng.choice(words.JOBS) if rng.random() < 0.45 else None,
+            "type": kind,
+            "stage": stage,
+            "email": self._email(name, index),
+            "phone": self._phone() if rng.random() < 0.92 else None,
+            "next_step": rng.choice(words.NEXT_STEPS)
+            if stage not in ("closed", "lost") and rng.random() < 0.7
+            else None,
+            "budget_min": low if wants else None,
+            "budget_max": low * rng.randint(11, 16) // 1_000_000 * 100_000 if wants else None,
+            "birthday": born,
+            "website": None,
+            "lawful_basis": self._weighted(_BASES),
+            "minor": False,
+            "minor_authority": None,
+            "about": rng.choice(words.ABOUTS) if rng.random() < 0.4 else None,
+            "last_activity": added,
+            "name_key": normal.name_key(name),
+        }
 
     def _details(self) -> None:
         rng = self.rng
         some = self.contacts
-        mails = [self._about(c) | {"address": f"{i}.{normal.name_key(c['name']).split()[0]}@example.net", "label": "work"} for i, c in enumerate(some) if rng.random() < 0.2]
-        self._insert(ContactEmail, mails)
-        self._insert(ContactPhone, [self._about(c) | {"number": self._phone(), "label": rng.choice(("mobile", "work", "home"))} for c in some if rng.random() < 0.25])
-        self._insert(ContactAddress, [self._about(c) | self._home() for c in some if rng.random() < 0.6])
+        mails = [
+            self._about(c) | {"address": f"{i}.{normal.name_key(c['name']).split()[0]}@example.net", "label": "work"}
+            for i, c in enumerate(some)
+            if rng.random() < 0.2
+        ]
+        self.writer.insert(ContactEmail, mails)
+        self.writer.insert(
+            ContactPhone,
+            [
+                self._about(c) | {"number": self._phone(), "label": rng.choice(("mobile", "work", "home"))}
+                for c in some
+                if rng.random() < 0.25
+            ],
+        )
+        self.writer.insert(ContactAddress, [self._about(c) | self._home() for c in some if rng.random() < 0.6])
 
     def _home(self) -> Row:
         place, zip_code = self.place, f"{self.place.zip_start}{self.rng.randint(1, 99):02d}"
         street = f"{self.rng.randint(2, 980)} {self.rng.choice(words.STREETS)}"
-        return {"street": street, "city": place.city, "state": place.state, "postal_code": zip_code, "country": "United States", "label": "home"}
+        return {
+            "street": street,
+            "city": place.city,
+            "state": place.state,
+            "postal_code": zip_code,
+            "country": "United States",
+            "label": "home",
+        }
 
     def _tags(self) -> None:
         start = self.today - dt.timedelta(days=DAYS)
-        tags = self._insert(Tag, [self._base(start, self.workers[0].name) | {"name": name} for name in words.TAGS])
+        tags = self.writer.insert(
+            Tag, [self._base(start, self.workers[0].name) | {"name": name} for name in words.TAGS]
+        )
         rows = []
         for contact in self.contacts:
             for tag in self.rng.sample(tags, self._weighted(((0, 40), (1, 35), (2, 20), (3, 5)))):
                 rows.append(self._about(contact) | {"tag_id": tag["id"]})
-        self._insert(ContactTag, rows)
+        self.writer.insert(ContactTag, rows)
 
     def _suppress(self) -> None:
         rows = []
         for contact, (reason, covers, remark) in zip(
             [c for c in reversed(self.contacts) if c["email"]],
-            (("unsubscribe", "marketing", "Used the link in a market update"), ("bounce", "all", "Mailbox does not exist"), ("manual", "marketing", "Asked on the phone")),
+            (
+                ("unsubscribe", "marketing", "Used the link in a market update"),
+                ("bounce", "all", "Mailbox does not exist"),
+                ("manual", "marketing", "Asked on the phone"),
+            ),
             strict=False,
         ):
-            rows.append(self._base(self._after(contact["created_at"]), "Preferences page") | {"address": contact["email"], "reason": reason, "scope": covers, "remark": remark})
-        self._insert(Suppression, rows)
+            rows.append(
+                self._base(self._after(contact["created_at"]), "Preferences page")
+                | {"address": contact["email"], "reason": reason, "scope": covers, "remark": remark}
+            )
+        self.writer.insert(Suppression, rows)
 
     # Work
 
@@ -148,20 +227,33 @@ class Story:
         where = min(index * len(self.stages) // max(len(self.contacts) // 4, 1), len(self.stages) - 1)
         stage_id, outcome = self.stages[where]
         started = self._after(contact["created_at"])
-        price = rng.randint(17, 64) * 100_00 if side in ("rent", "let") else int(rng.triangular(240, 1950, 560)) * 1_000_00
+        price = (
+            rng.randint(17, 64) * 100_00 if side in ("rent", "let") else int(rng.triangular(240, 1950, 560)) * 1_000_00
+        )
         street = f"{rng.randint(2, 980)} {rng.choice(words.STREETS)}"
         last = self._after(started)
         closed = last.astimezone(self.zone).date() if outcome != "open" else None
         soon = (70, 60, 50, 38, 24)[min(where, 4)]
         return self._like(contact, started) | {
-            "title": street, "contact_id": contact["id"], "side": side, "stage_id": stage_id, "price": price, "last_activity": last,
-            "property_address": f"{street}, {self.place.city}, {self.place.state}", "closed_on": closed,
+            "title": street,
+            "contact_id": contact["id"],
+            "side": side,
+            "stage_id": stage_id,
+            "price": price,
+            "last_activity": last,
+            "property_address": f"{street}, {self.place.city}, {self.place.state}",
+            "closed_on": closed,
             "expected_close": closed or (self.today + dt.timedelta(days=rng.randint(max(soon - 25, 3), soon))).date(),
-        }  # fmt: skip
+        }
 
     def _note(self, contact: Row, deal: Row | None) -> Row:
         at = self._after(contact["created_at"])
-        return self._touch(contact, at) | {"body": self.rng.choice(words.NOTES), "contact_id": contact["id"], "deal_id": deal and deal["id"], "pinned": self.rng.random() < 0.08}
+        return self._touch(contact, at) | {
+            "body": self.rng.choice(words.NOTES),
+            "contact_id": contact["id"],
+            "deal_id": deal and deal["id"],
+            "pinned": self.rng.random() < 0.08,
+        }
 
     def _activity(self, contact: Row, deal: Row | None) -> Row:
         kind, title, minutes = self.rng.choice(words.ACTIVITIES)
@@ -169,9 +261,15 @@ class Story:
         if kind in ("viewing", "meeting", "open_house") and deal:
             title = f"{title}, {deal['title']}"
         return self._touch(contact, at) | {
-            "kind": kind, "title": title, "happened_at": at, "minutes": minutes and minutes + self.rng.randint(-5, 15) if minutes != 2 else 2,
-            "details": None, "contact_id": contact["id"], "deal_id": deal and deal["id"], "payload": None,
-        }  # fmt: skip
+            "kind": kind,
+            "title": title,
+            "happened_at": at,
+            "minutes": minutes and minutes + self.rng.randint(-5, 15) if minutes != 2 else 2,
+            "details": None,
+            "contact_id": contact["id"],
+            "deal_id": deal and deal["id"],
+            "payload": None,
+        }
 
     def _task(self, index: int, contact: Row, deal: Row | None) -> Row:
         rng = self.rng
@@ -179,9 +277,14 @@ class Story:
         done = due < self.today and rng.random() < 0.65
         owner = self.workers[0] if index % 4 == 0 else None
         row = self._like(contact, min(self._after(contact["created_at"]), self.today)) | {
-            "title": f"{rng.choice(words.TASKS)}: {contact['name']}", "state": "done" if done else "open", "details": None,
-            "priority": self._weighted((("normal", 65), ("high", 20), ("low", 15))), "due_at": due, "contact_id": contact["id"], "deal_id": deal and deal["id"],
-        }  # fmt: skip
+            "title": f"{rng.choice(words.TASKS)}: {contact['name']}",
+            "state": "done" if done else "open",
+            "details": None,
+            "priority": self._weighted((("normal", 65), ("high", 20), ("low", 15))),
+            "due_at": due,
+            "contact_id": contact["id"],
+            "deal_id": deal and deal["id"],
+        }
         return row if owner is None else row | {"owner_id": owner.membership_id, "team_id": owner.team_id}
 
     def _message(self, index: int, contact: Row) -> Row:
@@ -190,18 +293,38 @@ class Story:
         at = self._after(contact["created_at"])
         answer = {"failed": "550 5.1.1 Mailbox does not exist", "sent": "250 OK"}.get(state)
         return self._touch(contact, at) | {
-            "contact_id": contact["id"], "recipient": contact["email"], "subject": subject, "kind": "transactional", "state": state, "cause": "user",
-            "body": f"Hello {contact['goes_by']},\n\n{body}\n\n{contact['created_by']}", "cause_id": f"demo-{index}", "occasion": "demo", "answer": answer,
-            "sent_at": at if state == "sent" else None, "drafted_by": None, "message_id": None,
-        }  # fmt: skip
+            "contact_id": contact["id"],
+            "recipient": contact["email"],
+            "subject": subject,
+            "kind": "transactional",
+            "state": state,
+            "cause": "user",
+            "body": f"Hello {contact['goes_by']},\n\n{body}\n\n{contact['created_by']}",
+            "cause_id": f"demo-{index}",
+            "occasion": "demo",
+            "answer": answer,
+            "sent_at": at if state == "sent" else None,
+            "drafted_by": None,
+            "message_id": None,
+        }
 
     # Parts of rows
 
     def _base(self, at: dt.datetime, by: str) -> Row:
-        return {"workspace_id": self.workspace_id, "created_at": at, "updated_at": at, "created_by": by, "version": 1, "source": "demo", "source_ref": self.origin}
+        return {
+            "workspace_id": self.workspace_id,
+            "created_at": at,
+            "updated_at": at,
+            "created_by": by,
+            "version": 1,
+            "source": "demo",
+            "source_ref": self.origin,
+        }
 
     def _owned(self, at: dt.datetime) -> Row:
-        who = self.rng.choices(self.workers, [3 if p.role == "owner" else 2 if p.role == "broker" else 4 for p in self.workers])[0]
+        who = self.rng.choices(
+            self.workers, [3 if p.role == "owner" else 2 if p.role == "broker" else 4 for p in self.workers]
+        )[0]
         return self._base(at, who.name) | {"owner_id": who.membership_id, "team_id": who.team_id}
 
     def _about(self, contact: Row) -> Row:
@@ -242,56 +365,19 @@ class Story:
         return [(c, owners.get(c["id"])) for c in picked]
 
     def _at_work(self, moment: dt.datetime) -> dt.datetime:
-        local = moment.astimezone(self.zone).replace(hour=self.rng.randint(8, 18), minute=self.rng.choice((0, 10, 15, 30, 40, 45)), second=0, microsecond=0)
+        local = moment.astimezone(self.zone).replace(
+            hour=self.rng.randint(8, 18), minute=self.rng.choice((0, 10, 15, 30, 40, 45)), second=0, microsecond=0
+        )
         return local.astimezone(dt.UTC)
 
     def _when(self, days: float) -> dt.datetime:
         """So many days ago, in working hours, never in the future."""
-        return min(self._at_work(self.today - dt.timedelta(days=days)), self.today - dt.timedelta(minutes=self.rng.randint(2, 400)))
+        return min(
+            self._at_work(self.today - dt.timedelta(days=days)),
+            self.today - dt.timedelta(minutes=self.rng.randint(2, 400)),
+        )
 
     def _after(self, at: dt.datetime) -> dt.datetime:
         """Some time between then and now, rather soon."""
         days = (self.today - at).total_seconds() / 86_400
         return max(self._when(days - self.rng.triangular(0, days, days / 3)), at)
-
-    # Writing
-
-    def _insert(self, model: type[Any], rows: list[Row]) -> list[Row]:
-        """Insert rows with their history; returns them with their ids."""
-        if not rows:
-            return []
-        table = model.__table__
-        statement = sa.insert(table).returning(table.c.id, sort_by_parameter_order=True)
-        ids = session.scalars(statement, rows, execution_options=_WHY).all()
-        made = [{**row, "id": key} for row, key in zip(rows, ids, strict=True)]
-        self._remember(model, "create", [(row, {}, self._filled(model, row)) for row in made])
-        return made
-
-    def _moves(self, model: type[Any], moves: list[tuple[Row, str, Any, Any]]) -> None:
-        """History of records that went from one stage to the next."""
-        table = model.__table__
-        if not moves:
-            return
-        self._remember(model, "update", [(row | {"created_at": self._after(row["created_at"])}, {name: old}, {name: new}) for row, name, old, new in moves])
-        ids = [row["id"] for row, *_ in moves]
-        session.execute(sa.update(table).where(table.c.id.in_(ids)).values(version=2), execution_options=_WHY)
-
-    def _remember(self, model: type[Any], verb: str, edits: list[tuple[Row, Row, Row]]) -> None:
-        entity, known, policy = model.__tablename__, registry.fields(model), model.policy
-        changes, events = [], []
-        for row, old, new in edits:
-            subject = row["id"] if policy.subject == "self" else row.get("contact_id")
-            changes.append({
-                "workspace_id": self.workspace_id, "at": row["created_at"], "operation": f"{entity}.{verb}", "verb": verb, "entity": entity, "record_id": row["id"],
-                "subject_id": subject, "actor": row["created_by"], "membership_id": row.get("owner_id"), "old": old, "new": new if old else {}, "reason": None,
-                "request_id": None, "undoes": None,
-            })  # fmt: skip
-            values = {name: [old.get(name), value] for name, value in new.items()}
-            personal = {n: v for n, v in values.items() if known[n].personal}
-            facts = {"fields": sorted(values), **{n: v for n, v in values.items() if n not in personal}}
-            events.append(history.Event(f"{entity}.{verb}", entity, row["id"], subject, facts, personal, self.workspace_id))
-        keys = subject_keys.for_subjects({(self.workspace_id, e.subject_id) for e in events if e.subject_id and e.personal})
-        history.insert_rows(changes, [history.audit_row(self.op.actor, e, keys, at=self.op.at, reason=None) for e in events])
-
-    def _filled(self, model: type[Any], row: Row) -> Row:
-        return {n: history.plain(row[n]) for n in registry.writable(model) if row.get(n) not in (None, "", False)}

@@ -1,8 +1,9 @@
-"""Demo data for an empty database: invented brokerages with offices, people, contacts, deals and weeks of work behind them.
+"""Demo data for an empty database: invented brokerages with offices, people, contacts, deals and weeks of work behind
+them.
 
-The same seed and day give the same data. Nobody gets a password: the caller hands out a one-time sign-in link. Belongs here:
-the brokerages and the order in which they are filled. Does not belong here: single records (`app.seed_records`), the bulk of
-measurements (`app.seed_scale`).
+The same seed and day give the same data. Nobody gets a password: the caller hands out a one-time sign-in link. Belongs
+here: the brokerages and the order in which they are filled. Does not belong here: single records (`app.seed_records`),
+the bulk of measurements (`app.seed_scale`).
 """
 
 from __future__ import annotations
@@ -28,8 +29,15 @@ from models.workspace import Membership, Team, Workspace
 ACTOR = scope.system("Demo data")
 STORY = 120
 _SHORT_STORY = 12
-_TITLES = {"owner": "Principal broker", "admin": "Operations manager", "broker": "Managing broker", "agent": "Agent",
-           "assistant": "Transaction coordinator", "compliance": "Compliance officer", "read_only": "Accountant"}  # fmt: skip
+_TITLES = {
+    "owner": "Principal broker",
+    "admin": "Operations manager",
+    "broker": "Managing broker",
+    "agent": "Agent",
+    "assistant": "Transaction coordinator",
+    "compliance": "Compliance officer",
+    "read_only": "Accountant",
+}
 _COAST = Place("Portland", "ME", "041", ("207", "603", "617", "978"))
 _PEAKS = Place("Boulder", "CO", "803", ("303", "720", "970", "719"))
 
@@ -60,29 +68,62 @@ class Seeded:
 
 BROKERAGES = (
     Brokerage(
-        "Harbour & Pine", "harbour-pine", "America/New_York", "#10414d", "12 Wharf Street", _COAST, ("Old Port office", "Pine Hill office"),
-        (("Maren Solheim", "owner", 0), ("Tobias Achterberg", "admin", None), ("Imani Okonjo", "broker", 1), ("Rosa Villanueva", "agent", 0),
-         ("Kenji Morita", "agent", 0), ("Saoirse Dunleavy", "agent", 1), ("Farid Haddadi", "agent", 1), ("Lucie Marchand", "assistant", 0),
-         ("Desmond Achebe", "compliance", None)),
+        "Harbour & Pine",
+        "harbour-pine",
+        "America/New_York",
+        "#10414d",
+        "12 Wharf Street",
+        _COAST,
+        ("Old Port office", "Pine Hill office"),
+        (
+            ("Maren Solheim", "owner", 0),
+            ("Tobias Achterberg", "admin", None),
+            ("Imani Okonjo", "broker", 1),
+            ("Rosa Villanueva", "agent", 0),
+            ("Kenji Morita", "agent", 0),
+            ("Saoirse Dunleavy", "agent", 1),
+            ("Farid Haddadi", "agent", 1),
+            ("Lucie Marchand", "assistant", 0),
+            ("Desmond Achebe", "compliance", None),
+        ),
     ),
     Brokerage(
-        "Summit Realty", "summit-realty", "America/Denver", "#8a4b1f", "400 Ridgeline Drive", _PEAKS, ("Downtown office", "Foothills office", "Rentals"),
-        (("Calvin Brightwater", "owner", 0), ("Noor El-Amin", "admin", None), ("Henrik Vasström", "broker", 1), ("Paloma Quiroga", "agent", 0),
-         ("Dashiell Crane", "agent", 1), ("Anjali Raman", "agent", 2), ("Mateo Ibáñez", "agent", 0), ("Wren Halloway", "assistant", 1),
-         ("Greta Lindholm", "read_only", None)),
+        "Summit Realty",
+        "summit-realty",
+        "America/Denver",
+        "#8a4b1f",
+        "400 Ridgeline Drive",
+        _PEAKS,
+        ("Downtown office", "Foothills office", "Rentals"),
+        (
+            ("Calvin Brightwater", "owner", 0),
+            ("Noor El-Amin", "admin", None),
+            ("Henrik Vasström", "broker", 1),
+            ("Paloma Quiroga", "agent", 0),
+            ("Dashiell Crane", "agent", 1),
+            ("Anjali Raman", "agent", 2),
+            ("Mateo Ibáñez", "agent", 0),
+            ("Wren Halloway", "assistant", 1),
+            ("Greta Lindholm", "read_only", None),
+        ),
     ),
-)  # fmt: skip
+)
 _FIRST_WORDS = ("Amber", "Birch", "Cobalt", "Delta", "Elm", "Fairway", "Granite", "Heron", "Indigo", "Juniper")
 _SECOND_WORDS = ("Bay", "Canyon", "Field", "Gate", "Hollow")
 
 
-def fill(*, seed: int = 1, brokerages: int = 2, contacts: int | None = None, today: dt.datetime | None = None) -> Seeded:
-    """Fill an empty database; raises `Conflict` where anybody works already. `contacts` is the number over all brokerages.
+def fill(
+    *, seed: int = 1, brokerages: int = 2, contacts: int | None = None, today: dt.datetime | None = None
+) -> Seeded:
+    """Fill an empty database; raises `Conflict` where anybody works already. `contacts` is the number over all
+    brokerages.
 
     Each brokerage has a story (records with their history); what `contacts` asks beyond the stories are contacts alone.
     """
     if not is_empty():
-        raise Conflict("Demo data goes into an empty database only, and this one has workspaces. Nothing was changed.", version=0)
+        raise Conflict(
+            "Demo data goes into an empty database only, and this one has workspaces. Nothing was changed.", version=0
+        )
     rng, moment = random.Random(seed), today or now()  # noqa: S311 (repeatable data, no secret)
     share = STORY if contacts is None else contacts // brokerages
     made: list[tuple[int, str, str]] = []
@@ -107,26 +148,37 @@ def is_empty() -> bool:
         return session.scalar(sa.select(Workspace.id).limit(1)) is None
 
 
-def _found(plan: Brokerage, rng: random.Random, contacts: int, moment: dt.datetime, seed: int) -> tuple[int, list[Colleague]]:
+def _found(
+    plan: Brokerage, rng: random.Random, contacts: int, moment: dt.datetime, seed: int
+) -> tuple[int, list[Colleague]]:
     """One brokerage with its story, whole or not at all."""
     with scope.across_workspaces("demo brokerages are founded"), operation("seed.demo", actor=ACTOR) as op:
         owner = accounts.NewUser(plan.people[0][0], _address(plan, plan.people[0][0]))
-        workspace, head = workspaces.provision_workspace(plan.name, owner=owner, actor=ACTOR, slug=plan.slug, **_profile(plan))
+        workspace, head = workspaces.provision_workspace(
+            plan.name, owner=owner, actor=ACTOR, slug=plan.slug, **_profile(plan)
+        )
         with scope.inside(workspace.id):
             colleagues = _hire(plan, head, rng)
             stages = [(s.id, s.outcome) for s in session.scalars(sa.select(Stage).order_by(Stage.position))]
             _rentals()
-            Story(op, workspace.id, plan.zone, plan.place, colleagues, stages, rng, moment, f"seed {seed}").tell(contacts)
+            Story(op, workspace.id, plan.zone, plan.place, colleagues, stages, rng, moment, f"seed {seed}").tell(
+                contacts
+            )
     return workspace.id, colleagues
 
 
 def _profile(plan: Brokerage) -> dict[str, str]:
     mailbox = plan.slug.replace("-", "")
     return {
-        "zone": plan.zone, "color": plan.color, "address": f"{plan.street}, {plan.place.city}, {plan.place.state} {plan.place.zip_start}01",
-        "phone": f"+1{plan.place.areas[0]}5550100", "email": f"hello.{mailbox}@example.com", "privacy_email": f"privacy.{mailbox}@example.com",
-        "website": f"https://{mailbox}.example.com", "license": f"{plan.place.state}-0{plan.place.areas[0]}117",
-    }  # fmt: skip
+        "zone": plan.zone,
+        "color": plan.color,
+        "address": f"{plan.street}, {plan.place.city}, {plan.place.state} {plan.place.zip_start}01",
+        "phone": f"+1{plan.place.areas[0]}5550100",
+        "email": f"hello.{mailbox}@example.com",
+        "privacy_email": f"privacy.{mailbox}@example.com",
+        "website": f"https://{mailbox}.example.com",
+        "license": f"{plan.place.state}-0{plan.place.areas[0]}117",
+    }
 
 
 def _hire(plan: Brokerage, head: Membership, rng: random.Random) -> list[Colleague]:
@@ -135,7 +187,11 @@ def _hire(plan: Brokerage, head: Membership, rng: random.Random) -> list[Colleag
     colleagues = []
     for index, (name, role, office) in enumerate(plan.people):
         team_id = teams[office] if office is not None else None
-        facts: dict[str, Any] = {"team_id": team_id, "job_title": _TITLES[role], "phone": f"+1{plan.place.areas[0]}55501{10 + index}"}
+        facts: dict[str, Any] = {
+            "team_id": team_id,
+            "job_title": _TITLES[role],
+            "phone": f"+1{plan.place.areas[0]}55501{10 + index}",
+        }
         if role in ("owner", "broker", "agent"):
             facts["license"] = f"{plan.place.state}-{rng.randint(200_000, 899_999)}"
         if role == "owner":
@@ -153,25 +209,50 @@ def _hire(plan: Brokerage, head: Membership, rng: random.Random) -> list[Colleag
 
 def _open_office(plan: Brokerage, index: int) -> int:
     phone = f"+1{plan.place.areas[0]}55501{30 + index}"
-    address = f"{20 + 31 * index} {plan.street.partition(' ')[2]}, {plan.place.city}, {plan.place.state} {plan.place.zip_start}0{index + 2}"
-    return int(records.create(Team, {"name": plan.offices[index], "phone": phone, "address": address}, actor=ACTOR, source="demo").id)
+    place, street = plan.place, plan.street.partition(" ")[2]
+    address = f"{20 + 31 * index} {street}, {place.city}, {place.state} {place.zip_start}0{index + 2}"
+    return int(
+        records.create(
+            Team, {"name": plan.offices[index], "phone": phone, "address": address}, actor=ACTOR, source="demo"
+        ).id
+    )
 
 
 def _rentals() -> None:
     """A second way for deals to go, beside the pipeline that every workspace starts with."""
     pipeline = records.create(Pipeline, {"name": "Rentals"}, actor=ACTOR, source="demo")
-    for position, (name, probability, outcome) in enumerate((("Inquiry", 20, "open"), ("Application", 55, "open"), ("Lease signed", 100, "won")), 1):
-        values = {"name": name, "pipeline_id": pipeline.id, "position": position, "probability": probability, "outcome": outcome}
+    for position, (name, probability, outcome) in enumerate(
+        (("Inquiry", 20, "open"), ("Application", 55, "open"), ("Lease signed", 100, "won")), 1
+    ):
+        values = {
+            "name": name,
+            "pipeline_id": pipeline.id,
+            "position": position,
+            "probability": probability,
+            "outcome": outcome,
+        }
         records.create(Stage, values, actor=ACTOR, source="demo")
 
 
 def _further(index: int) -> Brokerage:
     """A brokerage beyond the two that have names of their own."""
-    words = f"{_FIRST_WORDS[index % len(_FIRST_WORDS)]} {_SECOND_WORDS[index // len(_FIRST_WORDS) % len(_SECOND_WORDS)]}"
+    words = (
+        f"{_FIRST_WORDS[index % len(_FIRST_WORDS)]} {_SECOND_WORDS[index // len(_FIRST_WORDS) % len(_SECOND_WORDS)]}"
+    )
     base = BROKERAGES[index % len(BROKERAGES)]
     number = index + 1
     people = tuple((name, role, office) for name, role, office in base.people)
-    return Brokerage(f"{words} Homes {number}", f"brokerage-{number}", base.zone, base.color, base.street, base.place, base.offices, people, f".{number}")
+    return Brokerage(
+        f"{words} Homes {number}",
+        f"brokerage-{number}",
+        base.zone,
+        base.color,
+        base.street,
+        base.place,
+        base.offices,
+        people,
+        f".{number}",
+    )
 
 
 def _address(plan: Brokerage, name: str) -> str:

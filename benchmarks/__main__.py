@@ -1,4 +1,6 @@
-"""`make bench [BENCH=lists]`: prints each figure on a line with its unit and its ratio; exits with 1 when a goal is missed."""
+"""`make bench [BENCH=lists]`: prints each figure on a line with its unit and its ratio; exits with 1 when a goal is
+missed.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ def main() -> int:
     parser.add_argument("--contacts", type=int, default=1_000_000)
     parser.add_argument("--workspaces", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=25)
-    parser.add_argument("--cpu", action="store_true", help="processor time instead of the clock, on a busy machine; fair on SQLite only")
+    parser.add_argument(
+        "--cpu", action="store_true", help="processor time instead of the clock, on a busy machine; fair on SQLite only"
+    )
     wanted = parser.parse_args()
     unknown = set(wanted.suites) - SUITES.keys()
     if unknown:
@@ -26,7 +30,10 @@ def main() -> int:
         measure.use_processor_time()
     score = Score()
     for name in wanted.suites or SUITES:
-        print(f"\n{name}: {wanted.contacts:,} contacts, {wanted.workspaces} workspaces, median of {wanted.rounds}", flush=True)
+        print(
+            f"\n{name}: {wanted.contacts:,} contacts, {wanted.workspaces} workspaces, median of {wanted.rounds}",
+            flush=True,
+        )
         SUITES[name](wanted.contacts, wanted.workspaces, wanted.rounds, score)
     print(f"\n{score.met} goals met, {score.missed} missed")
     return 1 if score.missed else 0

@@ -30,7 +30,7 @@ _WHY = {"walled_reason": "a benchmark prepares its sign-in"}
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody signed in: their client, and the ids that bare queries need. `owner_id` is None for who sees everything."""
+    """Somebody signed in: their client, and the ids that bare queries need. `owner_id` is None for one who sees all."""
 
     client: FlaskClient
     workspace_id: int
@@ -40,7 +40,9 @@ class Person:
 
 def make_app(database: Database) -> Flask:
     """The application on a measured database, configured as in production but for its keys."""
-    os.environ.update(DATABASE_URL=database.url, DATA_DIR=str(FOLDER), LOG_LEVEL="error", APP_ENV="embedded", REDIS_URL="")
+    os.environ.update(
+        DATABASE_URL=database.url, DATA_DIR=str(FOLDER), LOG_LEVEL="error", APP_ENV="embedded", REDIS_URL=""
+    )
     from app.factory import create_app
 
     return create_app()
@@ -54,7 +56,16 @@ def sign_in(app: Flask, email: str, *, sees_all: bool) -> Person:
         member = session.scalars(sa.select(Membership).where(Membership.user_id == user.id)).one()
         token = sessions.new_token()
         data = {"_user_id": user.fs_uniquifier, "_fresh": True, "fs_paa": time.time()}
-        sessions.save(sessions.digest_of(token), data, new=True, replaces=None, user_id=user.id, workspace_id=member.workspace_id, ip="127.0.0.1", user_agent="Bench")
+        sessions.save(
+            sessions.digest_of(token),
+            data,
+            new=True,
+            replaces=None,
+            user_id=user.id,
+            workspace_id=member.workspace_id,
+            ip="127.0.0.1",
+            user_agent="Bench",
+        )
         client = app.test_client()
         client.set_cookie(app.config["SESSION_COOKIE_NAME"], f"s.{token}", domain="localhost")
         return Person(client, member.workspace_id, member.id, None if sees_all else member.id)
@@ -68,7 +79,9 @@ def api_headers(app: Flask, person: Person) -> dict[str, str]:
     with app.app_context(), scope.inside(person.workspace_id), operation("bench.key", actor=scope.system("Benchmark")):
         digest = keyring().token_hash("api key", f"{prefix}.{secret}")
         scopes = ["*:read", "*:write"]
-        session.add(ApiKey(membership_id=person.membership_id, name="Benchmark", prefix=prefix, digest=digest, scopes=scopes))
+        session.add(
+            ApiKey(membership_id=person.membership_id, name="Benchmark", prefix=prefix, digest=digest, scopes=scopes)
+        )
     return {"Authorization": f"Bearer rec_{prefix}.{secret}"}
 
 
@@ -76,7 +89,11 @@ def some_contact(app: Flask, person: Person) -> int:
     """A contact with things around it, within reach."""
     with app.app_context(), scope.inside(person.workspace_id):
         statement = sa.select(Contact.id).order_by(Contact.id).limit(1)
-        return int(session.scalars(statement if person.owner_id is None else statement.where(Contact.owner_id == person.owner_id)).one())
+        return int(
+            session.scalars(
+                statement if person.owner_id is None else statement.where(Contact.owner_id == person.owner_id)
+            ).one()
+        )
 
 
 def get(client: FlaskClient, url: str, **more: Any) -> Callable[[], bytes]:
@@ -98,8 +115,15 @@ def create_contact(client: FlaskClient) -> Callable[[], object]:
 
     def run() -> object:
         i = next(number)
-        data = {"csrf_token": token, "name": f"Benchmark Person {i}", "email": f"bench.{mark}.{i}@example.com", "phone": "(207) 555-0142",
-                "type": "buyer", "stage": "new", "lawful_basis": "consent"}  # fmt: skip
+        data = {
+            "csrf_token": token,
+            "name": f"Benchmark Person {i}",
+            "email": f"bench.{mark}.{i}@example.com",
+            "phone": "(207) 555-0142",
+            "type": "buyer",
+            "stage": "new",
+            "lawful_basis": "consent",
+        }
         answer = client.post("/contacts/new", data=data)
         if answer.status_code != 302:
             raise RuntimeError(f"Creating a contact answered {answer.status_code}.")
@@ -112,7 +136,12 @@ def create_by_api(client: FlaskClient, headers: dict[str, str]) -> Callable[[], 
     mark, number = secrets.token_hex(4), iter(range(1_000_000))
 
     def run() -> object:
-        body = {"name": "Benchmark Program", "email": f"api.{mark}.{next(number)}@example.com", "type": "buyer", "stage": "new"}
+        body = {
+            "name": "Benchmark Program",
+            "email": f"api.{mark}.{next(number)}@example.com",
+            "type": "buyer",
+            "stage": "new",
+        }
         answer = client.post("/api/v1/contact/", json=body, headers=headers)
         if answer.status_code != 201:
             raise RuntimeError(f"POST answered {answer.status_code}.")

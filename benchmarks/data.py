@@ -1,7 +1,7 @@
 """The databases that are measured on: filled once, kept under data/bench, copied for each run.
 
-The name carries a digest of migrations and seeds, so that a change of either fills a new one. PostgreSQL is measured where
-BENCH_DATABASE_URL or TEST_DATABASE_URL names a server on which databases may be made.
+The name carries a digest of migrations and seeds, so that a change of either fills a new one. PostgreSQL is measured
+where BENCH_DATABASE_URL or TEST_DATABASE_URL names a server on which databases may be made.
 """
 
 from __future__ import annotations
@@ -89,7 +89,9 @@ def _postgres(key: str, contacts: int, workspaces: int) -> Iterator[Database]:
             owner = url.set(database=run)
             _prepare(owner)
             mine = owner.set(username=APP_ROLE)
-            yield Database("postgres", mine.render_as_string(hide_password=False), owner.render_as_string(hide_password=False))
+            yield Database(
+                "postgres", mine.render_as_string(hide_password=False), owner.render_as_string(hide_password=False)
+            )
         finally:
             connection.exec_driver_sql(f"drop database {run} with (force)")
 
@@ -105,10 +107,24 @@ def _prepare(url: sa.URL) -> None:
 def _fill(url: str, contacts: int, workspaces: int) -> None:
     print(f"Filling {contacts:,} contacts into {workspaces} workspaces, once.", flush=True)
     start = time.perf_counter()
-    environment = os.environ | {"DATABASE_URL": url, "DATA_DIR": str(FOLDER), "LOG_LEVEL": "error", "APP_ENV": "embedded"}
+    environment = os.environ | {
+        "DATABASE_URL": url,
+        "DATA_DIR": str(FOLDER),
+        "LOG_LEVEL": "error",
+        "APP_ENV": "embedded",
+    }
     environment.pop("MIGRATION_DATABASE_URL", None)
-    for arguments in (("db", "upgrade"), ("seed", "demo", "--workspaces", str(workspaces), "--contacts", str(contacts), "--json")):
-        subprocess.run([sys.executable, "-m", "flask", "--app", "wsgi", *arguments], env=environment, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    for arguments in (
+        ("db", "upgrade"),
+        ("seed", "demo", "--workspaces", str(workspaces), "--contacts", str(contacts), "--json"),
+    ):
+        subprocess.run(
+            [sys.executable, "-m", "flask", "--app", "wsgi", *arguments],
+            env=environment,
+            cwd=ROOT,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
     print(f"Filled in {time.perf_counter() - start:.0f} s.", flush=True)
 
 

@@ -25,7 +25,10 @@ def run(contacts: int, workspaces: int, rounds: int, score: Score) -> None:
             bare.close()
             ratio = found["ours"] / found["bare"]
             rows = contacts // workspaces
-            print(f"{engine:<10} export of {rows:,} rows as CSV   {found['ours']:8.1f} ms   bare {found['bare']:7.1f} ms   {ratio:5.2f}x, goal {_GOAL:.0f}x   {score.note(ratio <= _GOAL)}")
+            print(
+                f"{engine:<10} export of {rows:,} rows as CSV   {found['ours']:8.1f} ms   "
+                f"bare {found['bare']:7.1f} ms   {ratio:5.2f}x, goal {_GOAL:.0f}x   {score.note(ratio <= _GOAL)}"
+            )
             console.let_go(app)
 
 
@@ -42,7 +45,10 @@ def _export(client: console.FlaskClient) -> Callable[[], object]:
 
 
 def _csv(bare: Bare) -> Callable[[], object]:
-    query = f"select {_COLUMNS} from contact c left join membership m on m.id = c.owner_id where c.workspace_id = ? and c.deleted_at is null order by c.last_activity desc, c.id desc"
+    query = (
+        f"select {_COLUMNS} from contact c left join membership m on m.id = c.owner_id "
+        "where c.workspace_id = ? and c.deleted_at is null order by c.last_activity desc, c.id desc"
+    )
 
     def run() -> object:
         file = io.StringIO()

@@ -1,4 +1,6 @@
-"""Pages of a list, forms and REST at a million contacts: against the bare query, and against two peers on the same rows."""
+"""Pages of a list, forms and REST at a million contacts: against the bare query, and against two peers on the same
+rows.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,15 @@ from benchmarks.measure import Score, against, line, medians
 OWNER, AGENT = "maren.solheim@example.com", "rosa.villanueva@example.com"
 COMMON, RARE = "ma", "xiomara.ziel"
 # What the design asks of each kind of page, as a multiple of our own time.
-_GOALS = {"first page": 8.0, "deep page": 8.0, "search, rare": 8.0, "filter and sort": 8.0, "edit form": 6.0, "create": 3.0, "REST list of 100": 3.0}
+_GOALS = {
+    "first page": 8.0,
+    "deep page": 8.0,
+    "search, rare": 8.0,
+    "filter and sort": 8.0,
+    "edit form": 6.0,
+    "create": 3.0,
+    "REST list of 100": 3.0,
+}
 Runs = dict[str, tuple[Callable[[], object], Callable[[], object]]]
 
 
@@ -60,7 +70,10 @@ def _cases(app: console.Flask, person: console.Person, bare: Bare, key: int, dee
         "edit form": (console.get(client, f"/contacts/{key}/edit"), bare.form(key)),
         "record page": (console.get(client, f"/contacts/{key}"), bare.record(key)),
         "create": (console.create_contact(client), bare.create()),
-        "REST list of 100": (console.get(program, "/api/v1/contact/?limit=100", headers=headers), bare.json_page(["id", *members], 100)),
+        "REST list of 100": (
+            console.get(program, "/api/v1/contact/?limit=100", headers=headers),
+            bare.json_page(["id", *members], 100),
+        ),
         "REST create": (console.create_by_api(program, headers), bare.create()),
     }
 

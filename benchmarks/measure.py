@@ -28,7 +28,9 @@ clock = time.perf_counter
 
 
 def use_processor_time() -> None:
-    """Count this process's time on the processor, for a machine that is busy with other things. Leaves out a database server's."""
+    """Count this process's time on the processor, for a machine that is busy with other things. Leaves out a database
+    server's.
+    """
     global clock
     clock = time.process_time
 
@@ -55,11 +57,17 @@ def line(engine: str, who: str, what: str, ours: float, bare: float | None, scor
     text = f"{engine:<10} {who:<6} {what:<28} {ours:8.2f} ms"
     if bare is not None:
         limit = 2 * bare + EXTRA_MS
-        text += f"   bare {bare:7.2f} ms   {ours / limit:5.2f}x of the limit {limit:6.2f} ms   {score.note(ours <= limit)}"
+        text += (
+            f"   bare {bare:7.2f} ms   {ours / limit:5.2f}x of the limit {limit:6.2f} ms   {score.note(ours <= limit)}"
+        )
     print(text, flush=True)
 
 
 def against(engine: str, peer: str, what: str, theirs: float, ours: float, goal: float, score: Score) -> None:
     """One figure of a peer, as a multiple of ours."""
     ratio = theirs / ours
-    print(f"{engine:<10} {peer:<24} {what:<24} {theirs:9.2f} ms   {ratio:7.1f}x ours ({ours:.2f} ms), goal {goal:.0f}x   {score.note(ratio >= goal)}", flush=True)
+    print(
+        f"{engine:<10} {peer:<24} {what:<24} {theirs:9.2f} ms   {ratio:7.1f}x ours ({ours:.2f} ms), "
+        f"goal {goal:.0f}x   {score.note(ratio >= goal)}",
+        flush=True,
+    )

@@ -1,7 +1,8 @@
-"""A Django admin over the measured table, tuned as its documentation advises. Run by `benchmarks.peers` in its own environment.
+"""A Django admin over the measured table, tuned as its documentation advises. Run by `benchmarks.peers` in its own
+environment.
 
-Same columns as our list, `list_select_related`, no full result count, raw id fields, and kept to one workspace. Prints one JSON
-object: case -> median milliseconds.
+Same columns as our list, `list_select_related`, no full result count, raw id fields, and kept to one workspace. Prints
+one JSON object: case -> median milliseconds.
 """
 
 import json
@@ -21,22 +22,58 @@ def database():
     if ORDER["url"].startswith("sqlite"):
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": ORDER["url"].removeprefix("sqlite:///")}
     url = urlsplit(ORDER["url"])
-    return {"ENGINE": "django.db.backends.postgresql", "NAME": url.path[1:], "USER": unquote(url.username or ""), "PASSWORD": unquote(url.password or ""),
-            "HOST": url.hostname, "PORT": url.port or "", "CONN_MAX_AGE": None}  # fmt: skip
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": url.path[1:],
+        "USER": unquote(url.username or ""),
+        "PASSWORD": unquote(url.password or ""),
+        "HOST": url.hostname,
+        "PORT": url.port or "",
+        "CONN_MAX_AGE": None,
+    }
 
 
 settings.configure(
     SECRET_KEY="benchmark",  # noqa: S106 (of a throw-away application)
-    ALLOWED_HOSTS=["testserver"], ROOT_URLCONF=__name__, DATABASES={"default": database()}, USE_TZ=True, TIME_ZONE="UTC", DEBUG=False,
-    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField", STATIC_URL="/static/",
-    INSTALLED_APPS=["django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "django.contrib.messages"],
-    MIDDLEWARE=["django.contrib.sessions.middleware.SessionMiddleware", "django.middleware.common.CommonMiddleware", "django.middleware.csrf.CsrfViewMiddleware",
-                "django.contrib.auth.middleware.AuthenticationMiddleware", "django.contrib.messages.middleware.MessageMiddleware"],
-    TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "OPTIONS": {
-        "loaders": [("django.template.loaders.cached.Loader", ["django.template.loaders.app_directories.Loader"])],
-        "context_processors": ["django.template.context_processors.request", "django.contrib.auth.context_processors.auth", "django.contrib.messages.context_processors.messages"]}}],
+    ALLOWED_HOSTS=["testserver"],
+    ROOT_URLCONF=__name__,
+    DATABASES={"default": database()},
+    USE_TZ=True,
+    TIME_ZONE="UTC",
+    DEBUG=False,
+    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+    STATIC_URL="/static/",
+    INSTALLED_APPS=[
+        "django.contrib.admin",
+        "django.contrib.auth",
+        "django.contrib.contenttypes",
+        "django.contrib.sessions",
+        "django.contrib.messages",
+    ],
+    MIDDLEWARE=[
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.middleware.common.CommonMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        "django.contrib.messages.middleware.MessageMiddleware",
+    ],
+    TEMPLATES=[
+        {
+            "BACKEND": "django.template.backends.django.DjangoTemplates",
+            "OPTIONS": {
+                "loaders": [
+                    ("django.template.loaders.cached.Loader", ["django.template.loaders.app_directories.Loader"])
+                ],
+                "context_processors": [
+                    "django.template.context_processors.request",
+                    "django.contrib.auth.context_processors.auth",
+                    "django.contrib.messages.context_processors.messages",
+                ],
+            },
+        }
+    ],
     PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
-)  # fmt: skip
+)
 django.setup()
 
 from django.contrib import admin  # noqa: E402
@@ -121,11 +158,20 @@ urlpatterns = [path("admin/", admin.site.urls)]
 
 def main():
     call_command("migrate", verbosity=0)
-    user, _ = get_user_model().objects.get_or_create(username="bench", defaults={"is_staff": True, "is_superuser": True})
+    user, _ = get_user_model().objects.get_or_create(
+        username="bench", defaults={"is_staff": True, "is_superuser": True}
+    )
     client = Client()
     client.force_login(user)
     base = "/admin/auth/contact/"
-    form = {"name": "Django Person", "type": "buyer", "stage": "new", "lawful_basis": "consent", "last_activity_0": "2026-05-01", "last_activity_1": "10:00:00"}
+    form = {
+        "name": "Django Person",
+        "type": "buyer",
+        "stage": "new",
+        "lawful_basis": "consent",
+        "last_activity_0": "2026-05-01",
+        "last_activity_1": "10:00:00",
+    }
     cases = {
         "first page": lambda: client.get(base),
         "deep page": lambda: client.get(f"{base}?p={ORDER['deep'] + 1}"),

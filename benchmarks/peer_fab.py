@@ -1,6 +1,7 @@
 """Flask-AppBuilder's ModelView and ModelRestApi over the measured table, as they come. Run by `benchmarks.peers`.
 
-Its own users live in a file beside; the contacts are reached through a bind. Prints one JSON object: case -> median milliseconds.
+Its own users live in a file beside; the contacts are reached through a bind. Prints one JSON object: case -> median
+milliseconds.
 """
 
 import json
@@ -67,7 +68,18 @@ class Contact(Model):
 class ContactView(ModelView):
     datamodel = SQLAInterface(Contact)
     list_columns = ["name", "type", "stage", "next_step", "budget_max", "phone", "email", "owner", "last_activity"]
-    edit_columns = add_columns = ["name", "company", "type", "stage", "email", "phone", "next_step", "budget_max", "about", "owner"]
+    edit_columns = add_columns = [
+        "name",
+        "company",
+        "type",
+        "stage",
+        "email",
+        "phone",
+        "next_step",
+        "budget_max",
+        "about",
+        "owner",
+    ]
     search_columns = ["name", "email", "phone", "company", "stage"]
     base_order = ("last_activity", "desc")
     base_filters = [["workspace_id", FilterEqual, ORDER["workspace"]]]
@@ -78,7 +90,23 @@ class ContactApi(ModelRestApi):
     datamodel = SQLAInterface(Contact)
     resource_name = "contact"
     allow_browser_login = True
-    list_columns = ["id", "name", "company", "type", "stage", "email", "phone", "next_step", "budget_max", "lawful_basis", "minor", "about", "owner.name", "last_activity", "created_at"]
+    list_columns = [
+        "id",
+        "name",
+        "company",
+        "type",
+        "stage",
+        "email",
+        "phone",
+        "next_step",
+        "budget_max",
+        "lawful_basis",
+        "minor",
+        "about",
+        "owner.name",
+        "last_activity",
+        "created_at",
+    ]
     base_order = ("last_activity", "desc")
     base_filters = [["workspace_id", FilterEqual, ORDER["workspace"]]]
     max_page_size = 100
@@ -89,7 +117,12 @@ def make_client():
     users.unlink(missing_ok=True)
     app = Flask(__name__)
     app.config.update(SECRET_KEY="benchmark")  # noqa: S106 (of a throw-away application)
-    app.config.update(SQLALCHEMY_DATABASE_URI=f"sqlite:///{users}", SQLALCHEMY_BINDS={"crm": ORDER["url"]}, WTF_CSRF_ENABLED=False, AUTH_RATE_LIMITED=False)
+    app.config.update(
+        SQLALCHEMY_DATABASE_URI=f"sqlite:///{users}",
+        SQLALCHEMY_BINDS={"crm": ORDER["url"]},
+        WTF_CSRF_ENABLED=False,
+        AUTH_RATE_LIMITED=False,
+    )
     with app.app_context():
         db = SQLA(app)
         builder = AppBuilder(app, db.session)
@@ -109,7 +142,9 @@ def main():
         "first page": lambda: client.get(f"{base}/list/?psize_ContactView=50"),
         "deep page": lambda: client.get(f"{base}/list/?psize_ContactView=50&page_ContactView={ORDER['deep']}"),
         "search, rare": lambda: client.get(f"{base}/list/?psize_ContactView=50&_flt_2_email={ORDER['word']}"),
-        "filter and sort": lambda: client.get(f"{base}/list/?psize_ContactView=50&_flt_3_stage=active&_oc_ContactView=name&_od_ContactView=asc"),
+        "filter and sort": lambda: client.get(
+            f"{base}/list/?psize_ContactView=50&_flt_3_stage=active&_oc_ContactView=name&_od_ContactView=asc"
+        ),
         "edit form": lambda: client.get(f"{base}/edit/{ORDER['contact']}"),
         "create": lambda: client.post(f"{base}/add", data=form),
         "REST list of 100": lambda: client.get("/api/v1/contact/?q=(page_size:100)"),

@@ -1,4 +1,5 @@
-"""Two peers on the same rows: a tuned Django admin and Flask-AppBuilder as it comes, in a virtual environment of their own.
+"""Two peers on the same rows: a tuned Django admin and Flask-AppBuilder as it comes, in a virtual environment of their
+own.
 
 The environment is made once from peers.txt; without a network it can't be, and then the peers are left out, loudly.
 """
@@ -20,12 +21,24 @@ _HERE = Path(__file__).resolve().parent
 _PEERS = {"Django admin, tuned": "peer_django.py", "Flask-AppBuilder, stock": "peer_fab.py"}
 
 
-def measure(database: Database, asked: dict[str, int], word: str, deep_pages: int, rounds: int) -> dict[str, dict[str, float]]:
+def measure(
+    database: Database, asked: dict[str, int], word: str, deep_pages: int, rounds: int
+) -> dict[str, dict[str, float]]:
     """Peer -> case -> median milliseconds."""
     python = _python()
     if python is None:
         return {}
-    order = json.dumps({**asked, "url": database.owner, "word": word, "deep": deep_pages, "rounds": rounds, "folder": str(FOLDER), "clock": own.clock.__name__})
+    order = json.dumps(
+        {
+            **asked,
+            "url": database.owner,
+            "word": word,
+            "deep": deep_pages,
+            "rounds": rounds,
+            "folder": str(FOLDER),
+            "clock": own.clock.__name__,
+        }
+    )
     found = {}
     for name, script in _PEERS.items():
         done = subprocess.run([str(python), str(_HERE / script), order], capture_output=True, text=True)
@@ -46,7 +59,18 @@ def _python() -> Path | None:
     print("Installing the peers, once.", flush=True)
     venv.create(folder, clear=True, with_pip=False)
     # The pip of this environment installs into the other one: Debian's venv brings none.
-    install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--disable-pip-version-check", "-r", str(pins)]
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(python),
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "-r",
+        str(pins),
+    ]
     done = subprocess.run(install, capture_output=True, text=True, env=os.environ | {"PIP_NO_INPUT": "1"})
     if done.returncode:
         print(f"NOT MEASURED: the peers could not be installed:\n{done.stderr[-1500:]}", flush=True)

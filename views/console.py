@@ -24,7 +24,8 @@ from models.fields import Field, Kind
 from models.work import Note
 from views import api, dashboard, dev_inbox, imports, jobs, mail, search, shell
 from views.forms import edit_form
-from views.lists import State, read_state, show_list
+from views.list_state import State, read_state
+from views.lists import show_list
 from views.record_page import show_record
 from views.redirects import back
 from views.screen import Screen, check, of, screens

@@ -1,90 +1,48 @@
 """A generated list: reads the URL, asks `queries`, and lays out the page. The view state lives in the URL alone.
 
-Parameters: q, f (repeated, "field:op:values"), sort, cols (repeated), cursor, exact; edit/ff/fo/fv/fi of the filter editor.
+Parameters: q, f (repeated, "field:op:values"), sort, cols (repeated), cursor, exact; edit/ff/fo/fv/fi of the filter
+editor.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlencode
 
-from flask import current_app, redirect, render_template, request
+from flask import current_app, render_template, request
 from markupsafe import Markup, escape
 from werkzeug.wrappers import Response
 
-from app.errors import Invalid
 from app.services import filters, queries, values
-from app.services.queries import ListQuery
 from models import registry
 from models.fields import Field, Kind
-from views import shell
-from views.screen import Screen, screens
+from views import list_filters, shell
+from views.list_state import State, columns_of, read_state
+from views.screen import Screen
 
-PAGE = 50
 _RIGHT = frozenset({Kind.MONEY, Kind.NUMBER, Kind.DATE, Kind.MOMENT})
 TONES = {
-    "new": "", "qualified": "acc", "active": "acc", "under_contract": "ok", "closed": "ok", "won": "ok", "done": "ok", "sent": "ok", "lost": "bad",
-    "failed": "bad", "dead": "bad", "unknown": "warn", "queued": "acc", "sending": "acc", "suppressed": "warn", "high": "warn", "draft": "ai", "open": "acc",
-}  # fmt: skip
+    "new": "",
+    "qualified": "acc",
+    "active": "acc",
+    "under_contract": "ok",
+    "closed": "ok",
+    "won": "ok",
+    "done": "ok",
+    "sent": "ok",
+    "lost": "bad",
+    "failed": "bad",
+    "dead": "bad",
+    "unknown": "warn",
+    "queued": "acc",
+    "sending": "acc",
+    "suppressed": "warn",
+    "high": "warn",
+    "draft": "ai",
+    "open": "acc",
+}
 _TONED = frozenset({"stage", "state", "outcome", "priority"})
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """The view as the URL says it. `broken` holds sentences about parts that were left out because they make no sense."""
-
-    screen: Screen
-    q: str
-    filters: tuple[filters.Filter, ...]
-    sort: str
-    columns: tuple[str, ...]
-    custom_columns: bool
-    cursor: str
-    broken: tuple[str, ...] = ()
-
-    def query(self, *, action: str = "read", limit: int = PAGE) -> ListQuery:
-        return ListQuery(self.screen.model, self.columns, self.screen.search, self.q, self.filters, self.sort, self.cursor, limit, action)
-
-    def pairs(self, *, without: frozenset[str] = frozenset(), extra: tuple[tuple[str, str], ...] = ()) -> list[tuple[str, str]]:
-        """The parameters of this view, but q, cursor and those named."""
-        loc = shell.locale()
-        pairs = [("f", f.text(self.screen.model, loc)) for f in self.filters] if "f" not in without else []
-        if self.sort != self.screen.sort and "sort" not in without:
-            pairs.append(("sort", self.sort))
-        if self.custom_columns and "cols" not in without:
-            pairs += [("cols", c) for c in self.columns[1:]]
-        return [*pairs, *extra]
-
-    def url(self, pairs: list[tuple[str, str]], page: str = "") -> str:
-        return self.screen.url(page=page) + (f"?{urlencode(([('q', self.q)] if self.q else []) + pairs)}" if pairs or self.q else "")
-
-
-def read_state(screen: Screen, args: Any) -> State:
-    """The view from URL or form parameters. Wrong parts are left out and named, so that an old bookmark still works."""
-    found: list[filters.Filter] = []
-    broken: list[str] = []
-    for text in args.getlist("f"):
-        try:
-            found.append(filters.parse(screen.model, text, shell.locale()))
-        except Invalid as error:
-            broken += error.fields.values()
-    # The menu's button comes after the hidden field of the present sort.
-    sort = (args.getlist("sort") or [""])[-1] or screen.sort
-    if sort.removeprefix("-") not in queries.sortable(screen.model):
-        broken.append(f"This list cannot be sorted by “{sort[:60]}”.")
-        sort = screen.sort
-    allowed = columns_of(screen)
-    custom = [c for c in args.getlist("cols") if c in allowed and c != screen.title][:12]
-    columns = (screen.title, *custom) if custom else screen.columns
-    return State(screen, args.get("q", "")[:200].strip(), tuple(found), sort, columns, bool(custom), args.get("cursor", ""), tuple(broken))
-
-
-def columns_of(screen: Screen) -> dict[str, Field]:
-    """Every field that may be a column."""
-    return {n: f for n, f in registry.fields(screen.model).items() if f.kind not in (Kind.LONG_TEXT, Kind.JSON) and not f.secret and n not in {"deleted_at", "name_key"}}
 
 
 def show_list(screen: Screen) -> Response | str:
@@ -92,7 +50,7 @@ def show_list(screen: Screen) -> Response | str:
     args, actor = request.args, shell.actor()
     state = read_state(screen, args)
     if args.get("ff"):
-        editor_error = _fold(state, args)
+        editor_error = list_filters.fold(state, args)
         if isinstance(editor_error, Response):
             return editor_error
     else:
@@ -104,21 +62,6 @@ def show_list(screen: Screen) -> Response | str:
     return render_template("list.html", **_context(state, page, editor_error))
 
 
-def _fold(state: State, args: Any) -> Response | str:
-    try:
-        made = filters.build(state.screen.model, args["ff"], args.get("fo", ""), args.getlist("fv"), shell.locale())
-    except Invalid as error:
-        return next(iter(error.fields.values()))
-    kept = list(state.filters)
-    place = values.whole(args.get("fi", ""))
-    if place is not None and place < len(kept):
-        kept[place] = made
-    else:
-        kept.append(made)
-    pairs = [("f", f.text(state.screen.model, shell.locale())) for f in kept] + state.pairs(without=frozenset({"f"}))
-    return redirect(state.url(pairs))
-
-
 def _context(state: State, page: queries.Page, editor_error: str) -> dict[str, Any]:
     number, exact = page.count
     screen, actor = state.screen, shell.actor()
@@ -127,20 +70,42 @@ def _context(state: State, page: queries.Page, editor_error: str) -> dict[str, A
     shown = [(name, fields[name]) for name in state.columns[1:]]
     count_text = f"{number:,}" if exact else f"{number:,}+"
     return {
-        "title": screen.label, "singular": screen.singular, "intro": screen.hint or f"{screen.label} will stand here.", "key": screen.slug,
-        "count_text": count_text, "count_url": None if exact else state.url([*pairs, ("exact", "1")]), "range_text": f"{len(page.rows)} shown",
-        "base_url": screen.url(), "q": state.q, "search_hint": ", ".join(registry.fields(screen.model)[n].label.lower() for n in screen.search),
-        "state": pairs, "columns_state": state.pairs(without=frozenset({"cols"})), "head_actions": _head_actions(state), "views": [], "save_view_url": None,
-        "filters": _chips(state), "menu": menu, "fields": tuple((n, f.label) for n, f in filters.filterable(screen.model).items()), "editor": _editor(state, editor_error),
-        "broken": state.broken, "reset_url": screen.url() if pairs or state.q else None, "sorts": _sorts(state), "sort_label": _sort_label(state),
+        "title": screen.label,
+        "singular": screen.singular,
+        "intro": screen.hint or f"{screen.label} will stand here.",
+        "key": screen.slug,
+        "count_text": count_text,
+        "count_url": None if exact else state.url([*pairs, ("exact", "1")]),
+        "range_text": f"{len(page.rows)} shown",
+        "base_url": screen.url(),
+        "q": state.q,
+        "search_hint": ", ".join(registry.fields(screen.model)[n].label.lower() for n in screen.search),
+        "state": pairs,
+        "columns_state": state.pairs(without=frozenset({"cols"})),
+        "head_actions": _head_actions(state),
+        "views": [],
+        "save_view_url": None,
+        "filters": list_filters.chips(state),
+        "menu": menu,
+        "fields": tuple((n, f.label) for n, f in filters.filterable(screen.model).items()),
+        "editor": list_filters.editor(state, editor_error),
+        "broken": state.broken,
+        "reset_url": screen.url() if pairs or state.q else None,
+        "sorts": _sorts(state),
+        "sort_label": _sort_label(state),
         "all_columns": tuple((n, f.label, n in state.columns) for n, f in fields.items() if n != screen.title),
-        "lead": {"label": fields[screen.title].label if screen.title in fields else screen.singular.capitalize(), **_sorting(state, screen.title)},
+        "lead": {
+            "label": fields[screen.title].label if screen.title in fields else screen.singular.capitalize(),
+            **_sorting(state, screen.title),
+        },
         "avatars": screen.avatars,
         "columns": [{"name": n, "label": f.label, "numeric": f.kind in _RIGHT, **_sorting(state, n)} for n, f in shown],
-        "rows": _drawn(_heads(shown, screen.badge), rows(screen, shown, page.rows)), "bulk": bulk_verbs(screen, actor),
+        "rows": _drawn(_heads(shown, screen.badge), rows(screen, shown, page.rows)),
+        "bulk": bulk_verbs(screen, actor),
         "prev_url": state.url([*pairs, ("cursor", page.previous)]) if page.previous else None,
-        "next_url": state.url([*pairs, ("cursor", page.next)]) if page.next else None, "filtered": bool(state.q or state.filters),
-    }  # fmt: skip
+        "next_url": state.url([*pairs, ("cursor", page.next)]) if page.next else None,
+        "filtered": bool(state.q or state.filters),
+    }
 
 
 def _heads(shown: list[tuple[str, Field]], badge: str) -> list[str]:
@@ -162,7 +127,9 @@ def _heads(shown: list[tuple[str, Field]], badge: str) -> list[str]:
 
 
 def _drawn(heads: list[str], made: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Rows (id, url, title, initials, cells) as texts that are escaped already: four hundred cells are too many for a template."""
+    """Rows (id, url, title, initials, cells) as texts that are escaped already: four hundred cells are too many for a
+    template.
+    """
     drawn = []
     for key, url, title, short, cells in made:
         parts: list[str] = []
@@ -184,7 +151,9 @@ def rows(screen: Screen, shown: list[tuple[str, Field]], found: list[Any]) -> li
         title = str(row[1] or "(no name)")
         if len(title) > 120:
             title = title[:119] + "…"
-        cells = tuple("" if value is None or value == "" else make(value) for make, value in zip(makers, row[2:], strict=True))
+        cells = tuple(
+            "" if value is None or value == "" else make(value) for make, value in zip(makers, row[2:], strict=True)
+        )
         made.append((row[0], f"{base}{row[0]}", title, shell.initials(title) if avatars else "", cells))
     return made
 
@@ -194,7 +163,10 @@ def _maker(name: str, field: Field, loc: values.Locale, today: dt.date) -> Any:
     if field.kind is Kind.CHOICE:
         words = dict(field.choices)
         if name in _TONED:
-            drawn = {k: Markup('<span class="c-b {}">{}</span>').format(TONES.get(k, ""), label) for k, label in words.items()}
+            drawn = {
+                k: Markup('<span class="c-b {}">{}</span>').format(TONES.get(k, ""), label)
+                for k, label in words.items()
+            }
             return lambda value: drawn.get(value, value)
         safe = {k: escape(label) for k, label in words.items()}
         return lambda value: safe.get(value, value)
@@ -224,8 +196,16 @@ def _sorting(state: State, name: str) -> dict[str, Any]:
 
 def _sorts(state: State) -> tuple[tuple[str, str, bool], ...]:
     fields = columns_of(state.screen)
-    names = [n for n in queries.sortable(state.screen.model) if n in fields and (n in state.columns or n in ("created_at", "updated_at", "last_activity"))]
-    return tuple((sign + n, f"{fields[n].label} {'↓' if sign else '↑'}", state.sort == sign + n) for n in names for sign in ("", "-"))
+    names = [
+        n
+        for n in queries.sortable(state.screen.model)
+        if n in fields and (n in state.columns or n in ("created_at", "updated_at", "last_activity"))
+    ]
+    return tuple(
+        (sign + n, f"{fields[n].label} {'↓' if sign else '↑'}", state.sort == sign + n)
+        for n in names
+        for sign in ("", "-")
+    )
 
 
 @lru_cache(maxsize=4000)
@@ -239,61 +219,52 @@ def _sort_label(state: State) -> str:
     return "Newest" if name == "id" else columns_of(state.screen)[name].label
 
 
-def _chips(state: State) -> list[dict[str, Any]]:
-    model, loc = state.screen.model, shell.locale()
-    known = filters.filterable(model)
-    wanted = {(known[f.field].target or "", v) for f in state.filters if known[f.field].kind is Kind.RELATION for v in f.values}
-    titles = queries.titles(wanted, actor=shell.actor()) if wanted else {}
-    chips = []
-    for index, one in enumerate(state.filters):
-        others = tuple(f for i, f in enumerate(state.filters) if i != index)
-        rest = [("f", f.text(model, loc)) for f in others] + state.pairs(without=frozenset({"f"}))
-        chips.append({
-            "label": known[one.field].label, "op_label": filters.operator_words(known[one.field], one.op),
-            "value_label": filters.words(model, one, loc, titles), "edit_url": state.url([*state.pairs(), ("edit", str(index))]), "remove_url": state.url(rest),
-        })  # fmt: skip
-    return chips
-
-
-def _editor(state: State, error: str) -> dict[str, Any] | None:
-    edit = request.args.get("ff") or request.args.get("edit", "")
-    known = filters.filterable(state.screen.model)
-    place = values.whole(edit)
-    present = state.filters[place] if place is not None and place < len(state.filters) else None
-    name = present.field if present else edit
-    if name not in known:
-        return None
-    field = known[name]
-    typed = request.args.getlist("fv") or ([values.to_input(field, v, shell.locale()) for v in present.values] if present else [])
-    picker = screens().get(field.target or "")
-    keys = {(field.target or "", key) for v in typed if (key := values.whole(v)) is not None}
-    titles = queries.titles(keys, actor=shell.actor()) if field.kind is Kind.RELATION else {}
-    return {
-        "field": name, "label": field.label, "ops": [(op, filters.operator_words(field, op)) for op in filters.OPERATORS[field.kind]],
-        "op": request.args.get("fo") or (present.op if present else filters.OPERATORS[field.kind][0]),
-        "kind": field.kind.value if field.kind in (Kind.CHOICE, Kind.BOOLEAN, Kind.RELATION, Kind.NUMBER, Kind.MONEY) else ("date" if field.kind in (Kind.DATE, Kind.MOMENT) else "text"),
-        "value": typed[0] if typed else "", "value2": typed[1] if len(typed) > 1 else "", "choices": [(v, label, v in typed) for v, label in field.choices],
-        "display": ", ".join(titles.values()), "picker_url": picker.url(page="picker") if picker else "", "replaces": edit if present else request.args.get("fi", ""),
-        "error": error, "cancel_url": state.url(state.pairs()),
-    }  # fmt: skip
-
-
 def _head_actions(state: State) -> list[dict[str, Any]]:
     screen, actor = state.screen, shell.actor()
     actions: list[dict[str, Any]] = []
     if screen.entity == "contact" and actor.everything | bool(actor.rights.get("import")):
-        actions.append({"label": "Import", "icon": "upload", "url": "/contacts/import", "primary": False, "key": None, "empty": True})
+        actions.append(
+            {
+                "label": "Import",
+                "icon": "upload",
+                "url": "/contacts/import",
+                "primary": False,
+                "key": None,
+                "empty": True,
+            }
+        )
     if screen.can(actor, "export"):
         for kind in ("csv", "xlsx"):
-            actions.append({"label": kind.upper(), "icon": "download", "url": state.url(state.pairs(), page=f"export.{kind}"), "primary": False, "key": None, "post": True})
+            actions.append(
+                {
+                    "label": kind.upper(),
+                    "icon": "download",
+                    "url": state.url(state.pairs(), page=f"export.{kind}"),
+                    "primary": False,
+                    "key": None,
+                    "post": True,
+                }
+            )
     if screen.may_add(actor):
-        actions.append({"label": f"New {screen.singular}", "icon": "plus", "url": screen.url(page="new"), "primary": True, "key": "n"})
+        actions.append(
+            {
+                "label": f"New {screen.singular}",
+                "icon": "plus",
+                "url": screen.url(page="new"),
+                "primary": True,
+                "key": "n",
+            }
+        )
     return actions
 
 
 def bulk_verbs(screen: Screen, actor: Any) -> list[dict[str, Any]]:
     """The verbs for selected records that this person may use."""
-    verbs = [{"label": a.label, "icon": a.icon, "url": screen.url(page=f"bulk/{a.name}")} for a in screen.actions if screen.can(actor, a.right)]
+    verbs = [
+        {"label": a.label, "icon": a.icon, "url": screen.url(page=f"bulk/{a.name}")}
+        for a in screen.actions
+        if screen.can(actor, a.right)
+    ]
     if screen.may_delete(actor):
         verbs.append({"label": "Delete", "icon": "trash", "url": screen.url(page="bulk/delete")})
     return verbs

@@ -12,7 +12,8 @@ from app.services import filters, queries, records, timeline, values
 from models import registry
 from models.fields import Field, Kind
 from views import mail, shell, timelines
-from views.lists import TONES
+from views.list_state import columns_of
+from views.lists import TONES, rows
 from views.screen import Screen, of, screens
 
 
@@ -261,8 +262,6 @@ def _task(task: Screen, row: timeline.Related, today: dt.date) -> dict[str, Any]
 
 
 def _table(record: Any, other: Screen) -> dict[str, Any]:
-    from views.lists import columns_of, rows  # the same cells as in the list
-
     link = next(n for n, f in registry.fields(other.model).items() if f.target == record.__tablename__)
     query = queries.ListQuery(
         other.model, other.columns, filters=(filters.Filter(link, "is", (record.id,)),), sort=other.sort, limit=50

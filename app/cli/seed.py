@@ -20,11 +20,17 @@ group = AppGroup("seed", help="Fill an empty database.")
 
 @group.command("demo")
 @click.option("--workspaces", default=2, show_default=True, type=click.IntRange(1, 500), help="Number of brokerages.")
-@click.option("--contacts", type=click.IntRange(0, 10_000_000), help="Contacts over all brokerages; without it, each has its story alone.")
+@click.option(
+    "--contacts",
+    type=click.IntRange(0, 10_000_000),
+    help="Contacts over all brokerages; without it, each has its story alone.",
+)
 @click.option("--seed", default=1, show_default=True, help="The same seed gives the same people.")
 @prints
 def demo(workspaces: int, contacts: int | None, seed: int) -> dict[str, Any]:
-    """Invented brokerages with people, contacts and deals. Prints their names, a one-time sign-in link and public pages."""
+    """Invented brokerages with people, contacts and deals. Prints their names, a one-time sign-in link and public
+    pages.
+    """
     made = seeds.fill(seed=seed, brokerages=workspaces, contacts=contacts)
     return {
         "workspaces": [{"slug": slug, "name": name} for _, slug, name in made.workspaces],
@@ -37,7 +43,11 @@ def demo(workspaces: int, contacts: int | None, seed: int) -> dict[str, Any]:
 
 def public_pages(app: Flask, slugs: list[str]) -> list[str]:
     """Paths of the public pages of these brokerages, as far as the product has such pages."""
-    rules = [r for r in app.url_map.iter_rules() if r.rule.startswith(_PUBLIC) and "GET" in (r.methods or ()) and r.arguments == {"slug"}]
+    rules = [
+        r
+        for r in app.url_map.iter_rules()
+        if r.rule.startswith(_PUBLIC) and "GET" in (r.methods or ()) and r.arguments == {"slug"}
+    ]
     return [path for slug in slugs for path in sorted(r.build({"slug": slug})[1] for r in rules)]  # type: ignore[index]
 
 

@@ -1,4 +1,6 @@
-"""Every generated page asks the database at most six times, however many rows it shows, and a list of fifty stays light."""
+"""Every generated page asks the database at most six times, however many rows it shows, and a list of fifty stays
+light.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ FEW, MANY = 5, 50
 
 
 @pytest.mark.parametrize("entity", sorted(screens()))
-def test_pages_of_an_entity_ask_as_often_with_fifty_rows_as_with_five(app: Flask, twins: World, client: Browser, entity: str) -> None:
+def test_pages_of_an_entity_ask_as_often_with_fifty_rows_as_with_five(
+    app: Flask, twins: World, client: Browser, entity: str
+) -> None:
     spec = screens()[entity]
     sign_in(client, twins.harbour.owner)
     keyed = program(app, twins.harbour)
@@ -122,19 +126,26 @@ def _counted() -> Iterator[list[str]]:
 
 
 def _stock(app: Flask, first: int, rows: int) -> None:
-    """Bring every entity to `rows` copies of the planted record, which the copies hang on, and each to a user of its own."""
+    """Bring every entity to `rows` copies of the planted record, which the copies hang on, and each to a user of its
+    own.
+    """
     with app.app_context(), db.engine.begin() as connection:
         for table in Model.metadata.sorted_tables:
             if table.name in registry.entities() or table.name == "ab_user":
                 planted = connection.execute(sa.select(table).where(table.c.id == samples.HARBOUR_ID)).mappings().one()
-                copies = [dict(planted) | _apart(table, planted, number) | {"id": samples.HARBOUR_ID + number} for number in range(first, rows)]
+                copies = [
+                    dict(planted) | _apart(table, planted, number) | {"id": samples.HARBOUR_ID + number}
+                    for number in range(first, rows)
+                ]
                 connection.execute(sa.insert(table), copies)
 
 
 def _apart(table: sa.Table, row: Any, number: int) -> dict[str, Any]:
     """What must differ between copies: per unique set the last text, or the last reference where there is none."""
     apart: dict[str, Any] = {}
-    sets = [c.columns for c in table.constraints if isinstance(c, sa.UniqueConstraint)] + [i.columns for i in table.indexes if i.unique]
+    sets = [c.columns for c in table.constraints if isinstance(c, sa.UniqueConstraint)] + [
+        i.columns for i in table.indexes if i.unique
+    ]
     for columns in [list(c) for c in sets] + [[c] for c in table.columns if c.unique]:
         texts = [c for c in columns if isinstance(c.type, sa.String) and row[c.name]]
         keys = [c for c in columns if c.name not in ("id", "workspace_id") and c not in texts]

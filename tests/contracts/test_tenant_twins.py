@@ -17,7 +17,7 @@ from tests.contracts import samples, state, walk
 from tests.contracts.conftest import program
 from tests.contracts.samples import HARBOUR_ID, SUMMIT_ID, WORD
 from tests.factories import Browser, Office, World, sign_in
-from views import lists
+from views import list_state
 from views.api import readable
 from views.screen import Screen, screens
 
@@ -175,7 +175,7 @@ def _text(answer: Response) -> str:
 
 
 def _listings(spec: Screen, client: Browser, key: Any) -> list[tuple[str, str]]:
-    columns = [n for n in lists.columns_of(spec) if n != spec.title]
+    columns = [n for n in list_state.columns_of(spec) if n != spec.title]
     every = "&".join(f"cols={n}" for n in columns[:12])
     urls = [spec.url(), f"{spec.url()}?{every}", *(f"{spec.url()}?sort=-{name}" for name in queries.sortable(spec.model))]
     urls += [spec.url(page="picker"), spec.url(SUMMIT_ID), f"{spec.url(SUMMIT_ID)}?tab=history", f"{spec.url(SUMMIT_ID)}?show=changes"]

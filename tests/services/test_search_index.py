@@ -1,4 +1,4 @@
-"""Quick search finds what a plain look at every row finds, rare or common, on both databases and behind row security."""
+"""Quick search finds what a plain look at each row finds, rare or common, on both databases, behind row security."""
 
 from __future__ import annotations
 
@@ -44,7 +44,22 @@ def _database(engine: str, folder: Path) -> Iterator[tuple[Path, str, str]]:
             yield folder, owner, url
 
 
-@pytest.mark.parametrize("q", ["xi", "ramírez", "Okafor zo", "example", "@example.net", "(207) 555-0142", "5550142", "dental", "100%", "_", "nobody-is-called-so"])
+@pytest.mark.parametrize(
+    "q",
+    [
+        "xi",
+        "ramírez",
+        "Okafor zo",
+        "example",
+        "@example.net",
+        "(207) 555-0142",
+        "5550142",
+        "dental",
+        "100%",
+        "_",
+        "nobody-is-called-so",
+    ],
+)
 def test_search_finds_what_a_look_at_every_row_finds(filled: tuple[Flask, int], q: str) -> None:
     app, workspace = filled
     with app.app_context(), scope.inside(workspace):
@@ -55,7 +70,9 @@ def test_search_finds_what_a_look_at_every_row_finds(filled: tuple[Flask, int], 
         assert queries.count(query, actor=EVERYTHING, exact=True) == (len(expected), True)
         page = queries.page(query, actor=EVERYTHING, counted=True)
         assert len(page.rows) == min(len(expected), 50)
-        assert page.count == ((len(expected), True) if len(expected) <= queries.COUNT_CAP else (queries.COUNT_CAP, False))
+        assert page.count == (
+            (len(expected), True) if len(expected) <= queries.COUNT_CAP else (queries.COUNT_CAP, False)
+        )
 
 
 def test_a_rare_word_is_looked_up_and_a_common_one_is_not_listed(filled: tuple[Flask, int]) -> None:
@@ -71,7 +88,11 @@ def test_a_rare_word_is_looked_up_and_a_common_one_is_not_listed(filled: tuple[F
 def test_an_agent_finds_only_their_own(filled: tuple[Flask, int]) -> None:
     app, workspace = filled
     with app.app_context(), scope.inside(workspace):
-        owners = [row for chunk in queries.stream(ListQuery(Contact, ("owner_id",), raw=True), actor=EVERYTHING) for row in chunk]
+        owners = [
+            row
+            for chunk in queries.stream(ListQuery(Contact, ("owner_id",), raw=True), actor=EVERYTHING)
+            for row in chunk
+        ]
         mine = owners[0][1]
         agent = Actor(scope.ActorKind.USER, "Agent", membership_id=mine, rights={"contact": {"read": scope.Reach.OWN}})
         found = queries.ids(ListQuery(Contact, ("name",), SEARCHED, "example"), actor=agent)
@@ -95,4 +116,6 @@ def _holds(values: Any, word: str) -> bool:
     """As LIKE does: letters of ASCII without regard to case; digits also against the phone alone."""
     digits = "".join(c for c in word if c.isdigit())
     folded = word.lower()
-    return any(folded in (value or "").lower() for value in values) or (len(digits) >= 4 and digits in (values[2] or ""))
+    return any(folded in (value or "").lower() for value in values) or (
+        len(digits) >= 4 and digits in (values[2] or "")
+    )

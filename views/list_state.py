@@ -1,0 +1,102 @@
+"""The view of a list as the URL says it: search, filters, sort, columns, place. Kept nowhere else.
+
+Parameters: q, f (repeated, "field:op:values"), sort, cols (repeated), cursor. Does not belong here: drawing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from app.errors import Invalid
+from app.services import filters, queries
+from app.services.queries import ListQuery
+from models import registry
+from models.fields import Field, Kind
+from views import shell
+from views.screen import Screen
+
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The view as the URL says it. `broken` holds sentences about parts left out because they make no sense."""
+
+    screen: Screen
+    q: str
+    filters: tuple[filters.Filter, ...]
+    sort: str
+    columns: tuple[str, ...]
+    custom_columns: bool
+    cursor: str
+    broken: tuple[str, ...] = ()
+
+    def query(self, *, action: str = "read", limit: int = PAGE) -> ListQuery:
+        return ListQuery(
+            self.screen.model,
+            self.columns,
+            self.screen.search,
+            self.q,
+            self.filters,
+            self.sort,
+            self.cursor,
+            limit,
+            action,
+        )
+
+    def pairs(
+        self, *, without: frozenset[str] = frozenset(), extra: tuple[tuple[str, str], ...] = ()
+    ) -> list[tuple[str, str]]:
+        """The parameters of this view, but q, cursor and those named."""
+        loc = shell.locale()
+        pairs = [("f", f.text(self.screen.model, loc)) for f in self.filters] if "f" not in without else []
+        if self.sort != self.screen.sort and "sort" not in without:
+            pairs.append(("sort", self.sort))
+        if self.custom_columns and "cols" not in without:
+            pairs += [("cols", c) for c in self.columns[1:]]
+        return [*pairs, *extra]
+
+    def url(self, pairs: list[tuple[str, str]], page: str = "") -> str:
+        return self.screen.url(page=page) + (
+            f"?{urlencode(([('q', self.q)] if self.q else []) + pairs)}" if pairs or self.q else ""
+        )
+
+
+def read_state(screen: Screen, args: Any) -> State:
+    """The view from URL or form parameters. Wrong parts are left out and named, so that an old bookmark still works."""
+    found: list[filters.Filter] = []
+    broken: list[str] = []
+    for text in args.getlist("f"):
+        try:
+            found.append(filters.parse(screen.model, text, shell.locale()))
+        except Invalid as error:
+            broken += error.fields.values()
+    # The menu's button comes after the hidden field of the present sort.
+    sort = (args.getlist("sort") or [""])[-1] or screen.sort
+    if sort.removeprefix("-") not in queries.sortable(screen.model):
+        broken.append(f"This list cannot be sorted by “{sort[:60]}”.")
+        sort = screen.sort
+    allowed = columns_of(screen)
+    custom = [c for c in args.getlist("cols") if c in allowed and c != screen.title][:12]
+    columns = (screen.title, *custom) if custom else screen.columns
+    return State(
+        screen,
+        args.get("q", "")[:200].strip(),
+        tuple(found),
+        sort,
+        columns,
+        bool(custom),
+        args.get("cursor", ""),
+        tuple(broken),
+    )
+
+
+def columns_of(screen: Screen) -> dict[str, Field]:
+    """Every field that may be a column."""
+    return {
+        n: f
+        for n, f in registry.fields(screen.model).items()
+        if f.kind not in (Kind.LONG_TEXT, Kind.JSON) and not f.secret and n not in {"deleted_at", "name_key"}
+    }
