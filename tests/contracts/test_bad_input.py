@@ -170,13 +170,13 @@ def test_a_stale_form_is_a_question_not_a_loss(app: Flask, twins: World, client:
         assert answer.status_code < 500, version
 
 
-def test_no_form_of_the_product_breaks(app: Flask, twins: World, client: Browser) -> None:
-    """Every POST there is, with every wrong text in the fields that the pages use, with files where texts belong, and too large."""
+def broken_forms(app: Flask, twins: World, client: Browser, under: str = "/") -> list[str]:
+    """Every POST below an address, with wrong texts in all the fields that the pages use."""
     found = []
     names = ("name", "email", "body", "subject", "role", "team", "scopes", "days", "label", "password", "zone", "theme", "ids", "next", "back", "picked", "pick", "add_row",
              "contact_email-count", "contact_email-0-id", "contact_email-0-address", "version", "code", "file", "kind", "mapping", "basis", "q", "f", "sort")  # fmt: skip
     for call in walk.calls(app, SUMMIT_ID, "POST"):
-        if call.api:
+        if call.api or not call.rule.startswith(under):
             continue
         if call.rule.startswith("/auth/") or not client.token or client.get("/account/").status_code != 200:
             sign_in(client, twins.summit.owner)
@@ -185,6 +185,11 @@ def test_no_form_of_the_product_breaks(app: Flask, twins: World, client: Browser
             answer = client.submit(call.url, {n: text for n in names})
             if answer.status_code >= 500:
                 found.append(f"{call} with {text!r} answers {answer.status_code}")
+    return found
+
+
+def test_no_form_of_the_product_breaks(app: Flask, twins: World, client: Browser) -> None:
+    found = broken_forms(app, twins, client)
     assert not found, walk.report(found, "forms break")
 
 
@@ -208,8 +213,8 @@ def test_the_contract_sees_a_form_that_breaks_and_one_that_forgets(app: Flask, t
         return str(int(request.form["ids"]))
 
     careless.open_to_all = True  # type: ignore[attr-defined]
-    with walk.extra_route(app, "/careless", careless, "POST"), pytest.raises(AssertionError, match="POST /careless with"):
-        test_no_form_of_the_product_breaks(app, twins, client)
+    with walk.extra_route(app, "/careless", careless, "POST"):
+        assert len(broken_forms(app, twins, client, "/careless")) == 2  # NUL never reaches a view; the others but two are whole numbers
     forgetful = app.response_class("<form><input name=name value=''></form>", status=422)
     assert _lost(forgetful, screens()["tag"], {"name": "typed"}) != []
 

@@ -138,15 +138,15 @@ def _covers(rights: Rights, model: type[Any], action: str, whose: str) -> str:
 
 def _surfaces(app: Flask, spec: Screen, can: dict[str, str], browser: Browser, key: Any) -> Iterator[tuple[str, str, str]]:
     """(surface, what should come, what came)."""
-    entity, read, mark = spec.entity, can["read"], f'/{spec.slug}/{SUMMIT_ID}"'
+    entity, read, mark = spec.entity, can["read"], f"/{spec.slug}/{SUMMIT_ID}"
     page = browser.get(spec.url())
-    yield f"list of {entity}", read, _seen(page, mark in page.get_data(as_text=True))
+    yield f"list of {entity}", read, _seen(page, str(SUMMIT_ID) in page.get_data(as_text=True))
     yield f"page of {entity}", read, _seen(browser.get(spec.url(SUMMIT_ID)))
     picker = browser.get(spec.url(page="picker"))
     yield f"{entity} picker", read, _seen(picker, picker.status_code == 200 and any(i["id"] == SUMMIT_ID for i in picker.json["items"]))
     yield f"export of {entity}", can["export"], _exported(browser.submit(spec.url(page="export.csv")))
     if spec.searchable and read != "forbidden":
-        yield f"search for {entity}", read, "shown" if f'{mark[:-1]}"' in browser.get(f"/search/palette?q={WORD}").get_data(as_text=True) else "hidden"
+        yield f"search for {entity}", read, "shown" if mark in browser.get(f"/search/palette?q={WORD}").get_data(as_text=True) else "hidden"
     listed = key.get(f"/api/v1/{entity}/")
     yield f"REST list of {entity}", read, _seen(listed, listed.status_code == 200 and any(r["id"] == SUMMIT_ID for r in listed.json["data"]))
     yield f"REST get of {entity}", read, _seen(key.get(f"/api/v1/{entity}/{SUMMIT_ID}"))
