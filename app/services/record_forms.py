@@ -17,6 +17,9 @@ from models.base import Link, session
 from models.scope import Actor
 
 
+_GONE = "This row is gone, as somebody removed it meanwhile. Remove it here too, or add it anew as a row of its own."
+
+
 @dataclass(frozen=True, slots=True)
 class ChildRow:
     """One row of a child entity: `id` None adds, `remove` deletes. `index` is its place in the form, for its errors."""
@@ -120,5 +123,9 @@ def _save_child(parent: Any, row: ChildRow, actor: Actor, source: str) -> None:
             records.delete(model, row.id, actor=actor)
         else:
             records.update(model, row.id, row.values, actor=actor)
+    except NotFound:
+        if row.remove:
+            return
+        raise Invalid({f"{row.entity}-{row.index}-{registry.title_of(model)}": _GONE}) from None
     except Invalid as error:
         raise Invalid({f"{row.entity}-{row.index}-{name}": text for name, text in error.fields.items()}) from None
