@@ -67,6 +67,7 @@ def test_the_skip_link_comes_first_and_the_focus_shows(owner: Page) -> None:
         shown = owner.evaluate(
             """() => { const at = document.activeElement, style = getComputedStyle(at);
             const ring = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0;
-            return [ring || style.boxShadow !== 'none', at.getBoundingClientRect().width > 0, at.outerHTML.slice(0, 120)] }"""
+            return [ring || style.boxShadow !== 'none', at.getBoundingClientRect().width > 0,
+            at.outerHTML.slice(0, 120)] }"""
         )
         assert shown[:2] == [True, True], shown[2]
