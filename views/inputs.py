@@ -1,4 +1,4 @@
-"""What no view should have to think of: ids that fit no key of the database, and texts with NUL, which PostgreSQL refuses.
+"""What no view should have to think of: ids that fit no key of the database, texts with NUL (PostgreSQL refuses them).
 
 Does not belong here: rules of fields (`app.services.values`).
 """
@@ -13,7 +13,7 @@ _MOST_ID = 2**63 - 1
 
 
 class _Key(IntegerConverter):
-    """A larger number is the id of nothing, as 0 is; refusing it here would make Werkzeug answer 405 in place of 404."""
+    """A larger number is the id of nothing, as 0 is; refused here, Werkzeug would answer 405 in place of 404."""
 
     def to_python(self, value: str) -> int:
         number: int = super().to_python(value) if len(value) < 20 else 0

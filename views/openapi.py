@@ -72,10 +72,14 @@ def _paths(spec: Screen) -> dict[str, Any]:
     item["get"] = does("get", f"Get one {spec.singular}", "read", {"200": one}, "401 403 404 422 429")
     if spec.adds:
         bad = "400 401 403 413 415 422 429"
-        collection["post"] = does("create", f"Add a {spec.singular}", "write", {"201": one}, bad, body=_body(name, "write"))
+        collection["post"] = does(
+            "create", f"Add a {spec.singular}", "write", {"201": one}, bad, body=_body(name, "write")
+        )
     if spec.edits:
         bad = "400 401 403 404 409 413 415 422 429"
-        item["patch"] = does("update", f"Change a {spec.singular}", "write", {"200": one}, bad, body=_body(name, "change"))
+        item["patch"] = does(
+            "update", f"Change a {spec.singular}", "write", {"200": one}, bad, body=_body(name, "change")
+        )
     if spec.deletes:
         words = f"Move a {spec.singular} to the bin"
         item["delete"] = does("delete", words, "delete", {"204": None}, "401 403 404 422 429")

@@ -176,7 +176,8 @@ def of(entity: str) -> Screen:
 
 
 def check() -> None:
-    """Raise `BrokenScreen` for an entity without a screen, or a screen that names other entities wrongly. When all are registered."""
+    """Raise `BrokenScreen` for an entity without a screen, or a screen that relates others wrongly; when all are
+    there."""
     for name in registry.entities():
         if name not in _screens:
             raise BrokenScreen(f"{name}: the entity has no screen; add one in views/screens/.")

@@ -1,4 +1,5 @@
-"""Starts the product with one broken model or screen at a time, and prints how each start ended; run as a program of its own.
+"""Starts the product with one broken model or screen at a time, and prints how each start ended; run as a program of
+its own.
 
 A broken table would stay in the metadata of the process that declares it, so each is tried in a child.
 """
@@ -209,11 +210,36 @@ def not_a_record() -> Any:
 
 
 CASES: tuple[Callable[[], Any], ...] = (
-    sound, no_policy, no_policy_on_a_plain_table, untyped_column, unknown_relation, unknown_subject, subject_without_a_kind, kept_without_a_ground,
-    writable_workspace, writable_version, writable_provenance, entity_without_a_screen, parent_without_a_link, unknown_column, unknown_search,
-    unknown_sort, readonly_in_the_form, unknown_in_the_form, workspace_in_the_form, heavy_column, secret_column, unguarded_verb, unknown_right,
-    verb_twice, unknown_related, unknown_children, child_without_a_parent, badge_that_is_no_choice, not_a_record,
-)  # fmt: skip
+    sound,
+    no_policy,
+    no_policy_on_a_plain_table,
+    untyped_column,
+    unknown_relation,
+    unknown_subject,
+    subject_without_a_kind,
+    kept_without_a_ground,
+    writable_workspace,
+    writable_version,
+    writable_provenance,
+    entity_without_a_screen,
+    parent_without_a_link,
+    unknown_column,
+    unknown_search,
+    unknown_sort,
+    readonly_in_the_form,
+    unknown_in_the_form,
+    workspace_in_the_form,
+    heavy_column,
+    secret_column,
+    unguarded_verb,
+    unknown_right,
+    verb_twice,
+    unknown_related,
+    unknown_children,
+    child_without_a_parent,
+    badge_that_is_no_choice,
+    not_a_record,
+)
 
 
 def outcome(case: Callable[[], Any]) -> str:
@@ -225,7 +251,16 @@ def outcome(case: Callable[[], Any]) -> str:
         try:
             kept = [case()]  # a class that nothing holds would be gone before it is looked at
             folder = tempfile.mkdtemp()
-            create_app(config.load({"APP_ENV": "test", "DATABASE_URL": f"sqlite:///{folder}/x", "DATA_DIR": folder, "LOG_LEVEL": "error"}))
+            create_app(
+                config.load(
+                    {
+                        "APP_ENV": "test",
+                        "DATABASE_URL": f"sqlite:///{folder}/x",
+                        "DATA_DIR": folder,
+                        "LOG_LEVEL": "error",
+                    }
+                )
+            )
             kept.clear()
         except BaseException as error:
             words = f"{type(error).__name__}: {error}"

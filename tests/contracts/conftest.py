@@ -31,7 +31,12 @@ class Program(FlaskClient):
         return super().open(*args, **kwargs)
 
 
-def program(app: Flask, office: Office, who: str = "owner", scopes: Iterable[str] = ("*:read", "*:write", "*:delete", "*:export")) -> Program:
+def program(
+    app: Flask,
+    office: Office,
+    who: str = "owner",
+    scopes: Iterable[str] = ("*:read", "*:write", "*:delete", "*:export"),
+) -> Program:
     """A program with a fresh key of this person."""
     made = Program(app, app.response_class)
     with app.app_context(), office.inside():

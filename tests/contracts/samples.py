@@ -1,6 +1,7 @@
 """Valid records of any entity, made from the kinds of its fields, so that a new entity is covered without a line here.
 
-Two ways: `values` for the write paths (service, form, REST), and `plant`, which puts one row with the same id into every table of a
+Two ways: `values` for the write paths (service, form, REST), and `plant`, which puts one row with the same id into
+every table of a
 brokerage. Every text of a planted row holds the word `WORD` and the brokerage's slug: a leak shows as the other's slug.
 """
 
@@ -34,14 +35,19 @@ _BARE = {
 }
 # What a text cannot guess: columns that name something else in the database.
 _NAMED: dict[str, dict[str, Any]] = {
-    "change": {"entity": "contact", "verb": "update", "old": {"next_step": f"{WORD} {{mark}}"}, "new": {"next_step": f"{WORD} {{mark}} next_step"}},
+    "change": {
+        "entity": "contact",
+        "verb": "update",
+        "old": {"next_step": f"{WORD} {{mark}}"},
+        "new": {"next_step": f"{WORD} {{mark}} next_step"},
+    },
     "audit": {"entity": "contact"},
     "import_batch": {"mapping": {"origin": "", "choices": []}},
     "job": {"name": "draft.make", "state": "dead"},
 }
 
 
-def value(field: Field, name: str, mark: str, ids: Mapping[str, int]) -> Any:
+def value(field: Field, name: str, mark: str, ids: Mapping[str, int]) -> Any:  # noqa: C901  one line per kind
     """A valid clean value of a field; `mark` makes it unique, `ids` has a record per related entity."""
     match field.kind:
         case Kind.EMAIL:
@@ -75,7 +81,8 @@ def make(model: type[Any], mark: str, *, actor: Actor = SYSTEM, ids: dict[str, i
 
 
 def needed(model: type[Any], mark: str, *, actor: Actor = SYSTEM, ids: dict[str, int] | None = None) -> dict[str, Any]:
-    """Values for every writable field; records that required relations point to are made, optional relations stay empty."""
+    """Values for every writable field; records that required relations point to are made, optional relations stay
+    empty."""
     ids = {} if ids is None else ids
     columns = model.__table__.columns
     for name, field in registry.writable(model).items():
@@ -90,7 +97,8 @@ def values_of(model: type[Any], mark: str, ids: Mapping[str, int] | None = None)
 
 
 def fresh(model: type[Any], mark: str, ids: Mapping[str, int], which: int = 0) -> dict[str, Any]:
-    """Values for a record beside the planted one. A link that must be unique starts at another record, the `which`-th."""
+    """Values for a record beside the planted one. A link that must be unique starts at another record, the
+    `which`-th."""
     found, known = values_of(model, mark, ids), registry.fields(model)
     for names in records.unique_sets(model):
         if all(known[n].kind is Kind.RELATION for n in names):
@@ -119,7 +127,11 @@ def _others(entity: str) -> list[int]:
     table = Model.metadata.tables[entity]
     same = sa.select(table.c.workspace_id).where(table.c.id == SUMMIT_ID).scalar_subquery()
     with db.engine.connect() as connection:
-        return list(connection.scalars(sa.select(table.c.id).where(table.c.workspace_id == same, table.c.id != SUMMIT_ID).order_by(table.c.id)))
+        return list(
+            connection.scalars(
+                sa.select(table.c.id).where(table.c.workspace_id == same, table.c.id != SUMMIT_ID).order_by(table.c.id)
+            )
+        )
 
 
 def typed_answers(asked: verbs.Verb, key: int) -> dict[str, str]:
@@ -141,7 +153,8 @@ def as_json(model: type[Any], clean: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plant(office: Office, key: int) -> None:
-    """One row with id `key` in every table that belongs to a brokerage or to its people; needs an application context."""
+    """One row with id `key` in every table that belongs to a brokerage or to its people; needs an application
+    context."""
     with db.engine.begin() as connection:
         for table in Model.metadata.sorted_tables:
             if table.name not in _BARE and _belongs(table):
@@ -185,7 +198,9 @@ def _cell(column: sa.Column[Any], office: Office, key: int, ids: Mapping[str, in
         return None
     if numeric and (column.name == "id" or column.name.endswith("_id") or column.foreign_keys):
         return None if column.table.name == "ab_user" and column.name != "id" else key
-    if column.default is not None and not (field and field.kind in (Kind.TEXT, Kind.LONG_TEXT) and column.default.arg == ""):
+    if column.default is not None and not (
+        field and field.kind in (Kind.TEXT, Kind.LONG_TEXT) and column.default.arg == ""
+    ):
         return None
     if field is not None:
         return value(field, column.name, office.slug, ids)

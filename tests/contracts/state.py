@@ -1,4 +1,5 @@
-"""What the database holds, as one digest per table, so that a test can say that nothing changed, or exactly what did."""
+"""What the database holds, as one digest per table, so that a test can say that nothing changed, or exactly what
+did."""
 
 from __future__ import annotations
 
@@ -52,7 +53,11 @@ class Watch:
         kept = [] if "*" in left_out else [f'"{name}"' for name in columns if name not in left_out]
         if not kept:
             return ""
-        rows = self._connection.execute(f'SELECT {", ".join(kept)} FROM "{table}" ORDER BY 1, 2' if len(kept) > 1 else f'SELECT {kept[0]} FROM "{table}" ORDER BY 1')
+        rows = self._connection.execute(
+            f'SELECT {", ".join(kept)} FROM "{table}" ORDER BY 1, 2'
+            if len(kept) > 1
+            else f'SELECT {kept[0]} FROM "{table}" ORDER BY 1'
+        )
         return hashlib.sha256(repr(rows.fetchall()).encode()).hexdigest()
 
 
@@ -71,6 +76,10 @@ def rows(table: str, **where: Any) -> list[dict[str, Any]]:
     import sqlalchemy as sa
 
     known = Model.metadata.tables[table]
-    statement = sa.select(known).where(*(known.c[name] == value for name, value in where.items())).order_by(*known.primary_key.columns)
+    statement = (
+        sa.select(known)
+        .where(*(known.c[name] == value for name, value in where.items()))
+        .order_by(*known.primary_key.columns)
+    )
     with db.engine.connect() as connection:
         return [dict(row) for row in connection.execute(statement).mappings()]

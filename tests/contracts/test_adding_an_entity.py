@@ -15,7 +15,15 @@ from tests.contracts import new_entity, source
 @functools.cache
 def told() -> dict[str, Any]:
     environ = {**os.environ, "PYTHONPATH": str(source.ROOT)}
-    done = subprocess.run([sys.executable, new_entity.__file__], cwd=source.ROOT, env=environ, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        [sys.executable, new_entity.__file__],
+        cwd=source.ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -42,4 +50,11 @@ def test_its_history_is_kept_and_its_bin_gives_back() -> None:
     found = told()
     assert found["audit"] == ["listing.create"]
     assert found["bin"] == [302, 404] and found["back"] == [302, 200]
-    assert found["acts"] == ["listing.create", "listing.export", "listing.export", "listing.update", "listing.delete", "listing.restore"]
+    assert found["acts"] == [
+        "listing.create",
+        "listing.export",
+        "listing.export",
+        "listing.update",
+        "listing.delete",
+        "listing.restore",
+    ]

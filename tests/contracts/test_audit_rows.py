@@ -1,4 +1,5 @@
-"""Each act leaves exactly one audit row and one change, whichever way it came; an act that failed anywhere leaves nothing."""
+"""Each act leaves exactly one audit row and one change, whichever way it came; an act that failed anywhere leaves
+nothing."""
 
 from __future__ import annotations
 
@@ -79,15 +80,27 @@ def test_services_leave_one_row_for_each_act(app: Flask, twins: World, entity: s
     found = []
     if samples.makeable(model):
         found += unheard(app, twins.summit, entity, act(lambda: records.create(model, clean, actor=actor)), "create")
-    found += unheard(app, twins.summit, entity, act(lambda: records.update(model, made["id"], samples.changed(model), actor=actor)), "update")
+    found += unheard(
+        app,
+        twins.summit,
+        entity,
+        act(lambda: records.update(model, made["id"], samples.changed(model), actor=actor)),
+        "update",
+    )
     if not model.permanent:
-        found += unheard(app, twins.summit, entity, act(lambda: records.delete(model, made["id"], actor=actor)), "delete")
-        found += unheard(app, twins.summit, entity, act(lambda: records.restore(model, made["id"], actor=actor)), "restore")
+        found += unheard(
+            app, twins.summit, entity, act(lambda: records.delete(model, made["id"], actor=actor)), "delete"
+        )
+        found += unheard(
+            app, twins.summit, entity, act(lambda: records.restore(model, made["id"], actor=actor)), "restore"
+        )
     assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize("entity", ENTITIES)
-def test_forms_rest_and_selections_leave_one_row_for_each_act(app: Flask, twins: World, client: Browser, entity: str) -> None:
+def test_forms_rest_and_selections_leave_one_row_for_each_act(
+    app: Flask, twins: World, client: Browser, entity: str
+) -> None:
     spec, office = screens()[entity], twins.summit
     sign_in(client, office.owner)
     client.get("/")
@@ -129,7 +142,10 @@ def test_a_fault_at_any_statement_leaves_nothing(app: Flask, twins: World, entit
     """The database fails at the first statement, the second, and so on, until the operation gets through."""
     model = registry.entity(entity)
     with app.app_context():
-        actor, clean = twins.summit.actor("owner"), samples.fresh(model, "fault", dict.fromkeys(registry.entities(), SUMMIT_ID))
+        actor, clean = (
+            twins.summit.actor("owner"),
+            samples.fresh(model, "fault", dict.fromkeys(registry.entities(), SUMMIT_ID)),
+        )
     with state.watching(app) as watch:
         for number in range(1, 60):
             try:
@@ -148,8 +164,12 @@ def test_a_fault_in_a_change_leaves_nothing(app: Flask, twins: World, verb: str)
     with app.app_context():
         actor = twins.summit.actor("owner")
     acts: dict[str, Callable[[], Any]] = {
-        "update": lambda: records.update(model, SUMMIT_ID, {"stage": "lost", "owner_id": twins.summit.agent.membership_id}, actor=actor),
-        "delete": lambda: verbs.run(model, verbs.find("contact", "delete"), [SUMMIT_ID, *twins.summit.contacts.values()], {}, actor=actor),
+        "update": lambda: records.update(
+            model, SUMMIT_ID, {"stage": "lost", "owner_id": twins.summit.agent.membership_id}, actor=actor
+        ),
+        "delete": lambda: verbs.run(
+            model, verbs.find("contact", "delete"), [SUMMIT_ID, *twins.summit.contacts.values()], {}, actor=actor
+        ),
     }
     with state.watching(app) as watch:
         for number in range(1, 90):
@@ -215,7 +235,10 @@ def _ways(app: Flask, spec: Any, client: Browser, key: Any) -> Iterator[tuple[st
 
     if spec.adds:
         with app.app_context():
-            typed, sent = samples.typed(model, samples.fresh(model, "form", ids)), samples.as_json(model, samples.fresh(model, "rest", ids, 1))
+            typed, sent = (
+                samples.typed(model, samples.fresh(model, "form", ids)),
+                samples.as_json(model, samples.fresh(model, "rest", ids, 1)),
+            )
         yield "form", "create", lambda: ok(client.submit(spec.url(page="new"), typed))
         yield "REST", "create", lambda: ok(key.post(base, json=sent))
     if spec.edits:
@@ -227,5 +250,9 @@ def _ways(app: Flask, spec: Any, client: Browser, key: Any) -> Iterator[tuple[st
         yield "page", "restore", lambda: ok(client.submit(spec.url(SUMMIT_ID, "restore")))
         yield "REST", "delete", lambda: ok(key.delete(f"{base}{SUMMIT_ID}"))
         yield "page", "restore", lambda: ok(client.submit(spec.url(SUMMIT_ID, "restore")))
-        yield "selection", "delete", lambda: ok(client.submit(spec.url(page="bulk/delete"), {"ids": str(SUMMIT_ID), "confirmed": "1"}))
+        yield (
+            "selection",
+            "delete",
+            lambda: ok(client.submit(spec.url(page="bulk/delete"), {"ids": str(SUMMIT_ID), "confirmed": "1"})),
+        )
         yield "page", "restore", lambda: ok(client.submit(spec.url(SUMMIT_ID, "restore")))

@@ -1,4 +1,5 @@
-"""The shape of the code that rules out whole classes of mistakes: who may commit, who may import what, how long things may be."""
+"""The shape of the code that rules out whole classes of mistakes: who may commit, who may import what, how long
+things may be."""
 
 from __future__ import annotations
 
@@ -78,13 +79,19 @@ def test_no_module_is_a_drawer_for_everything() -> None:
 
 
 def test_nothing_is_left_unfinished() -> None:
-    found = [fault for path in source.product() for fault in unfinished(path, source.tree(path), (source.ROOT / path).read_text())]
+    found = [
+        fault
+        for path in source.product()
+        for fault in unfinished(path, source.tree(path), (source.ROOT / path).read_text())
+    ]
     assert not found, "\n".join(found)
 
 
 def test_imports_point_down() -> None:
     tool = Path(sys.executable).with_name("lint-imports")
-    done = subprocess.run([str(tool), "--no-cache"], cwd=source.ROOT, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        [str(tool), "--no-cache"], cwd=source.ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert "0 broken" in done.stdout
 
@@ -92,24 +99,36 @@ def test_imports_point_down() -> None:
 def test_the_contract_sees_what_it_forbids(tmp_path: Path) -> None:
     long = "def f():\n" + "    x = 1\n" * 70
     assert long_functions("x.py", ast.parse(long)) == ["x.py:1 f has 70 lines"]
-    assert commits("x.py", ast.parse("db.session.commit()")) == ["x.py:1 calls db.session.commit(); only an operation commits"]
+    assert commits("x.py", ast.parse("db.session.commit()")) == [
+        "x.py:1 calls db.session.commit(); only an operation commits"
+    ]
     assert commits("app/services/operation.py", ast.parse("live.commit()")) == []
-    assert unfinished("x.py", ast.parse("raise NotImplementedError()"), "# TODO later") == ["x.py holds TODO", "x.py:1 is not implemented"]
+    assert unfinished("x.py", ast.parse("raise NotImplementedError()"), "# TODO later") == [
+        "x.py holds TODO",
+        "x.py:1 is not implemented",
+    ]
 
 
-@pytest.mark.parametrize(("line", "contract"), [
-    ("import flask", "Models and services know no web framework"),
-    ("import jobs.registry", "Services call nothing outside"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("line", "contract"),
+    [
+        ("import flask", "Models and services know no web framework"),
+        ("import jobs.registry", "Services call nothing outside"),
+    ],
+)
 def test_the_import_contract_sees_a_service_that_looks_up(tmp_path: Path, line: str, contract: str) -> None:
     """The same rules over a copy of the packages with one wrong line."""
     for package in source.PACKAGES:
         for path in (p for p in source.product() if p.startswith(f"{package}/")):
             target = tmp_path / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text((source.ROOT / path).read_text() + (f"\n{line}\n" if path == "app/services/values.py" else ""))
+            target.write_text(
+                (source.ROOT / path).read_text() + (f"\n{line}\n" if path == "app/services/values.py" else "")
+            )
     (tmp_path / "pyproject.toml").write_text((source.ROOT / "pyproject.toml").read_text())
     tool = Path(sys.executable).with_name("lint-imports")
-    done = subprocess.run([str(tool), "--no-cache"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        [str(tool), "--no-cache"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+    )
     assert done.returncode != 0
     assert contract in done.stdout.split("Broken contracts", 1)[1]

@@ -1,4 +1,5 @@
-"""What every answer carries, whoever asks and whatever went wrong: headers, content type, no trace, and a closed door for strangers."""
+"""What every answer carries, whoever asks and whatever went wrong: headers, content type, no trace, and a closed
+door for strangers."""
 
 from __future__ import annotations
 
@@ -30,9 +31,17 @@ def faults(answer: Response, call: walk.Call | str) -> list[str]:
     """What is wrong with an answer, whatever it says."""
     head, found = answer.headers, []
     policy = head.get("Content-Security-Policy", "")
-    wanted = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin"}
+    wanted = {
+        "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
     found += [f"{name} is {head.get(name)}" for name, value in wanted.items() if head.get(name) != value]
-    found += [f"{name} is missing" for name in ("Referrer-Policy", "Permissions-Policy", "X-Request-Id", "Cache-Control") if not head.get(name)]
+    found += [
+        f"{name} is missing"
+        for name in ("Referrer-Policy", "Permissions-Policy", "X-Request-Id", "Cache-Control")
+        if not head.get(name)
+    ]
     for part in ("default-src 'none'", "object-src 'none'", "base-uri 'none'", "form-action 'self'", "frame-ancestors"):
         if part not in policy:
             found.append(f"the content security policy lacks {part}")
@@ -40,7 +49,9 @@ def faults(answer: Response, call: walk.Call | str) -> list[str]:
         found.append(f"the content security policy is {policy}")
     text = "" if answer.direct_passthrough else answer.get_data(as_text=True)
     if answer.status_code not in _BODILESS and text:
-        if not answer.content_type or (answer.mimetype.startswith("text/") and "charset=utf-8" not in answer.content_type.lower()):
+        if not answer.content_type or (
+            answer.mimetype.startswith("text/") and "charset=utf-8" not in answer.content_type.lower()
+        ):
             found.append(f"the content type is {answer.content_type}")
         if text.lstrip().lower().startswith("<!doctype html") and answer.mimetype != "text/html":
             found.append(f"a page comes as {answer.mimetype}")
@@ -55,8 +66,15 @@ def faults(answer: Response, call: walk.Call | str) -> list[str]:
 
 def _inline(text: str, policy: str) -> list[str]:
     nonce = _NONCE.search(policy)
-    found = [f"an element without the nonce: {tag[:80]}" for tag in re.findall(r"<(?:script|style)\b[^>]*>", text) if nonce and nonce.group(1) not in tag and "src=" not in tag]
-    return found + [f"an inline handler or style: {tag[:80]}" for tag in re.findall(r"<[a-z][^<>]*\s(?:on[a-z]+|style)=[^<>]*>", text)]
+    found = [
+        f"an element without the nonce: {tag[:80]}"
+        for tag in re.findall(r"<(?:script|style)\b[^>]*>", text)
+        if nonce and nonce.group(1) not in tag and "src=" not in tag
+    ]
+    return found + [
+        f"an inline handler or style: {tag[:80]}"
+        for tag in re.findall(r"<[a-z][^<>]*\s(?:on[a-z]+|style)=[^<>]*>", text)
+    ]
 
 
 def doors(app: Flask) -> list[str]:
@@ -65,11 +83,19 @@ def doors(app: Flask) -> list[str]:
     client = app.test_client()
     for call in walk.calls(app, SUMMIT_ID, "GET"):
         view = app.view_functions[call.endpoint]
-        if call.url.startswith(request_scope._OPEN) or call.endpoint in request_scope._REFERENCE or getattr(view, "open_to_all", False):
+        if (
+            call.url.startswith(request_scope._OPEN)
+            or call.endpoint in request_scope._REFERENCE
+            or getattr(view, "open_to_all", False)
+        ):
             continue
         answer = client.get(call.url)
         program_only = call.url.startswith(request_scope._PROGRAMS)
-        shut = answer.status_code == 401 if program_only else answer.status_code == 303 and answer.location.startswith("/auth/login")
+        shut = (
+            answer.status_code == 401
+            if program_only
+            else answer.status_code == 303 and answer.location.startswith("/auth/login")
+        )
         if not shut:
             found.append(f"{call} answers a stranger with {answer.status_code}")
     return found
@@ -104,7 +130,11 @@ def test_strangers_find_every_door_shut_but_the_open_ones(app: Flask, twins: Wor
 
 def test_cookies_open_no_door_of_the_programs(app: Flask, twins: World, client: Browser) -> None:
     sign_in(client, twins.summit.owner)
-    found = [str(call) for call in walk.calls(app, SUMMIT_ID) if call.api and client.open(call.url, method=call.method).status_code not in (401, 429)]
+    found = [
+        str(call)
+        for call in walk.calls(app, SUMMIT_ID)
+        if call.api and client.open(call.url, method=call.method).status_code not in (401, 429)
+    ]
     assert not found, walk.report(found, "resources answer to a cookie")
 
 
@@ -165,13 +195,20 @@ def test_what_is_nowhere_is_dressed_too(app: Flask, twins: World, client: Browse
 
 def test_the_contract_sees_an_undressed_route_and_an_open_door(app: Flask, twins: World, client: Browser) -> None:
     def bare() -> Response:
-        answer = Response('<!doctype html><p onclick="x()" style="color:red">File "/srv/app.py"</p><script>1</script>', content_type="text/plain")
+        answer = Response(
+            '<!doctype html><p onclick="x()" style="color:red">File "/srv/app.py"</p><script>1</script>',
+            content_type="text/plain",
+        )
         return answer
 
     bare.open_to_all = True  # type: ignore[attr-defined]
     with walk.extra_route(app, "/bare", bare):
         found = faults(client.get("/bare"), "/bare")
-    assert {"/bare: a page comes as text/plain", "/bare: a trace is shown", "/bare: the content type is text/plain"} <= set(found)
+    assert {
+        "/bare: a page comes as text/plain",
+        "/bare: a trace is shown",
+        "/bare: the content type is text/plain",
+    } <= set(found)
     naked = Response("<p onclick='x()'>", status=500, content_type="text/html; charset=utf-8")
     assert len(faults(naked, "naked")) >= 10
     with walk.extra_route(app, "/auth-less", lambda: "everything"), pytest.MonkeyPatch.context() as patch:

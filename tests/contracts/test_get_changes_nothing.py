@@ -53,8 +53,8 @@ def test_looking_changes_nothing(app: Flask, twins: World, who: str | None) -> N
 def test_the_contract_sees_a_page_that_writes(app: Flask, twins: World) -> None:
     def counting() -> str:
         with scope.inside(twins.summit.id):
-            from models.contact import Tag
             from app.services import records
+            from models.contact import Tag
 
             records.create(Tag, {"name": f"seen {len(state.rows('tag'))}"}, actor=SYSTEM)
         return "seen"
@@ -85,4 +85,8 @@ def test_signing_out_needs_more_than_a_look(app: Flask, world: World, client: Br
 
 def _search(call: walk.Call) -> dict[str, str]:
     """Parameters that make list pages do all they can."""
-    return {"q": "zanzibar"} if call.screen is not None and not call.numbered and not call.api and call.url.endswith("/") else {}
+    return (
+        {"q": "zanzibar"}
+        if call.screen is not None and not call.numbered and not call.api and call.url.endswith("/")
+        else {}
+    )

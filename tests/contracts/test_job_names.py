@@ -23,7 +23,7 @@ def faults(path: str, tree: ast.Module, known: set[str]) -> list[str]:
     found = []
     for line, name, words in promises(tree, source.constants(tree)):
         if name is None:
-            found.append(f"{path}:{line} promises a job whose name cannot be read; write it as text or as a constant of the module")
+            found.append(f"{path}:{line} promises a job whose name is no text and no constant of the module")
         elif name not in known:
             found.append(f"{path}:{line} promises “{name}”, which no job is named")
         if "purpose" not in words:
@@ -56,17 +56,26 @@ def test_every_job_has_a_purpose_a_queue_and_a_module_on_the_list() -> None:
     assert specs
     for name, spec in specs.items():
         assert spec.name == name and isinstance(spec.purpose, Purpose) and spec.queue, name
-        assert spec.function.__module__ in registry.MODULES, f"{name}: add {spec.function.__module__} to jobs.registry.MODULES"
-    with_jobs = {path for path in source.product() if path.startswith("jobs/") and "@job(" in Path(source.ROOT / path).read_text()}
+        assert spec.function.__module__ in registry.MODULES, (
+            f"{name}: add {spec.function.__module__} to jobs.registry.MODULES"
+        )
+    with_jobs = {
+        path
+        for path in source.product()
+        if path.startswith("jobs/") and "@job(" in Path(source.ROOT / path).read_text()
+    }
     assert {path.removesuffix(".py").replace("/", ".") for path in with_jobs} <= set(registry.MODULES)
 
 
 def test_the_contract_sees_a_promise_that_nobody_keeps() -> None:
-    broken = ast.parse('op.promise("never.heard", {}, purpose=P)\nop.promise("mail.account", {})\nop.promise(name, {}, purpose=P)\nX = "lost.too"\nop.promise(X, {}, purpose=P)')
+    broken = ast.parse(
+        'op.promise("never.heard", {}, purpose=P)\n'
+        'op.promise("mail.account", {})\nop.promise(name, {}, purpose=P)\nX = "lost.too"\nop.promise(X, {}, purpose=P)'
+    )
     assert [words.split(" ", 1)[1] for words in faults("x.py", broken, set(registry.load()))] == [
         "promises “never.heard”, which no job is named",
         "names no purpose",
-        "promises a job whose name cannot be read; write it as text or as a constant of the module",
+        "promises a job whose name is no text and no constant of the module",
         "promises “lost.too”, which no job is named",
     ]
 

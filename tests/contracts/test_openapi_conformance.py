@@ -1,4 +1,5 @@
-"""The running API against its own description: generated requests, good and bad, with a scoped key, inside this process."""
+"""The running API against its own description: generated requests, good and bad, with a scoped key, inside this
+process."""
 
 from __future__ import annotations
 
@@ -9,7 +10,11 @@ import schemathesis
 from flask import Flask
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 
 from models import registry
 from tests.contracts.conftest import program
@@ -30,7 +35,14 @@ def failures(app: Flask, key: str, paths: list[str], examples: int = _EXAMPLES) 
     for result in schema.get_all_operations():
         operation = result.ok()
 
-        @settings(max_examples=examples, deadline=None, database=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+        @settings(
+            max_examples=examples,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
         def run(case: Any) -> None:
             answer = case.call(headers={"Authorization": f"Bearer {key}"})
             case.validate_response(answer, checks=list(CHECKS))
@@ -73,7 +85,9 @@ def test_the_description_hides_what_is_secret_and_names_every_member(app: Flask)
         assert set(schemas[f"{entity}.write"]["properties"]) == set(registry.writable(spec.model))
 
 
-def test_the_contract_sees_an_answer_that_is_not_as_described(app: Flask, twins: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_contract_sees_an_answer_that_is_not_as_described(
+    app: Flask, twins: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from views import api
 
     key = program(app, twins.summit).key

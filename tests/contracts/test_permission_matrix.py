@@ -1,6 +1,7 @@
 """Who may do what: the reviewed table of the built-in roles, and every surface held to it.
 
-`permission_matrix.txt` is the document of ASVS 8.1.1. After a change that is meant, read the difference and write it anew with
+`permission_matrix.txt` is the document of ASVS 8.1.1. After a change that is meant, read the difference and write it
+anew with
 `python -m tests.contracts.test_permission_matrix`; the file then belongs to the review of that change.
 """
 
@@ -34,11 +35,16 @@ Reach: own = records one owns, team = records of one's team too, all = the whole
 An entity that hangs on another (an e-mail address on a contact) follows its parent and is not listed.
 """
 _WORDS = {Reach.OWN: "own", Reach.TEAM: "team", Reach.WORKSPACE: "all", None: "-"}
-# The person, and whose the record is: theirs, of their team, or of another team. Whole-workspace roles see no difference.
+# The person, and whose the record is: theirs, of their team, or of another team. Whole-workspace roles see no
+# difference.
 _CASES = [
-    ("owner", "other"), ("admin", "other"), ("broker", "other"), ("compliance", "other"), ("reader", "other"),
+    ("owner", "other"),
+    ("admin", "other"),
+    ("broker", "other"),
+    ("compliance", "other"),
+    ("reader", "other"),
     *((who, whose) for who in ("agent", "assistant") for whose in ("mine", "team", "other")),
-]  # fmt: skip
+]
 
 
 def matrix() -> str:
@@ -54,7 +60,9 @@ def matrix() -> str:
 
 
 def test_the_built_in_roles_are_as_reviewed() -> None:
-    assert matrix() == SNAPSHOT.read_text(), "The roles changed. If that is meant: python -m tests.contracts.test_permission_matrix, and have it reviewed."
+    assert matrix() == SNAPSHOT.read_text(), (
+        "The roles changed. If that is meant: python -m tests.contracts.test_permission_matrix, and have it reviewed."
+    )
 
 
 def test_every_entity_and_every_role_is_in_the_document() -> None:
@@ -90,7 +98,9 @@ def test_every_surface_obeys_the_rights(app: Flask, twins: World, who: str, whos
     assert not found, walk.report(found, "surfaces disobey")
 
 
-def test_the_contract_sees_a_surface_that_forgets_the_reach(app: Flask, twins: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_contract_sees_a_surface_that_forgets_the_reach(
+    app: Flask, twins: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(permissions, "restrict", lambda statement, *_args, **_kw: statement)
     found = mismatches(app, twins, "agent", "other")
     assert any("picker gives shown" in fault for fault in found) and any("page of contact" in fault for fault in found)
@@ -131,35 +141,63 @@ def _covers(rights: Rights, model: type[Any], action: str, whose: str) -> str:
     reach = rights.get(registry.permission_entity(model), {}).get(action)
     if reach is None:
         return "forbidden"
-    owned = issubclass(model, Owned) or (model.policy.parent and issubclass(registry.entity(model.policy.parent), Owned))
+    owned = issubclass(model, Owned) or (
+        model.policy.parent and issubclass(registry.entity(model.policy.parent), Owned)
+    )
     near = {Reach.OWN: ("mine",), Reach.TEAM: ("mine", "team"), Reach.WORKSPACE: ("mine", "team", "other")}[reach]
     return "shown" if whose in near or not owned else "hidden"
 
 
-def _surfaces(app: Flask, spec: Screen, can: dict[str, str], browser: Browser, key: Any) -> Iterator[tuple[str, str, str]]:
+def _surfaces(
+    app: Flask, spec: Screen, can: dict[str, str], browser: Browser, key: Any
+) -> Iterator[tuple[str, str, str]]:
     """(surface, what should come, what came)."""
     entity, read, mark = spec.entity, can["read"], f"/{spec.slug}/{SUMMIT_ID}"
     page = browser.get(spec.url())
     yield f"list of {entity}", read, _seen(page, str(SUMMIT_ID) in page.get_data(as_text=True))
     yield f"page of {entity}", read, _seen(browser.get(spec.url(SUMMIT_ID)))
     picker = browser.get(spec.url(page="picker"))
-    yield f"{entity} picker", read, _seen(picker, picker.status_code == 200 and any(i["id"] == SUMMIT_ID for i in picker.json["items"]))
+    yield (
+        f"{entity} picker",
+        read,
+        _seen(picker, picker.status_code == 200 and any(i["id"] == SUMMIT_ID for i in picker.json["items"])),
+    )
     yield f"export of {entity}", can["export"], _exported(browser.submit(spec.url(page="export.csv")))
     if spec.searchable and read != "forbidden":
-        yield f"search for {entity}", read, "shown" if mark in browser.get(f"/search/palette?q={WORD}").get_data(as_text=True) else "hidden"
+        yield (
+            f"search for {entity}",
+            read,
+            "shown" if mark in browser.get(f"/search/palette?q={WORD}").get_data(as_text=True) else "hidden",
+        )
     listed = key.get(f"/api/v1/{entity}/")
-    yield f"REST list of {entity}", read, _seen(listed, listed.status_code == 200 and any(r["id"] == SUMMIT_ID for r in listed.json["data"]))
+    yield (
+        f"REST list of {entity}",
+        read,
+        _seen(listed, listed.status_code == 200 and any(r["id"] == SUMMIT_ID for r in listed.json["data"])),
+    )
     yield f"REST get of {entity}", read, _seen(key.get(f"/api/v1/{entity}/{SUMMIT_ID}"))
     write = _changes(read, can["write"], spec.edits)
     yield f"REST patch of {entity}", write, _seen(key.patch(f"/api/v1/{entity}/{SUMMIT_ID}", json={}))
-    yield f"edit form of {entity}", "forbidden" if not spec.edits or can["write"] == "forbidden" else write, _seen(browser.get(spec.url(SUMMIT_ID, "edit")))
+    yield (
+        f"edit form of {entity}",
+        "forbidden" if not spec.edits or can["write"] == "forbidden" else write,
+        _seen(browser.get(spec.url(SUMMIT_ID, "edit"))),
+    )
     adds = "shown" if spec.adds and can["write"] != "forbidden" else "forbidden"
     yield f"form for a new {entity}", adds, _seen(browser.get(spec.url(page="new")))
     yield f"REST post of {entity}", adds, _seen(key.post(f"/api/v1/{entity}/", json={}))
     for name, asked in verbs.of(entity).items():
         answer = browser.submit(spec.url(page=f"bulk/{name}"), {"ids": str(SUMMIT_ID)})
-        yield f"{name} of {entity}", _verb(read, can[asked.right]), _seen(answer, "None of the selected" not in answer.get_data(as_text=True))
-    yield f"REST delete of {entity}", _changes(read, can["delete"], spec.deletes), _seen(key.delete(f"/api/v1/{entity}/{SUMMIT_ID}"))
+        yield (
+            f"{name} of {entity}",
+            _verb(read, can[asked.right]),
+            _seen(answer, "None of the selected" not in answer.get_data(as_text=True)),
+        )
+    yield (
+        f"REST delete of {entity}",
+        _changes(read, can["delete"], spec.deletes),
+        _seen(key.delete(f"/api/v1/{entity}/{SUMMIT_ID}")),
+    )
     _undelete(app, spec.model)
 
 
@@ -193,13 +231,20 @@ def _exported(answer: Any) -> str:
 
 def _hand_over(office: Office, person: Person, whose: str) -> None:
     """Make the planted records theirs, their team's, or another team's."""
-    near = {"mine": (person.membership_id, person.team_id), "team": (office.colleague.membership_id, person.team_id),
-            "other": (office.stranger.membership_id, office.teams["west"])}  # fmt: skip
+    near = {
+        "mine": (person.membership_id, person.team_id),
+        "team": (office.colleague.membership_id, person.team_id),
+        "other": (office.stranger.membership_id, office.teams["west"]),
+    }
     owner, team = near[whose]
     with db.engine.begin() as connection:
         for model in registry.entities().values():
             if issubclass(model, Owned):
-                connection.execute(sa.update(model.__table__).where(model.__table__.c.id == SUMMIT_ID).values(owner_id=owner, team_id=team))
+                connection.execute(
+                    sa.update(model.__table__)
+                    .where(model.__table__.c.id == SUMMIT_ID)
+                    .values(owner_id=owner, team_id=team)
+                )
 
 
 def _undelete(app: Flask, model: type[Any]) -> None:

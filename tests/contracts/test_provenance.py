@@ -19,7 +19,11 @@ from views.screen import screens
 def unproven(entity: str, *, source: str, by: str) -> list[str]:
     """What the newest record of an entity does not say of its origin."""
     row = max((r for r in state.rows(entity) if r["id"] != samples.HARBOUR_ID), key=lambda r: int(r["id"]))
-    found = [f"{entity}.{name} is empty" for name in ("source", "created_by", "created_at", "updated_at", "version") if not row[name]]
+    found = [
+        f"{entity}.{name} is empty"
+        for name in ("source", "created_by", "created_at", "updated_at", "version")
+        if not row[name]
+    ]
     if row["source"] != source or by not in (row["created_by"] or ""):
         found.append(f"{entity} says {row['source']!r} by {row['created_by']!r} in place of {source!r} by {by!r}")
     return found
@@ -29,7 +33,9 @@ def unproven(entity: str, *, source: str, by: str) -> list[str]:
 def test_services_note_the_origin(app: Flask, twins: World, entity: str) -> None:
     with app.app_context(), twins.summit.inside():
         clean = samples.fresh(registry.entity(entity), "origin", dict.fromkeys(registry.entities(), SUMMIT_ID))
-        records.create(registry.entity(entity), clean, actor=twins.summit.actor("owner"), source="import", source_ref="batch 7")
+        records.create(
+            registry.entity(entity), clean, actor=twins.summit.actor("owner"), source="import", source_ref="batch 7"
+        )
         assert unproven(entity, source="import", by=twins.summit.owner.name) == []
 
 

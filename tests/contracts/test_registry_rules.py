@@ -56,7 +56,15 @@ SAID = {
 def outcomes() -> dict[str, str]:
     """How the start ended for each declaration, all tried in one process of their own."""
     environ = {**os.environ, "PYTHONPATH": str(source.ROOT)}
-    done = subprocess.run([sys.executable, broken_models.__file__], cwd=source.ROOT, env=environ, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, broken_models.__file__],
+        cwd=source.ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
     found: dict[str, str] = json.loads(done.stdout)
     return found
 
@@ -106,7 +114,16 @@ def test_what_names_people_is_personal(app: Flask) -> None:
 
 def test_the_plumbing_is_never_writable(app: Flask) -> None:
     for name, model in registry.entities().items():
-        assert not {"id", "workspace_id", "version", "created_at", "created_by", "source", "source_ref", "deleted_at"} & set(registry.writable(model)), name
+        assert not {
+            "id",
+            "workspace_id",
+            "version",
+            "created_at",
+            "created_by",
+            "source",
+            "source_ref",
+            "deleted_at",
+        } & set(registry.writable(model)), name
 
 
 def test_every_entity_has_a_screen_and_an_address_of_its_own(app: Flask) -> None:
@@ -115,7 +132,8 @@ def test_every_entity_has_a_screen_and_an_address_of_its_own(app: Flask) -> None
 
 
 def test_every_table_of_a_brokerage_is_behind_the_wall(app: Flask) -> None:
-    """A column `workspace_id` without the wall is a table that a query would read whole. The exceptions carry their reason."""
+    """A column `workspace_id` without the wall is a table that a query would read whole. The exceptions carry their
+    reason."""
     outside = {
         "ab_role": "the library's; read through a workspace's own roles only",
         "user_session": "a session begins before its workspace is known",

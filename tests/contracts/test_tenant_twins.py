@@ -24,9 +24,18 @@ from views.screen import Screen, screens
 FOREIGN = "harbour"
 # One body for every form there is: each view takes what it knows.
 _TYPED = {
-    "name": "Taken over", "title": "Taken over", "body": "Taken over", "subject": "Taken over", "role": "admin", "confirmed": "1",
-    "label": "Taken over", "email": "taken@example.com", "ids": str(HARBOUR_ID), "stage": "lost", "owner_id": "",
-}  # fmt: skip
+    "name": "Taken over",
+    "title": "Taken over",
+    "body": "Taken over",
+    "subject": "Taken over",
+    "role": "admin",
+    "confirmed": "1",
+    "label": "Taken over",
+    "email": "taken@example.com",
+    "ids": str(HARBOUR_ID),
+    "stage": "lost",
+    "owner_id": "",
+}
 
 
 def leaks(app: Flask, world: World, *, api: bool) -> list[str]:
@@ -68,7 +77,8 @@ def test_the_contract_sees_a_route_that_crosses_the_wall(app: Flask, twins: Worl
 
 @pytest.mark.parametrize("entity", list(registry.entities()))
 def test_nothing_that_lists_shows_the_other(app: Flask, twins: World, client: Browser, entity: str) -> None:
-    """Lists, searches, sorts, pickers, files and REST show Summit's twin (so the test sees something) and never Harbour's."""
+    """Lists, searches, sorts, pickers, files and REST show Summit's twin (so the test sees something) and never
+    Harbour's."""
     spec = screens()[entity]
     sign_in(client, twins.summit.owner)
     client.get("/")
@@ -90,7 +100,9 @@ def test_search_over_all_finds_only_what_is_ours(app: Flask, twins: World, clien
 
 
 @pytest.mark.parametrize("entity", list(registry.entities()))
-def test_a_selection_of_the_others_records_touches_nothing(app: Flask, twins: World, client: Browser, entity: str) -> None:
+def test_a_selection_of_the_others_records_touches_nothing(
+    app: Flask, twins: World, client: Browser, entity: str
+) -> None:
     spec = screens()[entity]
     sign_in(client, twins.summit.owner)
     client.get("/")
@@ -177,15 +189,26 @@ def _text(answer: Response) -> str:
 def _listings(spec: Screen, client: Browser, key: Any) -> list[tuple[str, str]]:
     columns = [n for n in list_state.columns_of(spec) if n != spec.title]
     every = "&".join(f"cols={n}" for n in columns[:12])
-    urls = [spec.url(), f"{spec.url()}?{every}", *(f"{spec.url()}?sort=-{name}" for name in queries.sortable(spec.model))]
-    urls += [spec.url(page="picker"), spec.url(SUMMIT_ID), f"{spec.url(SUMMIT_ID)}?tab=history", f"{spec.url(SUMMIT_ID)}?show=changes"]
+    urls = [
+        spec.url(),
+        f"{spec.url()}?{every}",
+        *(f"{spec.url()}?sort=-{name}" for name in queries.sortable(spec.model)),
+    ]
+    urls += [
+        spec.url(page="picker"),
+        spec.url(SUMMIT_ID),
+        f"{spec.url(SUMMIT_ID)}?tab=history",
+        f"{spec.url(SUMMIT_ID)}?show=changes",
+    ]
     urls += [f"{spec.url(SUMMIT_ID)}?tab=related-{name}" for name in spec.related]
     pages = [(url, _text(client.get(url))) for url in urls]
     for kind in ("csv", "xlsx"):
         pages.append((kind, _text(client.submit(f"{spec.url(page=f'export.{kind}')}?{every}"))))
     fields = ",".join(readable(spec))
     base = f"/api/v1/{spec.entity}/"
-    return pages + [(url, _text(key.get(url))) for url in (base, f"{base}?fields={fields}&count=exact", f"{base}{SUMMIT_ID}")]
+    return pages + [
+        (url, _text(key.get(url))) for url in (base, f"{base}?fields={fields}&count=exact", f"{base}{SUMMIT_ID}")
+    ]
 
 
 def _refer(spec: Screen, name: str, client: Browser, key: Any) -> list[Response]:
@@ -198,7 +221,9 @@ def _refer(spec: Screen, name: str, client: Browser, key: Any) -> list[Response]
     if spec.edits:
         made.append(key.patch(f"/api/v1/{spec.entity}/{SUMMIT_ID}", json={name: HARBOUR_ID}))
         if name in spec.form_fields:
-            made.append(client.submit(spec.url(SUMMIT_ID, "edit"), {**samples.typed(spec.model, clean), "version": "1"}))
+            made.append(
+                client.submit(spec.url(SUMMIT_ID, "edit"), {**samples.typed(spec.model, clean), "version": "1"})
+            )
     return made
 
 

@@ -1,4 +1,5 @@
-"""What a form shows it takes back unchanged, what REST gives it takes back, and no text at all breaks reading: for every kind of field."""
+"""What a form shows it takes back unchanged, what REST gives it takes back, and no text at all breaks reading: for
+every kind of field."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ _ZONES = sorted(zoneinfo.available_timezones() - {"localtime", "Factory"})
 _CHOICES = (("a", "First"), ("b", "Second"))
 _KINDS = [kind for kind in Kind if kind is not Kind.JSON]
 _QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-_MINUTES = st.datetimes(dt.datetime(1900, 1, 2), dt.datetime(2100, 1, 1)).map(lambda m: m.replace(second=0, microsecond=0, tzinfo=dt.UTC))
+_MINUTES = st.integers(-36_000_000, 68_000_000).map(lambda minutes: dt.datetime.fromtimestamp(minutes * 60, dt.UTC))
+_SINCE_1975 = st.integers(2_630_000, 68_000_000).map(lambda minutes: dt.datetime.fromtimestamp(minutes * 60, dt.UTC))
 
 
 def field(kind: Kind) -> Field:
@@ -51,7 +53,7 @@ def test_moments_go_through_rest_in_every_zone(moment: dt.datetime, zone: str) -
 
 
 @_QUICK
-@given(_MINUTES.filter(lambda m: m.year > 1975), st.sampled_from(_ZONES))
+@given(_SINCE_1975, st.sampled_from(_ZONES))
 def test_moments_go_through_a_form_unless_the_clock_showed_them_twice(moment: dt.datetime, zone: str) -> None:
     """In the hour that a clock repeats, a form cannot tell which; it is then off by that shift and never by more."""
     locale = values.Locale(zone)
@@ -73,7 +75,10 @@ def test_phones_go_through_a_form_and_back(last: int, area: str) -> None:
 
 
 @settings(_QUICK, max_examples=200)
-@given(st.sampled_from(_KINDS), st.text(max_size=60) | st.binary(max_size=20).map(lambda b: b.decode("utf-8", "surrogateescape")))
+@given(
+    st.sampled_from(_KINDS),
+    st.text(max_size=60) | st.binary(max_size=20).map(lambda b: b.decode("utf-8", "surrogateescape")),
+)
 def test_no_text_breaks_reading(kind: Kind, text: str) -> None:
     """A value or a sentence; and a value survives the form."""
     locale = values.Locale("America/New_York")
@@ -87,7 +92,14 @@ def test_no_text_breaks_reading(kind: Kind, text: str) -> None:
 
 
 @settings(_QUICK, max_examples=150)
-@given(st.sampled_from(_KINDS), st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30), lambda x: st.lists(x, max_size=2), max_leaves=3))
+@given(
+    st.sampled_from(_KINDS),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
+        lambda x: st.lists(x, max_size=2),
+        max_leaves=3,
+    ),
+)
 def test_no_member_breaks_reading(kind: Kind, value: object) -> None:
     try:
         found = values.from_json(field(kind), value, values.Locale())
@@ -100,7 +112,14 @@ def test_no_member_breaks_reading(kind: Kind, value: object) -> None:
 @pytest.mark.parametrize("entity", list(registry.entities()))
 def test_filters_go_through_the_address_and_back(app: Flask, entity: str) -> None:
     model, locale = registry.entity(entity), values.Locale("America/New_York")
-    given_ = {Kind.MONEY: "12.50", Kind.NUMBER: "7", Kind.DATE: "2026-05-14", Kind.MOMENT: "2026-05-14T16:30", Kind.BOOLEAN: "0", Kind.RELATION: "5"}
+    given_ = {
+        Kind.MONEY: "12.50",
+        Kind.NUMBER: "7",
+        Kind.DATE: "2026-05-14",
+        Kind.MOMENT: "2026-05-14T16:30",
+        Kind.BOOLEAN: "0",
+        Kind.RELATION: "5",
+    }
     for name, one in filters.filterable(model).items():
         for op in filters.OPERATORS[one.kind]:
             raw = given_.get(one.kind, one.choices[0][0] if one.choices else "50%_a\\b")
@@ -109,7 +128,12 @@ def test_filters_go_through_the_address_and_back(app: Flask, entity: str) -> Non
 
 
 @settings(_QUICK, max_examples=150)
-@given(st.binary(max_size=60) | st.lists(st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text(max_size=8), max_size=5).map(lambda x: repr(x).encode()))
+@given(
+    st.binary(max_size=60)
+    | st.lists(st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text(max_size=8), max_size=5).map(
+        lambda x: repr(x).encode()
+    )
+)
 def test_a_page_marker_that_was_tampered_with_is_refused_or_harmless(app: Flask, world: World, raw: bytes) -> None:
     marker = base64.urlsafe_b64encode(raw).decode().rstrip("=")
     with app.app_context(), world.summit.inside():

@@ -1,4 +1,5 @@
-"""Walks the URL map: every route with every method it knows, its arguments filled in, so that a forgotten route fails a contract."""
+"""Walks the URL map: every route with every method it knows, its arguments filled in, so that a forgotten route
+fails a contract."""
 
 from __future__ import annotations
 
@@ -45,7 +46,9 @@ def calls(app: Flask, key: int, *methods: str) -> list[Call]:
         numbered = any(isinstance(c, IntegerConverter) for c in rule._converters.values())
         for method in sorted((rule.methods or set()) - SILENT):
             if not methods or method in methods:
-                found += [Call(method, url, rule.rule, rule.endpoint, numbered, owner) for url in _urls(app, rule, key, owner)]
+                found += [
+                    Call(method, url, rule.rule, rule.endpoint, numbered, owner) for url in _urls(app, rule, key, owner)
+                ]
     return found
 
 
@@ -94,7 +97,9 @@ def _asset(app: Flask) -> list[str]:
 def extra_route(app: Flask, rule: str, view: Callable[..., Any], *methods: str) -> Iterator[None]:
     """The application with one more route, for a contract's broken twin; gone afterwards."""
     kept = app.url_map
-    app.url_map = Map([one.empty() for one in kept.iter_rules()], host_matching=kept.host_matching, converters=kept.converters)
+    app.url_map = Map(
+        [one.empty() for one in kept.iter_rules()], host_matching=kept.host_matching, converters=kept.converters
+    )
     app.url_map.add(Rule(rule, endpoint="broken_twin", methods=methods or ("GET",)))
     app.view_functions["broken_twin"] = view
     try:
