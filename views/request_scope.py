@@ -222,7 +222,7 @@ def _key_of_request() -> tuple[str, str]:
         except (binascii.Error, UnicodeDecodeError):
             name = password = ""
         text = password or name
-    if not text.startswith(_KEY_START) or not text.isascii() or len(text) > 100:
+    if not text.startswith(_KEY_START) or not (text.isascii() and text.isprintable()) or len(text) > 100:
         return "", ""
     prefix, _, secret = text.removeprefix(_KEY_START).partition(".")
     return prefix, secret

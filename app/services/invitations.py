@@ -124,7 +124,7 @@ def accept(token: str, person: accounts.NewUser | User, *, actor: Actor) -> tupl
     with scope.inside(asked["workspace_id"]), operation("invitation.accept", actor=actor) as op:
         used: Any = session.execute(
             sa.update(Invitation)
-            .where(Invitation.id == asked["id"], Invitation.accepted_at.is_(None))
+            .where(Invitation.id == asked["id"], Invitation.accepted_at.is_(None), Invitation.revoked_at.is_(None))
             .values(accepted_at=now()),
             execution_options=_WHY | {"synchronize_session": False},
         )

@@ -9,16 +9,19 @@ and is never sent twice unseen. Does not belong here: SMTP (`app.adapters.mail`)
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
 
 from app import permissions
 from app.errors import Conflict, Invalid
 from app.services import merge, records, suppressions
-from app.services.operation import Operation, operation
+from app.services.operation import Operation, current, operation
 from models import normal, scope
 from models.base import session
 from models.contact import Contact
@@ -28,6 +31,7 @@ from models.policy import Purpose
 from models.scope import Actor
 from models.workspace import Membership, Workspace
 
+Args = ParamSpec("Args")
 SENDABLE = frozenset({"draft"})
 AGAIN = frozenset({"failed", "unknown", "suppressed", "cancelled"})
 _SENT_BEFORE = "An e-mail with another text was sent from this page before. Press Send once more to send this one too."
@@ -51,6 +55,22 @@ class Outgoing:
     unsubscribe: tuple[int, int] | None
 
 
+def _seen_again(verb: Callable[Args, Message]) -> Callable[Args, Message]:
+    """A twin of the same request may commit a moment before: then the verb looks again, and finds what the twin left."""
+
+    @wraps(verb)
+    def twice(*args: Args.args, **kwargs: Args.kwargs) -> Message:
+        try:
+            return verb(*args, **kwargs)
+        except (IntegrityError, StaleDataError):
+            if current() is not None:
+                raise
+            return verb(*args, **kwargs)
+
+    return twice
+
+
+@_seen_again
 def write(
     contact: Contact | None,
     subject: str,
@@ -68,8 +88,8 @@ def write(
     """Write a message, and promise to send it unless it is a draft (`send=False`).
 
     The same (cause, cause_id, occasion, recipient) gives back the message that is there: a doubled request is one
-    e-mail, and another text under the same occasion is `Invalid`, never dropped unseen. Merge fields are filled now, so that what is kept is what is sent. Raises `Invalid` by field, `Forbidden`,
-    `NotFound`.
+    e-mail, and another text under the same occasion is `Invalid`, never dropped unseen. Merge fields are filled now, so
+    that what is kept is what is sent. Raises `Invalid` by field, `Forbidden`, `NotFound`.
     """
     permissions.require(actor, "write", "message")
     if contact is not None:
@@ -108,22 +128,24 @@ def write(
     return message
 
 
+@_seen_again
 def send(message_id: int, *, actor: Actor, subject: str | None = None, body: str | None = None) -> Message:
     """A person's decision to send a draft, with their last changes to it. Sending what is already under way changes
-    nothing."""
+    nothing; with other words than those it has, it is a `Conflict`."""
     with operation("message.send", actor=actor, reason=None) as op:
         message: Message = records.load(Message, message_id, actor=actor, action="write")
-        if message.state not in SENDABLE:
-            return message
         words = _words(session.get(Contact, message.contact_id) if message.contact_id else None, actor)
-        if subject is not None:
-            message.subject = _filled("subject", subject, words)
-        if body is not None:
-            message.body = _filled("body", body, words)
-        _queue(message, op)
+        subject = message.subject if subject is None else _filled("subject", subject, words)
+        body = message.body if body is None else _filled("body", body, words)
+        if message.state in SENDABLE:
+            message.subject, message.body = subject, body
+            _queue(message, op)
+        elif (message.subject, message.body) != (subject, body):
+            raise Conflict(f"This e-mail is {_state(message)} with another text; yours was not sent. Write a new one.")
     return message
 
 
+@_seen_again
 def send_again(message_id: int, *, actor: Actor) -> Message:
     """A person's decision to try once more what failed, was stopped, or may or may not have arrived."""
     with operation("message.send_again", actor=actor) as op:
@@ -135,6 +157,7 @@ def send_again(message_id: int, *, actor: Actor) -> Message:
     return message
 
 
+@_seen_again
 def discard(message_id: int, *, actor: Actor) -> Message:
     """Drop a draft, or call back an e-mail that has not left yet."""
     with operation("message.discard", actor=actor):

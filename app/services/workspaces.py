@@ -44,21 +44,21 @@ _TEMPLATES = (
         "Your inquiry",
         "transactional",
         "Hello {{ contact.goes_by }},\n\nthank you for getting in touch. "
-        "When would be a good time for a short call this week?\n\n{{ me.name }}",
+        "When would be a good time for a short call this week?\n\n{{ sender.name }}",
     ),
     (
         "After a viewing",
         "The viewing",
         "transactional",
         "Hello {{ contact.goes_by }},\n\nthank you for coming to the viewing. "
-        "What did you like, and what was missing?\n\n{{ me.name }}",
+        "What did you like, and what was missing?\n\n{{ sender.name }}",
     ),
     (
         "Market update",
         "What sold near you",
         "marketing",
         "Hello {{ contact.goes_by }},\n\nhere is what sold near you this month, "
-        "and what it means for your home.\n\n{{ me.name }}",
+        "and what it means for your home.\n\n{{ sender.name }}",
     ),
 )
 
