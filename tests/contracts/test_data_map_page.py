@@ -16,7 +16,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "data-map.md"
 HEAD = """# Data map
 
 What is kept about whom, why, how long, and what becomes of it when a person asks to be forgotten. Written from the
-models by a test, which fails when the two differ; the console shows the same with every column at `/compliance/data-map/`.
+models by a test, which fails when the two differ; the console shows every column at `/compliance/data-map/`.
 
 | Table | About | Personal columns | Purpose | Kept | On erasure | May be held for |
 | --- | --- | --- | --- | --- | --- | --- |
