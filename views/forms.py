@@ -96,7 +96,7 @@ def _stored(screen: Screen, record: Any) -> Typed:
             {n: [] for n in filters.links(screen.model) if n in screen.form_fields},
         )
     texts = {n: values.to_input(known[n], getattr(record, n), loc) for n in screen.form_fields if n in known}
-    rows = {e: _stored_rows(record, e) for s in screen.sections for e in s.children}
+    rows = _stored_rows(screen, record)
     known_links = filters.links(screen.model)
     titles = queries.titles(_related_keys(screen, texts), actor=shell.actor(), linked=record if known_links else None)
     linked = {n: [k for e, k in titles if e == n] for n in known_links if n in screen.form_fields}
@@ -109,21 +109,20 @@ def _default(model: type[Any], name: str) -> Any:
     return default.arg if default is not None and default.is_scalar else None
 
 
-def _stored_rows(record: Any, entity: str) -> list[dict[str, str]]:
-    model, loc = registry.entity(entity), shell.locale()
-    known = _row_fields(entity)
-    query = queries.ListQuery(
-        model,
-        tuple(known),
-        filters=(filters.Filter(registry.parent_link(model), "is", (record.id,)),),
-        sort="id",
-        limit=_MOST_ROWS,
-    )
-    found = queries.page(query, actor=shell.actor()).rows
-    return [
-        {"id": str(row[0])} | {n: values.to_input(known[n], v, loc) for n, v in zip(known, row[1:], strict=True)}
-        for row in found
-    ]
+def _stored_rows(screen: Screen, record: Any) -> dict[str, list[dict[str, str]]]:
+    loc = shell.locale()
+    groups = {e: _row_fields(e) for s in screen.sections for e in s.children}
+    if not groups:
+        return {}
+    wanted = {e: tuple(known) for e, known in groups.items()}
+    found = queries.children(record, wanted, actor=shell.actor(), most=_MOST_ROWS)
+    return {
+        e: [
+            {"id": str(row[0])} | {n: values.to_input(known[n], v, loc) for n, v in zip(known, row[1:], strict=True)}
+            for row in found[e]
+        ]
+        for e, known in groups.items()
+    }
 
 
 def _row_fields(entity: str) -> dict[str, Field]:

@@ -10,6 +10,7 @@ import base64
 import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -18,19 +19,18 @@ from sqlalchemy import orm
 
 from app import permissions
 from app.errors import Invalid
-from app.services import filters, search_index, values
+from app.services import filters, kept, search_index, values
 from app.services.filters import Filter
 from models import registry, scope, tenancy
 from models.base import Link, session
 from models.fields import Field, Kind
-from models.scope import Actor, Reach
+from models.scope import Actor
 
 COUNT_CAP = search_index.CAP
 MAX_LIMIT = 200
 _SORTABLE = frozenset(Kind) - {Kind.LONG_TEXT, Kind.JSON}
 _PLUMBING = frozenset({"deleted_at", "name_key"})
 _JSON = values.Locale()
-_kept: dict[Any, Any] = {}
 _WHY = tenancy.reason("each part of the union names its own workspace")
 
 
@@ -147,36 +147,80 @@ def titles(wanted: set[tuple[str, int]], *, actor: Actor, linked: Any = None) ->
 
     With `linked`, a record, also those of everything its links lead to, under ("<link>", id).
     """
-    parts = [_titles_of(registry.entity(e), [k for o, k in wanted if o == e], actor) for e in sorted({e for e, _ in wanted})]
-    if linked is not None:
-        parts += [_titles_of_link(linked, name, link, actor) for name, link in filters.links(type(linked)).items()]
-    readable = [part for part in parts if part is not None]
-    if not readable:
+    model = None if linked is None else type(linked)
+    names = tuple(sorted(e for e in {e for e, _ in wanted} if _readable(e, actor)))
+    links = {n: k for n, k in (filters.links(model) if model else {}).items() if _readable(k.target, actor)}
+    if not names and not links:
         return {}
-    statement: Any = sa.union_all(*readable) if len(readable) > 1 else readable[0]
-    return {(row.entity, row.id): str(row.title) for row in session.execute(statement, execution_options=_WHY)}
+    shown = [registry.entity(n) for n in (*names, *(k.target for k in links.values()))]
+    key = ("titles", names, model, tuple(links), kept.sight(actor, shown))
+    statement = kept.statement(key, lambda: _titles(names, links, actor))
+    bound: dict[str, Any] = {f"{n}_ids": [key for e, key in wanted if e == n] for n in names}
+    bound |= {"workspace": scope.workspace_id()} | ({"record": linked.id} if links else {})
+    return {(row.entity, row.id): str(row.title) for row in session.execute(statement, bound, execution_options=_WHY)}
 
 
-def _titles_of(model: type[Any], keys: list[int], actor: Actor) -> Any | None:
-    if permissions.reach(actor, "read", registry.permission_entity(model)) is None:
-        return None
+def _readable(entity: str, actor: Actor) -> bool:
+    return permissions.reach(actor, "read", registry.permission_entity(registry.entity(entity))) is not None
+
+
+def _titles(names: tuple[str, ...], links: dict[str, Link], actor: Actor) -> Any:
+    parts = [_titles_of(registry.entity(n), actor) for n in names]
+    parts += [_titles_of_link(name, link, actor) for name, link in links.items()]
+    return sa.union_all(*parts) if len(parts) > 1 else parts[0]
+
+
+def _titles_of(model: type[Any], actor: Actor) -> Any:
+    keys: Any = sa.bindparam(f"{model.__tablename__}_ids", expanding=True)
     return permissions.restrict(_title_columns(model, model.__tablename__).where(model.id.in_(keys)), model, actor)
 
 
-def _titles_of_link(record: Any, name: str, link: Link, actor: Actor) -> Any | None:
+def _titles_of_link(name: str, link: Link, actor: Actor) -> Any:
     target, through = registry.entity(link.target), registry.entity(link.through)
-    if permissions.reach(actor, "read", registry.permission_entity(target)) is None:
-        return None
     part = _title_columns(target, name).join(through, getattr(through, link.far) == target.id)
-    part = part.where(getattr(through, link.near) == record.id, through.workspace_id == scope.workspace_id(), through.deleted_at.is_(None))
+    near = getattr(through, link.near) == sa.bindparam("record")
+    part = part.where(near, through.workspace_id == sa.bindparam("workspace"), through.deleted_at.is_(None))
     return permissions.restrict(part, target, actor)
 
 
 def _title_columns(model: type[Any], label: str) -> Any:
     title = getattr(model, registry.title_of(model))
-    columns = (sa.literal(label).label("entity"), model.id.label("id"), title.label("title"))
-    # One part of a union cannot be filtered from outside, so each carries the walls itself.
-    return sa.select(*columns).where(model.workspace_id == scope.workspace_id(), model.deleted_at.is_(None))
+    return _walled(sa.select(sa.literal(label).label("entity"), model.id.label("id"), title.label("title")), model)
+
+
+def children(record: Any, wanted: dict[str, tuple[str, ...]], *, actor: Actor, most: int) -> dict[str, list[Any]]:
+    """The rows that belong to a record, oldest first, as (id, *columns) for each entity of `wanted`; one statement."""
+    slots = tuple((entity, name) for entity, names in wanted.items() for name in names)
+    key = ("children", type(record), tuple(wanted), slots, most, kept.sight(actor, map(registry.entity, wanted)))
+    statement = kept.statement(key, lambda: _children(tuple(wanted), slots, actor, most))
+    mine = {entity: [i for i, (e, _) in enumerate(slots, 2) if e == entity] for entity in wanted}
+    found: dict[str, list[Any]] = {entity: [] for entity in wanted}
+    bound = {"record": record.id, "workspace": scope.workspace_id()}
+    for row in session.execute(statement, bound, execution_options=_WHY):
+        found[row[0]].append((row[1], *(row[i] for i in mine[row[0]])))
+    return {entity: sorted(rows, key=itemgetter(0)) for entity, rows in found.items()}
+
+
+def _children(entities: tuple[str, ...], slots: tuple[tuple[str, str], ...], actor: Actor, most: int) -> Any:
+    """Each entity fills its own columns of the union and leaves the others' empty, so every value keeps its type."""
+    parts = []
+    for entity in entities:
+        model = registry.entity(entity)
+        cells = [_slot(getattr(registry.entity(e), n), e == entity).label(f"{e}_{n}") for e, n in slots]
+        part = _walled(sa.select(sa.literal(entity).label("entity"), model.id.label("id"), *cells), model)
+        part = part.where(getattr(model, registry.parent_link(model)) == sa.bindparam("record"))
+        part = permissions.restrict(part, model, actor).order_by(model.id).limit(most)
+        parts.append(sa.select(part.subquery()))
+    return sa.union_all(*parts)
+
+
+def _slot(column: Any, filled: bool) -> Any:
+    return column if filled else sa.cast(sa.null(), column.type)
+
+
+def _walled(statement: Any, model: type[Any]) -> Any:
+    """One part of a union cannot be filtered from outside, so each carries the walls itself."""
+    return statement.where(model.workspace_id == sa.bindparam("workspace"), model.deleted_at.is_(None))
 
 
 @registry.per_model
@@ -200,14 +244,9 @@ def _picked(query: ListQuery, actor: Actor, with_sort: str) -> Any:
     if unknown is not None:
         raise Invalid({unknown: f"There is no column “{unknown[:60]}”."})
     related = () if query.raw else tuple(n for n in query.columns if fields[n].kind is Kind.RELATION and fields[n].target)
-    sight = tuple(permissions.reach(actor, "read", registry.permission_entity(registry.entity(fields[n].target or ""))) for n in related)
-    whole = all(reach in (None, Reach.WORKSPACE) for reach in sight)
-    key = (model, query.columns, with_sort, related, sight, None if whole else (actor.membership_id, actor.team_id))
-    if key not in _kept:
-        if len(_kept) > 2000:
-            _kept.clear()
-        _kept[key] = _joined(query, related, actor, with_sort)
-    return _kept[key]
+    targets = [registry.entity(fields[n].target or "") for n in related]
+    key = ("list", model, query.columns, with_sort, related, kept.sight(actor, targets))
+    return kept.statement(key, lambda: _joined(query, related, actor, with_sort))
 
 
 def _joined(query: ListQuery, related: tuple[str, ...], actor: Actor, with_sort: str) -> Any:

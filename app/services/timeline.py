@@ -1,7 +1,7 @@
 """What happened around a record, newest first, and what hangs on it; a few statements whatever the number of entities.
 
 The parts of each union carry workspace, bin and reach conditions of their own, as one union cannot be filtered from
-outside.
+outside. Statements are kept: `record` and `workspace` are bound when they run.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Conflict, NotFound
-from app.services import filters, history, records
+from app.services import filters, history, kept, records
 from app.services.operation import operation
 from models import registry, scope, tenancy
 from models.audit import Change
@@ -76,29 +76,14 @@ def events(
 
 def related(record: Any, names: tuple[str, ...], *, actor: Actor, most: int = 5) -> dict[str, list[Related]]:
     """Records of the named entities that refer to this one, and its tags (under "tags"); one statement."""
-    parts = []
-    for name in names:
-        model = registry.entity(name)
-        if permissions.reach(actor, "read", registry.permission_entity(model)) is not None:
-            parts.append(_part(model, record, actor, most))
-    for name, link in filters.links(type(record)).items():
-        target, through = registry.entity(link.target), registry.entity(link.through)
-        if permissions.reach(actor, "read", registry.permission_entity(target)) is None:
-            continue
-        part = _walled(
-            sa.select(*_columns(target, name)).join(through, getattr(through, link.far) == target.id), target, actor
-        )
-        parts.append(
-            part.where(
-                getattr(through, link.near) == record.id,
-                through.workspace_id == scope.workspace_id(),
-                through.deleted_at.is_(None),
-            ).limit(12)
-        )
+    model = type(record)
+    links = filters.links(model)
+    shown = [registry.entity(name) for name in (*names, *(link.target for link in links.values()))]
+    key = ("related", model, names, most, kept.sight(actor, shown))
+    whole = kept.statement(key, lambda: _related(model, names, actor, most))
     found: dict[str, list[Related]] = {}
-    if parts:
-        whole = sa.union_all(*(sa.select(p.subquery()) for p in parts))
-        for row in session.execute(whole, execution_options=_WHY):
+    if whole is not None:
+        for row in session.execute(whole, _bound(record), execution_options=_WHY):
             found.setdefault(row.entity, []).append(
                 Related(row.entity, row.id, str(row.title or ""), row.extra, row.at)
             )
@@ -136,38 +121,46 @@ def _old_values(record: Any, change: Change) -> dict[str, Any]:
 
 
 def _changes(record: Any, actor: Actor, limit: int, before: dt.datetime | None) -> list[Event]:
-    own = sa.and_(Change.entity == record.__tablename__, Change.record_id == record.id)
-    wanted = own
-    if record.__tablename__ == "contact":
-        readable = [
-            e
-            for e, m in registry.entities().items()
-            if e not in _NOISE and permissions.reach(actor, "read", registry.permission_entity(m)) == "workspace"
-        ]
-        wanted = sa.or_(own, sa.and_(Change.subject_id == record.id, Change.entity.in_(readable)))
-    statement = sa.select(Change).where(wanted).order_by(Change.id.desc()).limit(limit)
-    if before is not None:
-        statement = statement.where(Change.at < before)
+    about = record.__tablename__ == "contact"
+    readable = tuple(
+        e
+        for e, m in registry.entities().items()
+        if e not in _NOISE and permissions.reach(actor, "read", registry.permission_entity(m)) == "workspace"
+    )
+    key = ("changes", about, readable if about else None, limit, before is None)
+    statement = kept.statement(key, lambda: _changes_of(readable if about else None, limit, before is not None))
+    bound = {"entity": record.__tablename__, "record": record.id} | ({} if before is None else {"before": before})
     return [
-        Event(
-            "change",
-            c.id,
-            c.at,
-            c.actor,
-            "",
-            entity=c.entity,
-            record_id=c.record_id,
-            verb=c.verb,
-            old=c.old,
-            new=c.new,
-            undoes=c.undoes,
-        )
-        for c in session.scalars(statement)
+        Event("change", c.id, c.at, c.actor, "", None, c.entity, c.record_id, c.verb, c.old, c.new, c.undoes)
+        for c in session.execute(statement, bound)
     ]
+
+
+def _changes_of(readable: tuple[str, ...] | None, limit: int, earlier: bool) -> Any:
+    """The changes of a record; for a contact also those of `readable` entities about the person."""
+    key = sa.bindparam("record", type_=sa.BigInteger)
+    wanted = sa.and_(Change.entity == sa.bindparam("entity"), Change.record_id == key)
+    if readable is not None:
+        wanted = sa.or_(wanted, sa.and_(Change.subject_id == key, Change.entity.in_(readable)))
+    names = ("id", "at", "actor", "entity", "record_id", "verb", "old", "new", "undoes")
+    statement = sa.select(*(getattr(Change, n) for n in names)).where(wanted).order_by(Change.id.desc()).limit(limit)
+    return statement.where(Change.at < sa.bindparam("before")) if earlier else statement
 
 
 def _talk(record: Any, actor: Actor, limit: int, before: dt.datetime | None) -> list[Event]:
     link = f"{record.__tablename__}_id"
+    key = ("talk", link, limit, before is None, kept.sight(actor, (Note, Activity, Message)))
+    whole = kept.statement(key, lambda: _talk_of(link, actor, limit, before is not None))
+    if whole is None:
+        return []
+    bound = _bound(record) | ({} if before is None else {"before": before})
+    return [
+        Event(r.kind, r.id, r.at, r.who, r.title, r.body, r.kind, r.id, r.verb)
+        for r in session.execute(whole, bound, execution_options=_WHY)
+    ]
+
+
+def _talk_of(link: str, actor: Actor, limit: int, earlier: bool) -> Any | None:
     shapes: tuple[tuple[type[Any], str, Any, Any, Any], ...] = (
         (Note, "note", Note.created_at, sa.literal(""), Note.body),
         (Activity, "activity", Activity.happened_at, Activity.title, Activity.details),
@@ -186,24 +179,41 @@ def _talk(record: Any, actor: Actor, limit: int, before: dt.datetime | None) -> 
             title.label("title"),
             body.label("body"),
             extra.label("verb"),
-        ).where(getattr(model, link) == record.id)
-        if before is not None:
-            part = part.where(at < before)
+        ).where(getattr(model, link) == sa.bindparam("record"))
+        if earlier:
+            part = part.where(at < sa.bindparam("before"))
         parts.append(_walled(part, model, actor).order_by(model.id.desc()).limit(limit))
-    if not parts:
-        return []
-    whole = sa.union_all(*(sa.select(p.subquery()) for p in parts))
-    return [
-        Event(r.kind, r.id, r.at, r.who, r.title, r.body, r.kind, r.id, r.verb)
-        for r in session.execute(whole, execution_options=_WHY)
-    ]
+    return _union(parts)
 
 
-def _part(model: type[Any], record: Any, actor: Actor, most: int) -> Any:
-    link = next(n for n, f in registry.fields(model).items() if f.target == record.__tablename__)
+def _related(model: type[Any], names: tuple[str, ...], actor: Actor, most: int) -> Any | None:
+    parts = []
+    for name in names:
+        other = registry.entity(name)
+        if permissions.reach(actor, "read", registry.permission_entity(other)) is not None:
+            parts.append(_part(other, model.__tablename__, actor, most))
+    for name, link in filters.links(model).items():
+        target, through = registry.entity(link.target), registry.entity(link.through)
+        if permissions.reach(actor, "read", registry.permission_entity(target)) is None:
+            continue
+        part = _walled(
+            sa.select(*_columns(target, name)).join(through, getattr(through, link.far) == target.id), target, actor
+        )
+        parts.append(
+            part.where(
+                getattr(through, link.near) == sa.bindparam("record"),
+                through.workspace_id == sa.bindparam("workspace"),
+                through.deleted_at.is_(None),
+            ).limit(12)
+        )
+    return _union(parts)
+
+
+def _part(model: type[Any], entity: str, actor: Actor, most: int) -> Any:
+    link = next(n for n, f in registry.fields(model).items() if f.target == entity)
     return (
         _walled(sa.select(*_columns(model, model.__tablename__)), model, actor)
-        .where(getattr(model, link) == record.id)
+        .where(getattr(model, link) == sa.bindparam("record"))
         .order_by(model.id.desc())
         .limit(most)
     )
@@ -229,5 +239,13 @@ def _columns(model: type[Any], entity: str) -> list[Any]:
 
 
 def _walled(statement: Any, model: type[Record], actor: Actor) -> Any:
-    statement = statement.where(model.workspace_id == scope.workspace_id(), model.deleted_at.is_(None))
+    statement = statement.where(model.workspace_id == sa.bindparam("workspace"), model.deleted_at.is_(None))
     return permissions.restrict(statement, model, actor)
+
+
+def _union(parts: list[Any]) -> Any | None:
+    return sa.union_all(*(sa.select(p.subquery()) for p in parts)) if parts else None
+
+
+def _bound(record: Any) -> dict[str, Any]:
+    return {"record": record.id, "workspace": scope.workspace_id()}

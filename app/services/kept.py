@@ -1,0 +1,41 @@
+"""Statements that are built once: on a page, building one costs more than running it.
+
+The key names everything that a statement's shape depends on (models, columns, what the viewer may reach); all else is a
+bound parameter. Does not belong here: rows. No answer of the database is ever kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any
+
+from app import permissions
+from models import registry
+from models.scope import Actor, Reach
+
+_MOST = 2000
+_kept: dict[Hashable, Any] = {}
+
+
+def statement(key: Hashable, build: Callable[[], Any]) -> Any:
+    """The statement of this key, built at its first use."""
+    if key not in _kept:
+        if len(_kept) >= _MOST:
+            _kept.clear()
+        _kept[key] = build()
+    return _kept[key]
+
+
+def sight(actor: Actor, models: Iterable[Any], action: str = "read") -> Hashable:
+    """What the conditions of `permissions.restrict` on these models depend on, as a part of a key."""
+    reaches = tuple(permissions.reach(actor, action, name) for model in models for name in _ruling(model))
+    narrow = any(reach not in (None, Reach.WORKSPACE) for reach in reaches)
+    return reaches, (actor.membership_id, actor.team_id) if narrow else None
+
+
+@registry.per_model
+def _ruling(model: Any) -> tuple[str, ...]:
+    """The entities whose rights rule a model: its own or its parent's, and so on upwards."""
+    name = registry.permission_entity(model)
+    above = registry.entities().get(name)
+    return (name,) if above is None or above is model or not above.policy.parent else (name, *_ruling(above))
