@@ -20,15 +20,12 @@ MAX_PIXELS = 64_000_000
 MAX_ALL_FRAMES = 200_000_000
 MAX_SIDE = 20_000
 
-# A still of each; HEIC becomes JPEG, which every browser and mail program shows.
-_WRITTEN_AS = {"jpeg": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF", "heic": "JPEG"}
-_READ_AS = {"jpeg": ("JPEG", "MPO"), "png": ("PNG",), "webp": ("WEBP",), "gif": ("GIF",), "heic": ("HEIF",)}
+_WRITTEN_AS = {"jpeg": "JPEG", "png": "PNG", "webp": "WEBP", "gif": "GIF"}
+_READ_AS = {"jpeg": ("JPEG", "MPO"), "png": ("PNG",), "webp": ("WEBP",), "gif": ("GIF",)}
 
 
 def remake(stream: BinaryIO, kind: str) -> bytes:
     """The picture as new bytes; raises `UploadRefused` where it is broken or too large to be decoded safely."""
-    if kind == "heic":
-        _learn_heic()
     stream.seek(0)
     try:
         with warnings.catch_warnings():
@@ -102,10 +99,3 @@ def _bare(image: Image.Image) -> Image.Image:
     image.info = {key: image.info[key] for key in ("transparency", "background") if key in image.info}
     image.getexif().clear()
     return image
-
-
-@cache
-def _learn_heic() -> None:
-    import pillow_heif
-
-    pillow_heif.register_heif_opener()

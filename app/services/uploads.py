@@ -48,7 +48,6 @@ KINDS = {
         Kind("jpeg", "JPEG", "image/jpeg", (".jpg", ".jpeg", ".jpe", ".jfif"), 25 * MB),
         Kind("webp", "WebP", "image/webp", (".webp",), 25 * MB),
         Kind("gif", "GIF", "image/gif", (".gif",), 15 * MB),
-        Kind("heic", "HEIC", "image/jpeg", (".heic", ".heif"), 25 * MB),
         Kind(
             "docx",
             "Word",
@@ -77,11 +76,12 @@ KINDS = {
         Kind("eml", "e-mail", "message/rfc822", (".eml",), 25 * MB),
     )
 }
-IMAGES = frozenset({"png", "jpeg", "webp", "gif", "heic"})
+IMAGES = frozenset({"png", "jpeg", "webp", "gif"})
 ALL = frozenset(KINDS)
 
 _OFFICE = frozenset({"docx", "xlsx", "pptx"})
 _TEXTS = frozenset({"csv", "txt", "vcf", "ics", "eml"})
+# Free decoders of HEIC come bundled with a GPL encoder; its photos are told apart only to say what to do.
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc", b"hevx"})
 # What browsers take for a page (WHATWG MIME Sniffing, section 7.1), and the starts of scripts.
 _PAGE = re.compile(
@@ -135,12 +135,14 @@ def inspect(stream: BinaryIO, name: str, *, allow: Iterable[str] = ALL) -> Uploa
     if kind.name not in IMAGES:
         return Upload(kind.name, kind.mime, safe_name(name, _ending(kind, name)), size, digest, None, flags + more)
     fresh = upload_images.remake(stream, kind.name)
-    kept = safe_name(re.sub(r"(?i)\.hei[cf]$", ".jpg", name), ".jpg" if kind.name == "heic" else _ending(kind, name))
+    kept = safe_name(name, _ending(kind, name))
     return Upload(kind.name, kind.mime, kept, len(fresh), hashlib.sha256(fresh).hexdigest(), fresh, flags)
 
 
 def _kind_of(stream: BinaryIO, head: bytes, suffix: str, allowed: frozenset[str]) -> tuple[Kind, tuple[str, ...]]:
     _refuse_pages(head)
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
+        raise UploadRefused("HEIC photos are not taken yet. Share the photo as JPEG from your phone and add that.")
     flags: tuple[str, ...] = ()
     found = next((name for name, is_it in _SIGNS if is_it(head)), None)
     if found is None and head.startswith(b"PK"):
@@ -158,7 +160,6 @@ _SIGNS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("jpeg", lambda head: head.startswith(b"\xff\xd8\xff")),
     ("gif", lambda head: head.startswith((b"GIF87a", b"GIF89a"))),
     ("webp", lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP"),
-    ("heic", lambda head: head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS),
 )
 
 
