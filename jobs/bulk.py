@@ -13,7 +13,11 @@ _CHUNK = 200
 
 @job("records.bulk", purpose=Purpose.RUN_TRANSACTIONS, queue="bulk", outside=True)
 def run_verb(run: Run) -> None:
-    model, asked, ids = registry.entity(run.args["entity"]), verbs.find(run.args["entity"], run.args["verb"]), run.args["ids"]
+    model, asked, ids = (
+        registry.entity(run.args["entity"]),
+        verbs.find(run.args["entity"], run.args["verb"]),
+        run.args["ids"],
+    )
     for start in range(run.reached(), len(ids), _CHUNK):
         run.progress(start, len(ids), f"{start:,} of {len(ids):,}")
         with run.step(f"{run.args['entity']}.{asked.name}", done=min(start + _CHUNK, len(ids))):

@@ -66,8 +66,8 @@ class ScopedSession(FlaskSession):
 
 @sa.event.listens_for(sa.Engine, "savepoint")
 def _begin_before_savepoint(connection: sa.Connection, _name: str) -> None:
-    """SQLite's driver begins a transaction only at the first write: a savepoint before it would be a transaction of its own, and its
-    release a commit in the middle of an operation.
+    """SQLite's driver begins a transaction only at the first write: a savepoint before it would be a transaction of its
+    own, and its release a commit in the middle of an operation.
     """
     driver: Any = connection.connection.dbapi_connection
     if connection.dialect.name == "sqlite" and not driver.in_transaction:
@@ -133,8 +133,8 @@ def _bookkeeping(kind: Kind, label: str) -> dict[str, Field]:
 class Record(WorkspaceScoped):
     """A business record: version for conflict checks, provenance (P3), and a soft delete so that delete can be undone.
 
-    `permanent` records are never deleted, whoever asks and however: other verbs end them. `source` says how the record came (form, api, import, lead form, booking, system), `source_ref` which batch or
-    integration.
+    `permanent` records are never deleted, whoever asks and however: other verbs end them. `source` says how the record
+    came (form, api, import, lead form, booking, system), `source_ref` which batch or integration.
     """
 
     permanent: ClassVar[bool] = False

@@ -26,7 +26,9 @@ _LIBRARY_TABLES = {
     "ab_api_key": Policy(Category.API_KEY, Purpose.AUTHENTICATE),
 }
 # What the product itself writes on every record: identity, place, version, provenance (P3) and the bin.
-PLUMBING = frozenset({"id", "workspace_id", "version", "created_at", "updated_at", "created_by", "source", "source_ref", "deleted_at"})
+PLUMBING = frozenset(
+    {"id", "workspace_id", "version", "created_at", "updated_at", "created_by", "source", "source_ref", "deleted_at"}
+)
 _ACCESS = Policy(Category.ACCOUNT, Purpose.AUTHENTICATE)
 
 

@@ -24,9 +24,7 @@ class Walled(RuntimeError):
 def scoped_tables() -> frozenset[str]:
     """Names of all tables that carry a workspace."""
     return frozenset(
-        mapper.local_table.name
-        for mapper in Base.registry.mappers
-        if issubclass(mapper.class_, WorkspaceScoped)
+        mapper.local_table.name for mapper in Base.registry.mappers if issubclass(mapper.class_, WorkspaceScoped)
     )
 
 

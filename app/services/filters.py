@@ -1,6 +1,7 @@
 """Filters of a list: what may be asked of each kind of field, how it reads, and the condition it makes.
 
-In a URL a filter is `f=field:op:value`, several values parted by "|". Does not belong here: paging and sorting (`queries`).
+In a URL a filter is `f=field:op:value`, several values parted by "|". Does not belong here: paging and sorting
+(`queries`).
 """
 
 from __future__ import annotations
@@ -21,14 +22,30 @@ from models.fields import Field, Kind
 _TEXT = ("contains", "is", "starts", "empty", "filled")
 _ORDER = ("is", "after", "before", "between", "empty", "filled")
 OPERATORS: dict[Kind, tuple[str, ...]] = {
-    Kind.TEXT: _TEXT, Kind.LONG_TEXT: _TEXT, Kind.EMAIL: _TEXT, Kind.PHONE: _TEXT, Kind.URL: _TEXT,
-    Kind.MONEY: _ORDER, Kind.NUMBER: _ORDER, Kind.DATE: _ORDER, Kind.MOMENT: ("after", "before", "between", "empty", "filled"),
-    Kind.BOOLEAN: ("is",), Kind.CHOICE: ("is", "not"), Kind.RELATION: ("is", "not", "empty", "filled"),
-}  # fmt: skip
+    Kind.TEXT: _TEXT,
+    Kind.LONG_TEXT: _TEXT,
+    Kind.EMAIL: _TEXT,
+    Kind.PHONE: _TEXT,
+    Kind.URL: _TEXT,
+    Kind.MONEY: _ORDER,
+    Kind.NUMBER: _ORDER,
+    Kind.DATE: _ORDER,
+    Kind.MOMENT: ("after", "before", "between", "empty", "filled"),
+    Kind.BOOLEAN: ("is",),
+    Kind.CHOICE: ("is", "not"),
+    Kind.RELATION: ("is", "not", "empty", "filled"),
+}
 WORDS = {
-    "contains": "contains", "is": "is", "starts": "starts with", "empty": "is empty", "filled": "is filled", "after": "after",
-    "before": "before", "between": "is between", "not": "is not",
-}  # fmt: skip
+    "contains": "contains",
+    "is": "is",
+    "starts": "starts with",
+    "empty": "is empty",
+    "filled": "is filled",
+    "after": "after",
+    "before": "before",
+    "between": "is between",
+    "not": "is not",
+}
 _AMOUNT = {"after": "more than", "before": "less than"}
 _VALUELESS = frozenset({"empty", "filled"})
 
@@ -50,7 +67,11 @@ class Filter:
 
 def filterable(model: type[Any]) -> dict[str, Field]:
     """Fields that can be filtered by: every typed one but JSON and secrets, and the links to many (tags)."""
-    own = {n: f for n, f in registry.fields(model).items() if f.kind in OPERATORS and not f.secret and n not in {"deleted_at", "name_key"}}
+    own = {
+        n: f
+        for n, f in registry.fields(model).items()
+        if f.kind in OPERATORS and not f.secret and n not in {"deleted_at", "name_key"}
+    }
     return own | {name: Field(Kind.RELATION, link.label, target=link.target) for name, link in links(model).items()}
 
 
@@ -76,7 +97,12 @@ def build(model: type[Any], name: str, op: str, raw: list[str], locale: values.L
         raise Invalid({name or "filter": f"There is no field “{name[:60]}” to filter by."})
     field = known[name]
     if op not in OPERATORS[field.kind]:
-        raise Invalid({name: f"{field.label} cannot be filtered with “{op[:20]}”. Use one of: {', '.join(OPERATORS[field.kind])}."})
+        raise Invalid(
+            {
+                name: f"{field.label} cannot be filtered with “{op[:20]}”. "
+                f"Use one of: {', '.join(OPERATORS[field.kind])}."
+            }
+        )
     if op in _VALUELESS:
         return Filter(name, op, ())
     try:
@@ -123,7 +149,7 @@ def condition(model: type[Any], wanted: Filter) -> Any:
 
 
 def like(column: Any, pattern: str) -> Any:
-    """Matches without regard to case. SQLite's LIKE does that by itself; `ilike` there would lower every value first."""
+    """Matches without regard to case. SQLite's LIKE does that by itself; `ilike` there would lower each value first."""
     return column.ilike(pattern, escape="\\") if on_postgresql() else column.like(pattern, escape="\\")
 
 

@@ -24,7 +24,12 @@ from models.scope import Actor
 
 BIN_DAYS = 30
 # The column that says when a row was last needed; how long it stays then is its policy's `keep`.
-LOGS: Mapping[type[Any], str] = {Job: "finished_at", ScheduledRun: "due_at", Invitation: "created_at", ReceivedEvent: "at"}
+LOGS: Mapping[type[Any], str] = {
+    Job: "finished_at",
+    ScheduledRun: "due_at",
+    Invitation: "created_at",
+    ReceivedEvent: "at",
+}
 ACCESS: Mapping[type[Any], str] = {UserSession: "seen_at", SignInLink: "expires_at", Throttle: "window_ends"}
 _WHY = tenancy.reason("rows past their time are deleted in every workspace")
 _CHUNK = 500
@@ -43,8 +48,8 @@ def purge_bin(*, actor: Actor) -> dict[str, int]:
     """Delete for good what has been in the bin for 30 days, with its history of values; the audit log keeps that it
     existed.
 
-    A record that others still refer to (a consent, a deal that is in use) stays in the bin until they are gone. So does,
-    on SQLite, the newest of its kind: its id would go to the next one, and the log would take the two for one.
+    A record that others still refer to (a consent, a deal that is in use) stays in the bin until they are gone. So
+    does, on SQLite, the newest of its kind: its id would go to the next one, and the log would take the two for one.
     """
     before = now() - dt.timedelta(days=BIN_DAYS)
     with operation("bin.purge", actor=actor) as op:

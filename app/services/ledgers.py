@@ -50,7 +50,7 @@ def page(
 
 
 def data_map() -> list[tuple[str, Policy, list[tuple[str, str, str, bool]]]]:
-    """Every table with its policy and its columns (name, category, purpose, personal), those about people first (P2)."""
+    """Every table with its policy and columns (name, category, purpose, personal), those about people first (P2)."""
     found = []
     for table in sorted(Base.metadata.tables.values(), key=lambda table: table.name):
         policy = registry.policy_of(table)

@@ -132,12 +132,17 @@ def load(token: str, *, idle: dt.timedelta, absolute: dt.timedelta) -> Known | N
 
 @cache
 def _whole_session() -> Any:
-    """Built once and over plain tables: on every page, fifty columns through the object mapper cost more than the query."""
+    """Built once and over plain tables: on every page, fifty columns through the object mapper cost more than the
+    query.
+    """
     kept, user, member = UserSession.__table__.c, User.__table__.c, Membership.__table__.c
     workspace, role, passkey = Workspace.__table__.c, Role.__table__.c, WebAuthn.__table__.c
     joined = (
         sa.join(UserSession.__table__, User.__table__, user.id == kept.user_id, isouter=True)
-        .outerjoin(Membership.__table__, sa.and_(member.user_id == user.id, member.active.is_(True), member.deleted_at.is_(None)))
+        .outerjoin(
+            Membership.__table__,
+            sa.and_(member.user_id == user.id, member.active.is_(True), member.deleted_at.is_(None)),
+        )
         .outerjoin(Workspace.__table__, workspace.id == member.workspace_id)
         .outerjoin(Role.__table__, role.id == member.role_id)
     )
@@ -147,14 +152,22 @@ def _whole_session() -> Any:
             kept.workspace_id.label("chosen"),
             kept.created_at,
             kept.seen_at,
-            sa.select(sa.literal(1)).where(passkey.user_id == user.id).correlate(User.__table__).exists().label("passkeys"),
+            sa.select(sa.literal(1))
+            .where(passkey.user_id == user.id)
+            .correlate(User.__table__)
+            .exists()
+            .label("passkeys"),
             *(user[n].label(f"user_{n}") for n in _USER),
             *(member[n].label(f"membership_{n}") for n in _MEMBERSHIP),
             *(workspace[n].label(f"workspace_{n}") for n in _WORKSPACE),
             role.key.label("role_key"),
         )
         .select_from(joined)
-        .where(kept.id == sa.bindparam("digest"), kept.seen_at > sa.bindparam("idle_since"), kept.created_at > sa.bindparam("begun_since"))
+        .where(
+            kept.id == sa.bindparam("digest"),
+            kept.seen_at > sa.bindparam("idle_since"),
+            kept.created_at > sa.bindparam("begun_since"),
+        )
         .order_by(workspace.name, workspace.id)
     )
 
