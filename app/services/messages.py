@@ -56,7 +56,7 @@ class Outgoing:
 
 
 def _seen_again(verb: Callable[Args, Message]) -> Callable[Args, Message]:
-    """A twin of the same request may commit a moment before: then the verb looks again, and finds what the twin left."""
+    """A twin of the same request may commit a moment before: the verb looks again, and finds what the twin left."""
 
     @wraps(verb)
     def twice(*args: Args.args, **kwargs: Args.kwargs) -> Message:
