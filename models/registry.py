@@ -29,6 +29,8 @@ _LIBRARY_TABLES = {
 PLUMBING = frozenset(
     {"id", "workspace_id", "version", "created_at", "updated_at", "created_by", "source", "source_ref", "deleted_at"}
 )
+# Columns of library tables that tell something of a person; ours say so with `personal=True`.
+_LIBRARY_PERSONAL = {"ab_user": frozenset({"first_name", "last_name", "username", "email", "last_login", "zone"})}
 _ACCESS = Policy(Category.ACCOUNT, Purpose.AUTHENTICATE)
 
 
@@ -96,6 +98,13 @@ def policy_of(table: sa.Table) -> Policy | None:
         if sa.inspect(model).local_table is table and "policy" in vars(model):
             return model.policy
     return _LIBRARY_TABLES.get(table.name) or (_ACCESS if table.name.startswith("ab_") else None)
+
+
+def is_personal(column: sa.Column[Any]) -> bool:
+    """Whether a column tells something of a person."""
+    field: Field | None = column.info.get("field")
+    known = _LIBRARY_PERSONAL.get(column.table.name, frozenset())
+    return column.name in known or bool(field and field.personal)
 
 
 def title_of(model: type[Any]) -> str:

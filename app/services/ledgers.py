@@ -61,6 +61,6 @@ def data_map() -> list[tuple[str, Policy, list[tuple[str, str, str, bool]]]]:
             field = column.info.get("field")
             category = (field.category if field else None) or policy.category
             purpose = (field.purpose if field else None) or policy.purpose
-            columns.append((column.name, category.value, purpose.value, bool(field and field.personal)))
+            columns.append((column.name, category.value, purpose.value, registry.is_personal(column)))
         found.append((table.name, policy, columns))
     return sorted(found, key=lambda one: (not any(personal for *_, personal in one[2]), one[0]))

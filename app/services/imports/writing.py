@@ -78,7 +78,7 @@ class Writer:
             "minor": False,
             "last_activity": stamp["created_at"],
         }
-        base = {**dict.fromkeys(FIELDS), "type": "buyer"}
+        base = {**dict.fromkeys(FIELDS), "type": "other"}
         ids = _insert(Contact, [{**base, **person.values} for person in new], same)
         for person, key in zip(new, ids, strict=True):
             person.id = key
@@ -135,7 +135,7 @@ class _Story:
         values = person.values
         personal: dict[str, Any] = {name: [None, history.plain(values[name])] for name in _PERSONAL if values.get(name)}
         personal |= {name: [None, added] for name, added in _added(person).items()}
-        owned = {"owner_id": terms.owner_id, "team_id": terms.team_id, "stage": "new", "type": "buyer", **values}
+        owned = {"owner_id": terms.owner_id, "team_id": terms.team_id, "stage": "new", "type": "other", **values}
         facts = {name: [None, owned[name]] for name in _PLAIN if owned.get(name)}
         self._note(
             "create",
