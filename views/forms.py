@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import sqlalchemy as sa
 from flask import redirect, render_template, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
@@ -70,10 +71,12 @@ def _save(screen: Screen, record: Any, typed: Typed) -> Response | tuple[str, in
     except Conflict as error:
         typed.conflict, typed.version = error, str(error.version)
         return _page(screen, _again(screen, key), typed), 409
-    shell.toast(f"{screen.singular.capitalize()} “{getattr(saved, screen.title)!s:.60}” saved")
+    # What was typed names it, and its identity is known: reading a saved record again would cost a statement.
+    title = clean[screen.title] if screen.title in clean else getattr(saved, screen.title)
+    shell.toast(f"{screen.singular.capitalize()} “{title!s:.60}” saved")
     if request.form.get("again"):
         return redirect(screen.url(page="new"))
-    return redirect(back(request.args.get("back"), screen.url(saved.id)))
+    return redirect(back(request.args.get("back"), screen.url(sa.inspect(saved).identity[0])))
 
 
 def _again(screen: Screen, key: int | None) -> Any:

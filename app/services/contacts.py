@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.errors import Invalid
-from app.services import record_forms, records, verbs
+from app.services import kept, record_forms, records, verbs
 from app.services.operation import Operation
 from models import normal
 from models.base import session
@@ -89,11 +89,15 @@ verbs.assignable("contact")
 
 
 def _address_taken(address: str, contact_id: int | None) -> bool:
-    statement = sa.select(ContactEmail.id).where(ContactEmail.address == address)
-    if contact_id is not None:
-        statement = statement.where(ContactEmail.contact_id != contact_id)
     with session.no_autoflush:
-        return session.scalar(statement.limit(1)) is not None
+        # No contact has the id 0: of a new one every row of the address is somebody else's.
+        bound = {"address": address, "contact": contact_id or 0}
+        return session.scalar(kept.statement("address of another", _address_of_another), bound) is not None
+
+
+def _address_of_another() -> Any:
+    taken = (ContactEmail.address == sa.bindparam("address"), ContactEmail.contact_id != sa.bindparam("contact"))
+    return sa.select(ContactEmail.id).where(*taken).limit(1)
 
 
 def _age(born: dt.date) -> int:

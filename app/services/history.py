@@ -104,8 +104,10 @@ class Tracker:
         """Insert the change and audit rows of this operation."""
         changes = [change_row(op, e) for e in self.edits]
         events = [*(_event_of(op, e) for e in self.edits), *self.events]
+        created = [e.record for e in self.edits if e.verb == "create" and type(e.record).policy.subject == "self"]
         keys = subject_keys.for_subjects(
-            {(e.workspace_id, e.subject_id) for e in events if e.workspace_id and e.subject_id and e.personal}
+            {(e.workspace_id, e.subject_id) for e in events if e.workspace_id and e.subject_id and e.personal},
+            new={(workspace_of(record), record.id) for record in created},
         )
         audits = [audit_row(op.actor, e, keys, at=op.at, reason=op.reason) for e in events]
         insert_rows(changes, audits)
@@ -124,7 +126,7 @@ def change_row(op: Operation, edit: Edit) -> dict[str, Any]:
     record = edit.record
     return plain_change_row(
         op, workspace_of(record), edit.verb, record.__tablename__, record.id, subject_of(record), edit.old, edit.new
-    )
+    ) | {"version": record.version}
 
 
 def plain_change_row(op: Operation, workspace: int, verb: str, entity: str, record_id: int, subject_id: int | None,
@@ -137,6 +139,7 @@ def plain_change_row(op: Operation, workspace: int, verb: str, entity: str, reco
         "verb": verb,
         "entity": entity,
         "record_id": record_id,
+        "version": None,
         "subject_id": subject_id,
         "actor": op.actor.label,
         "membership_id": op.actor.membership_id,

@@ -52,6 +52,8 @@ def save(
         for row in children:
             _save_child(record, row, actor, source)
         for name, wanted in (links or {}).items():
+            if key is None and not wanted:
+                continue  # a new record has none to take away
             set_links(record, filters.links(model)[name], wanted, actor=actor)
     return record
 
@@ -63,7 +65,7 @@ def set_links(record: Any, link: Link, wanted: Sequence[int], *, actor: Actor) -
     seen = _seen(link, list(present), actor)
     for key, row in present.items():
         if key not in wanted and key in seen:
-            records.delete(through, row.id, actor=actor)
+            records.delete(through, row.id, actor=actor, as_part=True)
     for key in dict.fromkeys(wanted):
         if key not in present:
             add_link(record.id, link, key, actor=actor)
@@ -71,7 +73,7 @@ def set_links(record: Any, link: Link, wanted: Sequence[int], *, actor: Actor) -
 
 def _seen(link: Link, keys: Sequence[int], actor: Actor) -> set[int]:
     target = registry.entity(link.target)
-    if permissions.reach(actor, "read", registry.permission_entity(target)) is None:
+    if not keys or permissions.reach(actor, "read", registry.permission_entity(target)) is None:
         return set()
     return set(session.scalars(permissions.restrict(sa.select(target.id).where(target.id.in_(keys)), target, actor)))
 
@@ -96,7 +98,7 @@ def remove_link(record_id: int, link: Link, key: int, *, actor: Actor) -> bool:
     )
     if known is None:
         return False
-    records.delete(through, known, actor=actor)
+    records.delete(through, known, actor=actor, as_part=True)
     return True
 
 
@@ -116,11 +118,11 @@ def _save_child(parent: Any, row: ChildRow, actor: Actor, source: str) -> None:
             if not row.remove:
                 records.create(model, {**row.values, link: parent.id}, actor=actor, source=source)
             return
-        child = records.load(model, row.id, actor=actor, action="delete" if row.remove else "write")
+        child = records.load(model, row.id, actor=actor, action="write")
         if getattr(child, link) != parent.id:
             raise NotFound()
         if row.remove:
-            records.delete(model, row.id, actor=actor)
+            records.delete(model, row.id, actor=actor, as_part=True)
         else:
             records.update(model, row.id, row.values, actor=actor)
     except NotFound:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,11 +17,11 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from app import permissions
 from app.errors import Clash, Conflict, Forbidden, Invalid, NotFound
-from app.services import history
+from app.services import history, kept
 from app.services.operation import Operation, operation
 from models import registry, tenancy
 from models.audit import Change
-from models.base import Owned, Record, session
+from models.base import Owned, session
 from models.fields import Field, Kind, now
 from models.scope import Actor
 
@@ -48,14 +49,18 @@ def load(model: type[Any], key: int, *, actor: Actor, action: str = "read") -> A
     permissions.require(actor, "read", entity)
     if not 0 < key < MAX_ID:
         raise NotFound()
-    allowed = _allowed(model, actor, action)
-    statement = permissions.restrict(sa.select(model, allowed).where(model.id == key), model, actor)
-    found = session.execute(statement).one_or_none()
+    shape = ("load", model, action, kept.sight(actor, (model,)), kept.sight(actor, (model,), action))
+    found = session.execute(kept.statement(shape, lambda: _one(model, actor, action)), {"key": key}).one_or_none()
     if found is None:
         raise NotFound()
     if not found[1]:
         raise Forbidden(action, entity)
     return found[0]
+
+
+def _one(model: type[Any], actor: Actor, action: str) -> Any:
+    statement = sa.select(model, _allowed(model, actor, action)).where(model.id == sa.bindparam("key"))
+    return permissions.restrict(statement, model, actor)
 
 
 def _allowed(model: type[Any], actor: Actor, action: str) -> Any:
@@ -113,12 +118,17 @@ def update(
     return record
 
 
-def delete(model: type[Any], key: int, *, actor: Actor, reason: str | None = None) -> Any:
-    """Move a record to the bin, from where `restore` brings it back; the nightly rule empties the bin after 30 days."""
+def delete(model: type[Any], key: int, *, actor: Actor, reason: str | None = None, as_part: bool = False) -> Any:
+    """Move a record to the bin, from where `restore` brings it back; the nightly rule empties the bin after 30 days.
+
+    `as_part` removes a row of a parent that is being edited, a tag or a further e-mail: that takes the right to write.
+    """
     if model.permanent:
-        raise Forbidden("delete", model.__tablename__, "Records of this kind are never deleted; their own page ends them.")
+        raise Forbidden(
+            "delete", model.__tablename__, "Records of this kind are never deleted; their own page ends them."
+        )
     with operation(f"{model.__tablename__}.delete", actor=actor, reason=reason):
-        record = load(model, key, actor=actor, action="delete")
+        record = load(model, key, actor=actor, action="write" if as_part and model.policy.parent else "delete")
         record.deleted_at = now()
         session.flush()
     return record
@@ -176,6 +186,8 @@ def _changes_since(record: Any, version: int) -> list[Change]:
     newest = session.scalars(
         sa.select(Change)
         .where(Change.entity == record.__tablename__, Change.record_id == record.id, Change.verb != "create")
+        # A quiet touch raises the version without a change; bulk writes do not know it.
+        .where(sa.or_(Change.version > version, Change.version.is_(None)))
         .order_by(Change.id.desc())
         .limit(max(record.version - version, 0))
     ).all()
@@ -211,16 +223,20 @@ def _prepare(record: Any, values: Mapping[str, Any], actor: Actor, op: Operation
 
 
 def _missing(record: Any) -> dict[str, str]:
-    table = sa.inspect(type(record)).columns
+    stored = sa.inspect(record).persistent
     return {
-        name: f"{field.label} is needed."
-        for name, field in registry.writable(type(record)).items()
-        if not table[name].nullable and table[name].default is None and getattr(record, name) in (None, "")
-    } | {
-        name: f"{field.label} is needed."
-        for name, field in registry.writable(type(record)).items()
-        if not table[name].nullable and sa.inspect(record).persistent and getattr(record, name) in (None, "")
+        name: f"{label} is needed."
+        for name, label, has_default in _needed(type(record))
+        if (stored or not has_default) and getattr(record, name) in (None, "")
     }
+
+
+@registry.per_model
+def _needed(model: Any) -> tuple[tuple[str, str, bool], ...]:
+    """Name, label and whether there is a default, of each field that must not stay empty."""
+    columns = sa.inspect(model).columns
+    fields = registry.writable(model).items()
+    return tuple((n, f.label, columns[n].default is not None) for n, f in fields if not columns[n].nullable)
 
 
 def _bad_references(record: Any, values: Mapping[str, Any], actor: Actor) -> dict[str, str]:
@@ -240,8 +256,13 @@ def _bad_references(record: Any, values: Mapping[str, Any], actor: Actor) -> dic
 
 
 def _out_of_reach(target: type[Any], key: int, actor: Actor) -> bool:
-    found = session.scalar(permissions.restrict(sa.select(target.id).where(target.id == key), target, actor))
-    return found is None
+    shape = ("within reach", target, kept.sight(actor, (target,)))
+    statement = kept.statement(shape, lambda: _within_reach(target, actor))
+    return session.scalar(statement, {"key": key}) is None
+
+
+def _within_reach(target: type[Any], actor: Actor) -> Any:
+    return permissions.restrict(sa.select(target.id).where(target.id == sa.bindparam("key")), target, actor)
 
 
 def _duplicates(record: Any) -> dict[str, str]:
@@ -251,23 +272,28 @@ def _duplicates(record: Any) -> dict[str, str]:
         values = [getattr(record, n) for n in names]
         if any(v is None for v in values):
             continue
-        statement = sa.select(model.id).where(*(getattr(model, n) == v for n, v in zip(names, values, strict=True)))
-        if record.id is not None:
-            statement = statement.where(model.id != record.id)
-        if session.scalar(statement.limit(1)) is not None:
+        statement = kept.statement(("twin", model, names), partial(_twin, model, names))
+        # No record has the id 0: a new one compares itself with all.
+        if session.scalar(statement, {**dict(zip(names, values, strict=True)), "self": record.id or 0}) is not None:
             label = registry.fields(model)[names[-1]].label
             problems[names[-1]] = f"{label}: another {model.__tablename__.replace('_', ' ')} already has this."
     return problems
 
 
-def unique_sets(model: type[Record]) -> list[tuple[str, ...]]:
+def _twin(model: type[Any], names: tuple[str, ...]) -> Any:
+    same = (getattr(model, n) == sa.bindparam(n) for n in names)
+    return sa.select(model.id).where(*same, model.id != sa.bindparam("self")).limit(1)
+
+
+@registry.per_model
+def unique_sets(model: Any) -> tuple[tuple[str, ...], ...]:
     """The field sets that must be unique in a workspace, from the table's indexes."""
     sets = []
-    for index in model.__table__.indexes:  # type: ignore[attr-defined]
+    for index in model.__table__.indexes:
         names = tuple(c.name for c in index.columns if c.name != "workspace_id")
         if index.unique and names and all(n in registry.fields(model) for n in names):
             sets.append(names)
-    return sets
+    return tuple(sets)
 
 
 def _flush(record: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 import orjson
@@ -20,21 +20,23 @@ _KEYS = SubjectKey.__table__
 CHUNK = 500
 
 
-def for_subjects(wanted: Iterable[tuple[int, int]]) -> dict[tuple[int, int], crypto.DataKey]:
+def for_subjects(
+    wanted: Iterable[tuple[int, int]], *, new: Container[tuple[int, int]] = ()
+) -> dict[tuple[int, int], crypto.DataKey]:
     """The data keys of (workspace, subject) pairs; missing ones are made in this transaction.
 
-    Two transactions that need the same new key agree on the one that came first.
+    Two transactions that need the same new key agree on the one that came first. Of `new`, people who came with this
+    very transaction, no key is looked for before one is made.
     """
     found: dict[tuple[int, int], crypto.DataKey] = {}
     by_workspace: dict[int, set[int]] = {}
     for workspace, subject in wanted:
         by_workspace.setdefault(workspace, set()).add(subject)
     for workspace, subjects in by_workspace.items():
-        known = _stored(workspace, subjects)
+        known = _stored(workspace, {subject for subject in subjects if (workspace, subject) not in new})
         missing = subjects - set(known)
-        if missing:
-            _make(workspace, missing)
-            known |= _stored(workspace, missing)
+        known |= _make(workspace, missing)
+        known |= _stored(workspace, missing - set(known))
         found.update(((workspace, subject), crypto.keyring().data_key(wrapped)) for subject, wrapped in known.items())
     return found
 
@@ -88,10 +90,15 @@ def _stored(workspace: int, subjects: set[int]) -> dict[int, bytes]:
     return known
 
 
-def _make(workspace: int, subjects: set[int]) -> None:
+def _make(workspace: int, subjects: set[int]) -> dict[int, bytes]:
+    """Makes keys, and gives back those that nobody else made at the same time."""
     ring = crypto.keyring()
+    made: dict[int, bytes] = {}
     rows = [{"workspace_id": workspace, "subject_id": s, "wrapped": ring.new_data_key()} for s in sorted(subjects)]
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     statement = dialect.insert(_KEYS).on_conflict_do_nothing(index_elements=["workspace_id", "subject_id"])
+    statement = statement.returning(_KEYS.c.subject_id, _KEYS.c.wrapped)
     for start in range(0, len(rows), CHUNK):
-        session.execute(statement, rows[start : start + CHUNK], execution_options=_WHY)
+        found = session.execute(statement, rows[start : start + CHUNK], execution_options=_WHY)
+        made.update((row.subject_id, row.wrapped) for row in found)
+    return made
