@@ -43,6 +43,7 @@ class Change(WorkspaceScoped, Base):
     verb: Mapped[str] = mapped_column(sa.String(20))
     entity: Mapped[str] = mapped_column(sa.String(60))
     record_id: Mapped[int] = mapped_column(Key)
+    version: Mapped[int | None] = mapped_column(sa.Integer)
     subject_id: Mapped[int | None] = mapped_column(Key)
     actor: Mapped[str] = mapped_column(sa.String(200))
     membership_id: Mapped[int | None] = mapped_column(Key)

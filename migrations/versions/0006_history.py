@@ -132,6 +132,7 @@ def _change() -> None:
         sa.Column("verb", sa.String(length=20), nullable=False),
         sa.Column("entity", sa.String(length=60), nullable=False),
         sa.Column("record_id", KEY, nullable=False),
+        sa.Column("version", sa.Integer(), nullable=True),
         sa.Column("subject_id", KEY, nullable=True),
         sa.Column("actor", sa.String(length=200), nullable=False),
         sa.Column("membership_id", KEY, nullable=True),
