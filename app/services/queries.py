@@ -88,13 +88,20 @@ def page(query: ListQuery, *, actor: Actor, counted: bool = False, exact: bool =
     if backwards:
         rows.reverse()
     further, before = (bool(query.cursor), more) if backwards else (more, bool(query.cursor))
-    plain = -1 if known is not None else -2
+    width, at = 1 + len(query.columns), _place(query, name)
     return Page(
-        [row[:plain] for row in rows],
-        _write_cursor(query, name, rows[-1], rows[-1][plain], False) if further and rows else None,
-        _write_cursor(query, name, rows[0], rows[0][plain], True) if before and rows else None,
+        rows if rows and len(rows[0]) == width else [row[:width] for row in rows],
+        _write_cursor(query, name, rows[-1], rows[-1][at], False) if further and rows else None,
+        _write_cursor(query, name, rows[0], rows[0][at], True) if before and rows else None,
         known or (_capped(rows[0][-1], exact) if rows else count(query, actor=actor, exact=exact) if query.cursor else (0, True)),
     )
+
+
+def _place(query: ListQuery, sort: str) -> int:
+    """Where a row holds the value that it is sorted by: among what is shown, or after it."""
+    if sort == "id":
+        return 0
+    return 1 + (query.columns.index(sort) if sort in query.columns else len(query.columns))
 
 
 def count(query: ListQuery, *, actor: Actor, exact: bool = False) -> tuple[int, bool]:
@@ -260,7 +267,9 @@ def _joined(query: ListQuery, related: tuple[str, ...], actor: Actor, with_sort:
             picked.append(getattr(other, registry.title_of(target)))
         else:
             picked.append(getattr(model, name))
-    statement = sa.select(*picked, getattr(model, with_sort))
+    if with_sort != "id" and with_sort not in query.columns:
+        picked.append(getattr(model, with_sort))
+    statement = sa.select(*picked)
     for other, on in joins:
         statement = statement.outerjoin(other, on)
     return statement
