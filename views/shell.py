@@ -35,7 +35,7 @@ def init(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(icon=icon, csrf=csrf, zip=zip)
-    app.jinja_env.getattr = _getattr(app.jinja_env.getattr, app.jinja_env.undefined)  # type: ignore[method-assign, assignment]
+    app.jinja_env.getattr = _getattr(app.jinja_env.getattr, app.jinja_env.undefined)  # type: ignore[assignment,method-assign]
     app.context_processor(_around)
 
 
@@ -113,7 +113,9 @@ def show(field: Field, value: Any, loc: values.Locale) -> Any:
 
 
 def _getattr(plain: Callable[[Any, str], Any], undefined: Callable[..., Any]) -> Callable[[Any, str], Any]:
-    """`x.name` in templates: a dictionary's member first. Asking for an attribute that fails, a thousand times a form, costs a millisecond."""
+    """`x.name` in templates: a dictionary's member first. Asking for an attribute that fails, a thousand times a form,
+    costs a millisecond.
+    """
     methods = frozenset(dir(dict))
 
     def found(thing: Any, name: str) -> Any:

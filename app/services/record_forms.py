@@ -16,7 +16,6 @@ from models import registry
 from models.base import Link, session
 from models.scope import Actor
 
-
 _GONE = "This row is gone, as somebody removed it meanwhile. Remove it here too, or add it anew as a row of its own."
 
 

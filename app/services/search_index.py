@@ -1,7 +1,8 @@
 """Quick search inside a workspace: which records hold the words, through the indexes of `models.base.searched`.
 
-First the ids alone, at most `CAP`: so few are the whole answer and the list is kept to them. More mean a common word, and then
-walking the sorted index finds a page at once. Numbers and reasons: docs/decisions/001. Does not belong here: lists (`queries`).
+First the ids alone, at most `CAP`: so few are the whole answer and the list is kept to them. More mean a common word,
+and then walking the sorted index finds a page at once. Numbers and reasons: docs/decisions/001. Does not belong here:
+lists (`queries`).
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ _SHORTEST = 3
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """`ids` of all records that may match, or None where they were not looked up; `common` when there are more than `CAP`."""
+    """`ids` of all records that may match, or None where they were not looked up; `common` when there are more than
+    `CAP`.
+    """
 
     ids: tuple[int, ...] | None
     common: bool = False
@@ -40,13 +43,22 @@ def look_up(model: type[Any], names: tuple[str, ...], q: str) -> Hits:
         return Hits(None)
     if filters.on_postgresql():
         return _by_trigrams(model, names, _words(q))
-    statement = sa.select(model.id).where(matches(model, names, q)).with_hint(model, f"INDEXED BY ix_{model.__tablename__}_search", "sqlite")
+    statement = (
+        sa.select(model.id)
+        .where(matches(model, names, q))
+        .with_hint(model, f"INDEXED BY ix_{model.__tablename__}_search", "sqlite")
+    )
     return _hits(session.scalars(statement.limit(CAP + 1)).all())
 
 
 def matches(model: type[Any], names: tuple[str, ...], q: str) -> Any:
     """The condition: every word occurs in one of the named fields; digits also match a phone however it was typed."""
-    return sa.and_(*(sa.or_(*(filters.like(getattr(model, n), pattern) for pattern, n in _patterns(model, names, word))) for word in _words(q)))
+    return sa.and_(
+        *(
+            sa.or_(*(filters.like(getattr(model, n), pattern) for pattern, n in _patterns(model, names, word)))
+            for word in _words(q)
+        )
+    )
 
 
 def among(column: Any, ids: Sequence[int]) -> Any:
@@ -62,7 +74,9 @@ def _by_trigrams(model: type[Any], names: tuple[str, ...], words: list[str]) -> 
     common = False
     for word in sorted((w for w in words if len(w) >= _SHORTEST), key=len, reverse=True)[:3]:
         patterns = dict.fromkeys(pattern for pattern, _ in _patterns(model, names, word))
-        found = sa.union(*(sa.select(sa.func.search_ids(model.__tablename__, pattern, CAP + 1)) for pattern in patterns))
+        found = sa.union(
+            *(sa.select(sa.func.search_ids(model.__tablename__, pattern, CAP + 1)) for pattern in patterns)
+        )
         hits = _hits(session.scalars(found).all())
         if not hits.common:
             return hits
@@ -92,4 +106,7 @@ def _patterns(model: type[Any], names: tuple[str, ...], word: str) -> list[tuple
 def _indexed(model: Any) -> frozenset[str]:
     """The columns that quick search has an index over."""
     name = f"ix_{model.__tablename__}_search"
-    return next((frozenset(c.name for c in index.columns) for index in model.__table__.indexes if index.name == name), frozenset())
+    return next(
+        (frozenset(c.name for c in index.columns) for index in model.__table__.indexes if index.name == name),
+        frozenset(),
+    )
