@@ -33,6 +33,11 @@ def reason(words: str) -> dict[str, str]:
     return {"walled_reason": words}
 
 
+def kept_for_long() -> dict[str, bool]:
+    """Execution options of a statement that is built once and run often; its walls are then kept beside it."""
+    return {"kept": True}
+
+
 def with_deleted() -> dict[str, bool]:
     """Execution options that also show deleted records (for undo, erasure and purge)."""
     return {"with_deleted": True}
@@ -49,10 +54,17 @@ def _filter_reads(state: orm.ORMExecuteState) -> None:
     if (state.is_update or state.is_delete or state.is_insert) and "walled_reason" not in options:
         raise Walled("A bulk statement skips history and audit; it needs a written reason.")
     where = scope.current()
-    if not isinstance(where, Unscoped):
-        state.statement = state.statement.options(_criteria(where))
-    if not options.get("with_deleted"):
-        state.statement = state.statement.options(_ALIVE)
+    wall = _wall_again if options.get("kept") else _wall
+    state.statement = wall(state.statement, isinstance(where, Unscoped), where, bool(options.get("with_deleted")))
+
+
+def _wall(statement: Any, across: bool, where: Any, with_deleted: bool) -> Any:
+    walls = [] if across else [_criteria(where)]
+    return statement.options(*walls if with_deleted else (*walls, _ALIVE))
+
+
+# A statement that is kept (`kept_for_long`) meets the same walls again and again, and need not be worked out each time.
+_wall_again = lru_cache(maxsize=2000)(_wall)
 
 
 @lru_cache(maxsize=5000)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from app import permissions
-from models import registry
+from models import registry, tenancy
 from models.scope import Actor, Reach
 
 _MOST = 2000
@@ -18,12 +18,21 @@ _kept: dict[Hashable, Any] = {}
 
 
 def statement(key: Hashable, build: Callable[[], Any]) -> Any:
-    """The statement of this key, built at its first use."""
+    """The statement of this key, built at its first use; to be executed as it is."""
+    return part(key, lambda: _lasting(build()))
+
+
+def part(key: Hashable, build: Callable[[], Any]) -> Any:
+    """As `statement`, for what others are made of."""
     if key not in _kept:
         if len(_kept) >= _MOST:
             _kept.clear()
         _kept[key] = build()
     return _kept[key]
+
+
+def _lasting(built: Any) -> Any:
+    return None if built is None else built.execution_options(**tenancy.kept_for_long())
 
 
 def sight(actor: Actor, models: Iterable[Any], action: str = "read") -> Hashable:

@@ -76,13 +76,9 @@ def page(query: ListQuery, *, actor: Actor, counted: bool = False, exact: bool =
     query = searched(query)
     name, down = _sort(query)
     backwards, value, key = _read_cursor(query, name)
-    statement = _ordered(_base(query, actor, with_sort=name), query.model, name, down ^ backwards)
-    if query.cursor:
-        statement = statement.where(_beyond(query.model, name, down ^ backwards, value, key))
     known = _count_unasked(query, actor, exact) if counted else (0, True)
-    if known is None:
-        statement = statement.add_columns(_counting(query, actor, exact).scalar_subquery())
-    rows = list(session.execute(statement.limit(query.limit + 1)))
+    statement = _page(query, actor, known is None, exact, (name, down ^ backwards, value is None))
+    rows = list(session.execute(statement, {"cursor_value": value, "cursor_id": key} if query.cursor else {}))
     more = len(rows) > query.limit
     rows = rows[: query.limit]
     if backwards:
@@ -95,6 +91,26 @@ def page(query: ListQuery, *, actor: Actor, counted: bool = False, exact: bool =
         _write_cursor(query, name, rows[0], rows[0][at], True) if before and rows else None,
         known or (_capped(rows[0][-1], exact) if rows else count(query, actor=actor, exact=exact) if query.cursor else (0, True)),
     )
+
+
+def _page(query: ListQuery, actor: Actor, counted: bool, exact: bool, order: tuple[str, bool, bool]) -> Any:
+    """The statement of a page; kept where nothing that was typed is in it. `order` is field, descending, NULL at the cursor."""
+
+    def build() -> Any:
+        name, down, at_null = order
+        found = _ordered(_base(query, actor, with_sort=name), query.model, name, down)
+        if query.cursor:
+            found = found.where(_beyond(query.model, name, down, at_null))
+        if counted:
+            found = found.add_columns(_counting(query, actor, exact).scalar_subquery())
+        return found.limit(query.limit + 1)
+
+    if query.q.strip() or query.filters:
+        return build()
+    plan = (query.model, query.columns, query.raw, query.action, query.limit, bool(query.cursor), filters.on_postgresql())
+    targets = [registry.entity(f.target) for n, f in registry.fields(query.model).items() if n in query.columns and f.target]
+    seen = (kept.sight(actor, (query.model, *targets)), kept.sight(actor, (query.model,), query.action))
+    return kept.statement(("page", plan, counted, exact, order, seen), build)
 
 
 def _place(query: ListQuery, sort: str) -> int:
@@ -253,7 +269,7 @@ def _picked(query: ListQuery, actor: Actor, with_sort: str) -> Any:
     related = () if query.raw else tuple(n for n in query.columns if fields[n].kind is Kind.RELATION and fields[n].target)
     targets = [registry.entity(fields[n].target or "") for n in related]
     key = ("list", model, query.columns, with_sort, related, kept.sight(actor, targets))
-    return kept.statement(key, lambda: _joined(query, related, actor, with_sort))
+    return kept.part(key, lambda: _joined(query, related, actor, with_sort))
 
 
 def _joined(query: ListQuery, related: tuple[str, ...], actor: Actor, with_sort: str) -> Any:
@@ -309,17 +325,20 @@ def _ordered(statement: Any, model: type[Any], name: str, down: bool) -> Any:
     return statement.order_by(*(c.desc() if down else c.asc() for c in order))
 
 
-def _beyond(model: type[Any], name: str, down: bool, value: Any, key: int) -> Any:
-    """What comes after (value, key) in the order of `_ordered`. NULL is the smallest in SQLite and the largest in PostgreSQL."""
+def _beyond(model: type[Any], name: str, down: bool, at_null: bool) -> Any:
+    """What comes after the cursor in the order of `_ordered`. NULL is the smallest in SQLite and the largest in
+    PostgreSQL.
+    """
     column, id_ = getattr(model, name), model.id
+    value, key = sa.bindparam("cursor_value", type_=column.type), sa.bindparam("cursor_id", type_=id_.type)
     if name == "id":
         return id_ < key if down else id_ > key
     later_id = id_ < key if down else id_ > key
     if not sa.inspect(model).columns[name].nullable:
-        here, there = sa.tuple_(column, id_), sa.tuple_(sa.bindparam(None, value, type_=column.type), sa.bindparam(None, key))
+        here, there = sa.tuple_(column, id_), sa.tuple_(value, key)
         return here < there if down else here > there
     nulls_last = down == (session.get_bind().dialect.name == "sqlite")
-    if value is None:
+    if at_null:
         same = sa.and_(column.is_(None), later_id)
         return same if nulls_last else sa.or_(same, column.is_not(None))
     after = sa.or_(column < value if down else column > value, sa.and_(column == value, later_id))
