@@ -148,7 +148,7 @@ def condition(model: type[Any], wanted: Filter) -> Any:
     return column == first if len(wanted.values) == 1 else column.in_(wanted.values)
 
 
-def like(column: Any, pattern: str) -> Any:
+def like(column: Any, pattern: Any) -> Any:
     """Matches without regard to case. SQLite's LIKE does that by itself; `ilike` there would lower each value first."""
     return column.ilike(pattern, escape="\\") if on_postgresql() else column.like(pattern, escape="\\")
 
