@@ -60,6 +60,7 @@ _WORKSPACE = (
     "ai_enabled",
     "keys_version",
 )
+_KEY = ("id", "digest", "scopes", "name", "expires_at", "revoked_at", "last_used_at")
 _MEMBERSHIP = ("id", "workspace_id", "user_id", "role_id", "team_id", "name", "email", "job_title")
 
 
@@ -176,10 +177,21 @@ def load_key(prefix: str, secret: str) -> tuple[Facts, Facts, Place] | None:
     """The API key of a prefix, its owner and place, if the secret fits, it has not ended, and its owner is still a
     member.
     """
-    key_columns = ("id", "digest", "scopes", "name", "expires_at", "revoked_at", "last_used_at")
-    statement = (
+    with scope.across_workspaces("whose API key this is"):
+        row = session.execute(_whole_key(), {"prefix": prefix}).mappings().one_or_none()
+    expected = row["key_digest"] if row else b""
+    fits = secrets.compare_digest(keyring().token_hash("api key", f"{prefix}.{secret}"), expected)
+    if row is None or not fits or row["key_revoked_at"] or (row["key_expires_at"] and row["key_expires_at"] <= now()):
+        return None
+    return _facts(row, "key", _KEY), _facts(row, "user", _USER), _place(row)
+
+
+@cache
+def _whole_key() -> Any:
+    """Built once, as every request of a program begins with it."""
+    return (
         sa.select(
-            *(getattr(ApiKey, n).label(f"key_{n}") for n in key_columns),
+            *(getattr(ApiKey, n).label(f"key_{n}") for n in _KEY),
             *_columns(User, _USER),
             *_columns(Membership, _MEMBERSHIP),
             *_columns(Workspace, _WORKSPACE),
@@ -191,15 +203,9 @@ def load_key(prefix: str, secret: str) -> tuple[Facts, Facts, Place] | None:
         .join(User, User.id == Membership.user_id)
         .join(Workspace, Workspace.id == ApiKey.workspace_id)
         .join(Role, Role.id == Membership.role_id)
-        .where(ApiKey.prefix == prefix, Membership.active.is_(True), User.active.is_(True))
+        .where(ApiKey.prefix == sa.bindparam("prefix"), Membership.active.is_(True), User.active.is_(True))
+        .execution_options(**tenancy.kept_for_long())
     )
-    with scope.across_workspaces("whose API key this is"):
-        row = session.execute(statement).mappings().one_or_none()
-    expected = row["key_digest"] if row else b""
-    fits = secrets.compare_digest(keyring().token_hash("api key", f"{prefix}.{secret}"), expected)
-    if row is None or not fits or row["key_revoked_at"] or (row["key_expires_at"] and row["key_expires_at"] <= now()):
-        return None
-    return _facts(row, "key", key_columns), _facts(row, "user", _USER), _place(row)
 
 
 def note_use(key_id: int) -> None:
