@@ -16,6 +16,7 @@ from app.services.imports import batches, mapping, run
 from app.services.imports.deciding import Outcome
 from app.services.imports.reading import Table, UnreadableFile, open_table
 from models import normal
+from models.base import session
 from models.contact import BASES
 from models.privacy import ImportBatch
 from views import shell
@@ -228,12 +229,15 @@ def _map_page(batch: ImportBatch, wanted: dict[str, str], errors: dict[str, str]
 
 
 def _done_page(batch: ImportBatch) -> str:
+    shown = _card(batch)
+    # Read after the job: a run that ends between the two would show as done and never bring its counts.
+    session.refresh(batch)
     ended = batch.state in batches.ENDED
     counts = {**batches.counts_of(batch), "rows": batch.counts.get("rows", 0)} if ended else None
     return _page(
         "import_done.html",
         batch,
-        job=_card(batch),
+        job=shown,
         counts=counts,
         list_url="/contacts/",
         undo_url=url_for(".undo", key=batch.id) if _may_undo(batch) else None,

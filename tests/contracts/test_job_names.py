@@ -52,7 +52,8 @@ def test_every_job_of_the_timetable_exists() -> None:
 
 
 def test_every_job_has_a_purpose_a_queue_and_a_module_on_the_list() -> None:
-    specs = registry.load()
+    # Other tests of the same process declare jobs of their own.
+    specs = {n: s for n, s in registry.load().items() if not s.function.__module__.startswith("tests.")}
     assert specs
     for name, spec in specs.items():
         assert spec.name == name and isinstance(spec.purpose, Purpose) and spec.queue, name
