@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response as AnyResponse
 import views.screens.crm  # noqa: F401  registers the screens
 from app import permissions
 from app.errors import Forbidden, Invalid, NotFound
-from app.services import exports, queries, records, timeline, values, verbs
+from app.services import exports, queries, records, relatives, timeline, values, verbs
 from app.services.verbs import Verb
 from models import registry
 from models.fields import Field, Kind
@@ -281,7 +281,7 @@ def _named(entity: str | None, text: str) -> str:
     key = values.whole(text)
     if not entity or key is None:
         return ""
-    return queries.titles({(entity, key)}, actor=shell.actor()).get((entity, key), "")
+    return relatives.titles({(entity, key)}, actor=shell.actor()).get((entity, key), "")
 
 
 def _plural(screen: Screen, number: int) -> str:

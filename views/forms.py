@@ -16,7 +16,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from app.errors import Conflict, Forbidden, Invalid
-from app.services import filters, queries, record_forms, records, values
+from app.services import filters, queries, record_forms, records, relatives, values
 from app.services.record_forms import ChildRow
 from models import registry
 from models.fields import Field, Kind
@@ -101,7 +101,7 @@ def _stored(screen: Screen, record: Any) -> Typed:
     texts = {n: values.to_input(known[n], getattr(record, n), loc) for n in screen.form_fields if n in known}
     rows = _stored_rows(screen, record)
     known_links = filters.links(screen.model)
-    titles = queries.titles(_related_keys(screen, texts), actor=shell.actor(), linked=record if known_links else None)
+    titles = relatives.titles(_related_keys(screen, texts), actor=shell.actor(), linked=record if known_links else None)
     linked = {n: [k for e, k in titles if e == n] for n in known_links if n in screen.form_fields}
     titles |= {(known_links[e].target, k): title for (e, k), title in titles.items() if e in known_links}
     return Typed(texts, rows, linked, titles, version=str(record.version))
@@ -118,7 +118,7 @@ def _stored_rows(screen: Screen, record: Any) -> dict[str, list[dict[str, str]]]
     if not groups:
         return {}
     wanted = {e: tuple(known) for e, known in groups.items()}
-    found = queries.children(record, wanted, actor=shell.actor(), most=_MOST_ROWS)
+    found = relatives.children(record, wanted, actor=shell.actor(), most=_MOST_ROWS)
     return {
         e: [
             {"id": str(row[0])} | {n: values.to_input(known[n], v, loc) for n, v in zip(known, row[1:], strict=True)}
@@ -350,7 +350,7 @@ def _titles(screen: Screen, typed: Typed) -> dict[tuple[str, int], str]:
         (filters.links(screen.model)[n].target, k) for n, keys in typed.links.items() for k in keys if k < _MOST_ID
     }
     missing = wanted - set(typed.titles)
-    return typed.titles | (queries.titles(missing, actor=shell.actor()) if missing else {})
+    return typed.titles | (relatives.titles(missing, actor=shell.actor()) if missing else {})
 
 
 def _related_keys(screen: Screen, texts: dict[str, str]) -> set[tuple[str, int]]:

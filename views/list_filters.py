@@ -8,7 +8,7 @@ from flask import redirect, request
 from werkzeug.wrappers import Response
 
 from app.errors import Invalid
-from app.services import filters, queries, values
+from app.services import filters, relatives, values
 from models.fields import Kind
 from views import shell
 from views.list_state import State
@@ -39,7 +39,7 @@ def chips(state: State) -> list[dict[str, Any]]:
         if known[f.field].kind is Kind.RELATION
         for v in f.values
     }
-    titles = queries.titles(wanted, actor=shell.actor()) if wanted else {}
+    titles = relatives.titles(wanted, actor=shell.actor()) if wanted else {}
     drawn = []
     for index, one in enumerate(state.filters):
         others = tuple(f for i, f in enumerate(state.filters) if i != index)
@@ -70,7 +70,7 @@ def editor(state: State, error: str) -> dict[str, Any] | None:
     )
     picker = screens().get(field.target or "")
     keys = {(field.target or "", key) for v in typed if (key := values.whole(v)) is not None}
-    titles = queries.titles(keys, actor=shell.actor()) if field.kind is Kind.RELATION else {}
+    titles = relatives.titles(keys, actor=shell.actor()) if field.kind is Kind.RELATION else {}
     return {
         "field": name,
         "label": field.label,

@@ -8,7 +8,7 @@ from typing import Any
 from flask import render_template, request
 
 from app.errors import NotFound
-from app.services import filters, queries, records, timeline, values
+from app.services import filters, queries, records, relatives, timeline, values
 from models import registry
 from models.fields import Field, Kind
 from views import mail, shell, timelines
@@ -131,7 +131,7 @@ def _facts(screen: Screen, record: Any, related: dict[str, list[timeline.Related
         for n, f in known.items()
         if f.kind is Kind.RELATION and getattr(record, n) is not None
     }
-    titles = queries.titles(wanted, actor=shell.actor()) if wanted else {}
+    titles = relatives.titles(wanted, actor=shell.actor()) if wanted else {}
     sections: list[dict[str, Any]] = []
     for section in screen.sections:
         rows = [_fact(known[n], n, record, titles, loc) for n in section.fields if n in known]

@@ -33,7 +33,14 @@ def export(query: ListQuery, kind: str, *, locale: values.Locale, actor: Actor) 
     permissions.require(actor, "export", registry.permission_entity(query.model))
     workspace = scope.workspace_id()
     with operation(f"{query.model.__tablename__}.export", actor=actor) as op:
-        facts = {"columns": list(query.columns), "sort": query.sort, "filters": len(query.filters), "search": bool(query.q), "format": kind, "purpose": Purpose.CREATE_ASSETS.value}
+        facts = {
+            "columns": list(query.columns),
+            "sort": query.sort,
+            "filters": len(query.filters),
+            "search": bool(query.q),
+            "format": kind,
+            "purpose": Purpose.CREATE_ASSETS.value,
+        }
         op.audit(f"{query.model.__tablename__}.export", entity=query.model.__tablename__, facts=facts)
     fields = registry.fields(query.model)
     head = [fields[name].label for name in query.columns]
@@ -47,7 +54,7 @@ def _lines(
 ) -> Iterator[Iterable[tuple[Any, ...]]]:
     found = queries.stream(query, actor=actor, chunk=_CHUNK)
     while True:
-        # The workspace holds for the reading alone: a generator that is left half-way must not leave it behind on its thread.
+        # The workspace holds for the reading alone: a generator left half-way must not leave it on its thread.
         with scope.inside(workspace):
             chunk = next(found, None)
         if chunk is None:

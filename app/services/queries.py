@@ -1,7 +1,8 @@
-"""Reads lists of records: search, filters, sort, keyset pages, capped counts, options for pickers, and streams for export.
+"""Reads lists of records: search, filters, sort, keyset pages, capped counts, options for pickers, and streams for
+export.
 
-Rows come as tuples of columns, never as objects: that is what keeps a page fast. Every query passes `permissions.restrict`
-and the workspace wall. Does not belong here: writing (`app.services.records`).
+Rows come as tuples of columns, never as objects: that is what keeps a page fast. Every query passes
+`permissions.restrict` and the workspace wall. Does not belong here: writing (`app.services.records`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import base64
 import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -21,8 +21,8 @@ from app import permissions
 from app.errors import Invalid
 from app.services import filters, kept, search_index, values
 from app.services.filters import Filter
-from models import registry, scope, tenancy
-from models.base import Link, session
+from models import registry
+from models.base import session
 from models.fields import Field, Kind
 from models.scope import Actor
 
@@ -31,7 +31,6 @@ MAX_LIMIT = 200
 _SORTABLE = frozenset(Kind) - {Kind.LONG_TEXT, Kind.JSON}
 _PLUMBING = frozenset({"deleted_at", "name_key"})
 _JSON = values.Locale()
-_WHY = tenancy.reason("each part of the union names its own workspace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,9 @@ class ListQuery:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows (id, *columns) in order, with the cursors of the neighbouring pages or None. `count` is as of `count`, if asked for."""
+    """Rows (id, *columns) in order, with the cursors of the neighbouring pages or None. `count` is as of `count`, if
+    asked for.
+    """
 
     rows: list[Any]
     next: str | None
@@ -89,12 +90,21 @@ def page(query: ListQuery, *, actor: Actor, counted: bool = False, exact: bool =
         rows if rows and len(rows[0]) == width else [row[:width] for row in rows],
         _write_cursor(query, name, rows[-1], rows[-1][at], False) if further and rows else None,
         _write_cursor(query, name, rows[0], rows[0][at], True) if before and rows else None,
-        known or (_capped(rows[0][-1], exact) if rows else count(query, actor=actor, exact=exact) if query.cursor else (0, True)),
+        known
+        or (
+            _capped(rows[0][-1], exact)
+            if rows
+            else count(query, actor=actor, exact=exact)
+            if query.cursor
+            else (0, True)
+        ),
     )
 
 
 def _page(query: ListQuery, actor: Actor, counted: bool, exact: bool, order: tuple[str, bool, bool]) -> Any:
-    """The statement of a page; kept where nothing that was typed is in it. `order` is field, descending, NULL at the cursor."""
+    """The statement of a page; kept where nothing that was typed is in it. `order` is field, descending, NULL at the
+    cursor.
+    """
 
     def build() -> Any:
         name, down, at_null = order
@@ -107,8 +117,18 @@ def _page(query: ListQuery, actor: Actor, counted: bool, exact: bool, order: tup
 
     if query.q.strip() or query.filters:
         return build()
-    plan = (query.model, query.columns, query.raw, query.action, query.limit, bool(query.cursor), filters.on_postgresql())
-    targets = [registry.entity(f.target) for n, f in registry.fields(query.model).items() if n in query.columns and f.target]
+    plan = (
+        query.model,
+        query.columns,
+        query.raw,
+        query.action,
+        query.limit,
+        bool(query.cursor),
+        filters.on_postgresql(),
+    )
+    targets = [
+        registry.entity(f.target) for n, f in registry.fields(query.model).items() if n in query.columns and f.target
+    ]
     seen = (kept.sight(actor, (query.model, *targets)), kept.sight(actor, (query.model,), query.action))
     return kept.statement(("page", plan, counted, exact, order, seen), build)
 
@@ -143,7 +163,9 @@ def _capped(number: int, exact: bool) -> tuple[int, bool]:
 
 def ids(query: ListQuery, *, actor: Actor, limit: int | None = None) -> list[int]:
     """The ids of all matching records, for bulk actions."""
-    return list(session.scalars(_where(sa.select(query.model.id), searched(query), actor).order_by(query.model.id).limit(limit)))
+    return list(
+        session.scalars(_where(sa.select(query.model.id), searched(query), actor).order_by(query.model.id).limit(limit))
+    )
 
 
 def stream(query: ListQuery, *, actor: Actor, chunk: int = 2000) -> Iterator[list[Any]]:
@@ -156,100 +178,30 @@ def stream(query: ListQuery, *, actor: Actor, chunk: int = 2000) -> Iterator[lis
         cursor = found.next
 
 
-def options(model: type[Any], q: str, *, actor: Actor, search: tuple[str, ...] = (), limit: int = 8, extra: str | None = None) -> tuple[list[Any], bool]:
+def options(
+    model: type[Any], q: str, *, actor: Actor, search: tuple[str, ...] = (), limit: int = 8, extra: str | None = None
+) -> tuple[list[Any], bool]:
     """Choices for a picker: rows (id, title, extra) that start with or contain `q`, and whether there are more."""
     title = registry.title_of(model)
     columns = (title, extra) if extra else (title,)
-    query = ListQuery(model, columns, search or (title,), q, sort=title if q and _sortable(model, title) else "-id", limit=limit)
+    query = ListQuery(
+        model, columns, search or (title,), q, sort=title if q and _sortable(model, title) else "-id", limit=limit
+    )
     found = page(query, actor=actor)
     return found.rows, found.next is not None
-
-
-def titles(wanted: set[tuple[str, int]], *, actor: Actor, linked: Any = None) -> dict[tuple[str, int], str]:
-    """Titles of related records by (entity, id), as far as the actor may read them; one statement for all entities.
-
-    With `linked`, a record, also those of everything its links lead to, under ("<link>", id).
-    """
-    model = None if linked is None else type(linked)
-    names = tuple(sorted(e for e in {e for e, _ in wanted} if _readable(e, actor)))
-    links = {n: k for n, k in (filters.links(model) if model else {}).items() if _readable(k.target, actor)}
-    if not names and not links:
-        return {}
-    shown = [registry.entity(n) for n in (*names, *(k.target for k in links.values()))]
-    key = ("titles", names, model, tuple(links), kept.sight(actor, shown))
-    statement = kept.statement(key, lambda: _titles(names, links, actor))
-    bound: dict[str, Any] = {f"{n}_ids": [key for e, key in wanted if e == n] for n in names}
-    bound |= {"workspace": scope.workspace_id()} | ({"record": linked.id} if links else {})
-    return {(row.entity, row.id): str(row.title) for row in session.execute(statement, bound, execution_options=_WHY)}
-
-
-def _readable(entity: str, actor: Actor) -> bool:
-    return permissions.reach(actor, "read", registry.permission_entity(registry.entity(entity))) is not None
-
-
-def _titles(names: tuple[str, ...], links: dict[str, Link], actor: Actor) -> Any:
-    parts = [_titles_of(registry.entity(n), actor) for n in names]
-    parts += [_titles_of_link(name, link, actor) for name, link in links.items()]
-    return sa.union_all(*parts) if len(parts) > 1 else parts[0]
-
-
-def _titles_of(model: type[Any], actor: Actor) -> Any:
-    keys: Any = sa.bindparam(f"{model.__tablename__}_ids", expanding=True)
-    return permissions.restrict(_title_columns(model, model.__tablename__).where(model.id.in_(keys)), model, actor)
-
-
-def _titles_of_link(name: str, link: Link, actor: Actor) -> Any:
-    target, through = registry.entity(link.target), registry.entity(link.through)
-    part = _title_columns(target, name).join(through, getattr(through, link.far) == target.id)
-    near = getattr(through, link.near) == sa.bindparam("record")
-    part = part.where(near, through.workspace_id == sa.bindparam("workspace"), through.deleted_at.is_(None))
-    return permissions.restrict(part, target, actor)
-
-
-def _title_columns(model: type[Any], label: str) -> Any:
-    title = getattr(model, registry.title_of(model))
-    return _walled(sa.select(sa.literal(label).label("entity"), model.id.label("id"), title.label("title")), model)
-
-
-def children(record: Any, wanted: dict[str, tuple[str, ...]], *, actor: Actor, most: int) -> dict[str, list[Any]]:
-    """The rows that belong to a record, oldest first, as (id, *columns) for each entity of `wanted`; one statement."""
-    slots = tuple((entity, name) for entity, names in wanted.items() for name in names)
-    key = ("children", type(record), tuple(wanted), slots, most, kept.sight(actor, map(registry.entity, wanted)))
-    statement = kept.statement(key, lambda: _children(tuple(wanted), slots, actor, most))
-    mine = {entity: [i for i, (e, _) in enumerate(slots, 2) if e == entity] for entity in wanted}
-    found: dict[str, list[Any]] = {entity: [] for entity in wanted}
-    bound = {"record": record.id, "workspace": scope.workspace_id()}
-    for row in session.execute(statement, bound, execution_options=_WHY):
-        found[row[0]].append((row[1], *(row[i] for i in mine[row[0]])))
-    return {entity: sorted(rows, key=itemgetter(0)) for entity, rows in found.items()}
-
-
-def _children(entities: tuple[str, ...], slots: tuple[tuple[str, str], ...], actor: Actor, most: int) -> Any:
-    """Each entity fills its own columns of the union and leaves the others' empty, so every value keeps its type."""
-    parts = []
-    for entity in entities:
-        model = registry.entity(entity)
-        cells = [_slot(getattr(registry.entity(e), n), e == entity).label(f"{e}_{n}") for e, n in slots]
-        part = _walled(sa.select(sa.literal(entity).label("entity"), model.id.label("id"), *cells), model)
-        part = part.where(getattr(model, registry.parent_link(model)) == sa.bindparam("record"))
-        part = permissions.restrict(part, model, actor).order_by(model.id).limit(most)
-        parts.append(sa.select(part.subquery()))
-    return sa.union_all(*parts)
-
-
-def _slot(column: Any, filled: bool) -> Any:
-    return column if filled else sa.cast(sa.null(), column.type)
-
-
-def _walled(statement: Any, model: type[Any]) -> Any:
-    """One part of a union cannot be filtered from outside, so each carries the walls itself."""
-    return statement.where(model.workspace_id == sa.bindparam("workspace"), model.deleted_at.is_(None))
 
 
 @registry.per_model
 def sortable(model: Any) -> tuple[str, ...]:
     """Fields a list can be sorted by."""
-    return ("id", *(n for n, f in registry.fields(model).items() if f.kind in _SORTABLE - {Kind.RELATION} and not f.secret and n not in _PLUMBING))
+    return (
+        "id",
+        *(
+            n
+            for n, f in registry.fields(model).items()
+            if f.kind in _SORTABLE - {Kind.RELATION} and not f.secret and n not in _PLUMBING
+        ),
+    )
 
 
 def _sortable(model: type[Any], name: str) -> bool:
@@ -261,12 +213,16 @@ def _base(query: ListQuery, actor: Actor, *, with_sort: str) -> Any:
 
 
 def _picked(query: ListQuery, actor: Actor, with_sort: str) -> Any:
-    """The columns with their joins. Kept, as building them is half the work of a query; what they depend on is in the key."""
+    """The columns with their joins. Kept, as building them is half the work of a query; what they depend on is in the
+    key.
+    """
     model, fields = query.model, registry.fields(query.model)
     unknown = next((name for name in query.columns if name not in fields), None)
     if unknown is not None:
         raise Invalid({unknown: f"There is no column “{unknown[:60]}”."})
-    related = () if query.raw else tuple(n for n in query.columns if fields[n].kind is Kind.RELATION and fields[n].target)
+    related = (
+        () if query.raw else tuple(n for n in query.columns if fields[n].kind is Kind.RELATION and fields[n].target)
+    )
     targets = [registry.entity(fields[n].target or "") for n in related]
     key = ("list", model, query.columns, with_sort, related, kept.sight(actor, targets))
     return kept.part(key, lambda: _joined(query, related, actor, with_sort))
@@ -362,5 +318,7 @@ def _read_cursor(query: ListQuery, name: str) -> tuple[bool, Any, int]:
         field = registry.fields(query.model).get(name, Field(Kind.NUMBER))
         clean = value if name == "id" else values.from_json(field, value, _JSON)
     except (ValueError, TypeError, binascii.Error, orjson.JSONDecodeError):
-        raise Invalid({"cursor": "This page marker does not fit the list any more. Start again from the first page."}) from None
+        raise Invalid(
+            {"cursor": "This page marker does not fit the list any more. Start again from the first page."}
+        ) from None
     return bool(backwards), clean, key
