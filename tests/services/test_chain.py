@@ -1,5 +1,4 @@
-"""The audit log is checked as somebody who owns the database would try to cheat it: triggers dropped, rows rewritten.
-"""
+"""The audit log is checked as the owner of the database would try to cheat it: triggers dropped, rows rewritten."""
 
 from __future__ import annotations
 
