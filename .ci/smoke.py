@@ -1,8 +1,8 @@
 """Starts the product as a newcomer does: a fresh clone, an empty HOME, nothing configured, `make run`.
 
-Checks that the sign-in page, the console behind the printed link, and the jobs answer, that a second start takes less
-than three seconds to its first page, and that a stop leaves no process behind. Standard library only. Exit code 1 and
-one sentence on the first thing that is wrong.
+Checks that the sign-in page, the console behind the printed link, and the jobs answer, that a second start is not
+lost (three seconds to its first page are the goal), and that a stop leaves no process behind. Standard library only.
+Exit code 1 and one sentence on the first thing that is wrong.
 """
 
 import http.cookiejar
@@ -113,7 +113,7 @@ def first_start(clone: Path, environment: dict[str, str]) -> None:
 def second_start(clone: Path, environment: dict[str, str]) -> None:
     start = Start(clone, environment)
     seconds = start.wait_for_page(60)
-    print(f"Second start: {seconds:.2f} s to the sign-in page")
+    print(f"Second start: {seconds:.2f} s to the sign-in page, goal {SECOND_START_GOAL:g} s")
     check_console(start, start.wait_for_link(60))
     stop_and_count(start, environment[MARK])
     if seconds >= SECOND_START_SECONDS:
