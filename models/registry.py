@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from models.base import Base, Owned, Record, WorkspaceScoped
+from models.base import Base, Record, WorkspaceScoped
 from models.fields import Field, Kind
 from models.policy import Category, Erase, Policy, Purpose, SubjectKind
 
@@ -72,10 +72,6 @@ def fields(model: Any) -> dict[str, Field]:
 def writable(model: Any) -> dict[str, Field]:
     """Fields a person may set. Ids, workspace, version and provenance never are."""
     return {name: field for name, field in fields(model).items() if not field.readonly}
-
-
-def is_owned(model: type[Any]) -> bool:
-    return issubclass(model, Owned)
 
 
 def permission_entity(model: type[Any]) -> str:
