@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -94,10 +95,12 @@ class Story:
         deals = self.writer.insert(
             Deal, [self._deal(index, contact) for index, contact in enumerate(self._some(count // 4))]
         )
-        self.writer.insert(Note, [self._note(c, d) for c, d in self._with_deal(deals, count // 2)])
-        self.writer.insert(Activity, [self._activity(c, d) for c, d in self._with_deal(deals, count)])
-        self.writer.insert(Task, [self._task(i, c, d) for i, (c, d) in enumerate(self._with_deal(deals, count // 3))])
-        self.writer.insert(Message, [self._message(i, c) for i, c in enumerate(self._some(count // 4)) if c["email"]])
+        self.writer.insert(Note, _dated(self._note(c, d) for c, d in self._with_deal(deals, count // 2)))
+        self.writer.insert(Activity, _dated(self._activity(c, d) for c, d in self._with_deal(deals, count)))
+        tasks = enumerate(self._with_deal(deals, count // 3))
+        self.writer.insert(Task, _dated(self._task(i, c, d) for i, (c, d) in tasks))
+        letters = enumerate(self._some(count // 4))
+        self.writer.insert(Message, _dated(self._message(i, c) for i, c in letters if c["email"]))
         self._suppress()
         self._move(Contact, [(c, "stage", "new", c["stage"]) for c in self.contacts if c["stage"] != "new"])
         place = {stage: index for index, (stage, _) in enumerate(self.stages)}
@@ -164,7 +167,7 @@ class Story:
         rng = self.rng
         some = self.contacts
         mails = [
-            self._about(c) | {"address": f"{i}.{normal.name_key(c['name']).split()[0]}@example.net", "label": "work"}
+            self._about(c) | {"address": f"{normal.name_key(c['name']).split()[0]}{i + 1}@example.net", "label": "work"}
             for i, c in enumerate(some)
             if rng.random() < 0.2
         ]
@@ -381,3 +384,8 @@ class Story:
         """Some time between then and now, rather soon."""
         days = (self.today - at).total_seconds() / 86_400
         return max(self._when(days - self.rng.triangular(0, days, days / 3)), at)
+
+
+def _dated(rows: Iterable[Row]) -> list[Row]:
+    """Oldest first: ids follow time, as lists sorted by newest expect."""
+    return sorted(rows, key=itemgetter("created_at"))

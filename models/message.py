@@ -35,7 +35,11 @@ class Template(Record, Base):
 
     name: Mapped[str] = f.text(120, required=True, label="Name")
     subject: Mapped[str] = f.text(200, required=True, label="Subject")
-    body: Mapped[str] = f.long_text(required=True, label="Text")
+    body: Mapped[str] = f.long_text(
+        required=True,
+        label="Text",
+        hint="Fields such as {{ contact.goes_by }} and {{ sender.name }} fill themselves in.",
+    )
     kind: Mapped[str] = f.choice(KINDS, default="marketing", label="Kind")
 
     @classmethod

@@ -38,13 +38,17 @@ class Workspace(Base):
     name: Mapped[str] = f.text(200, required=True, label="Name")
     status: Mapped[str] = f.choice(STATUSES, default="active", label="Status", readonly=True)
     color: Mapped[str] = mapped_column(
-        sa.String(7), default="#10414d", info={"field": Field(Kind.TEXT, "Colour", hint="As #rrggbb")}
+        sa.String(7),
+        default="#10414d",
+        info={"field": Field(Kind.TEXT, "Colour", hint="Tells your workspaces apart, and marks public pages")},
     )
     region: Mapped[str] = mapped_column(
-        sa.String(2), default="US", info={"field": Field(Kind.TEXT, "Country", hint="ISO 3166, two letters")}
+        sa.String(2), default="US", info={"field": Field(Kind.TEXT, "Country", hint="Two letters, such as US or CA")}
     )
     zone: Mapped[str] = mapped_column(
-        sa.String(60), default="America/New_York", info={"field": Field(Kind.TEXT, "Time zone", hint="IANA name")}
+        sa.String(60),
+        default="America/New_York",
+        info={"field": Field(Kind.TEXT, "Time zone", hint="Such as America/New_York")},
     )
     currency: Mapped[str] = f.choice(CURRENCIES, default="USD", label="Currency")
     phone: Mapped[str | None] = f.phone(label="Phone")
@@ -54,7 +58,9 @@ class Workspace(Base):
     license: Mapped[str | None] = f.text(100, label="License")
     privacy_email: Mapped[str | None] = f.email(label="Privacy contact")
     require_mfa: Mapped[bool] = f.boolean(label="Everyone needs a second factor")
-    ai_enabled: Mapped[bool] = f.boolean(label="AI drafting is on")
+    ai_enabled: Mapped[bool] = f.boolean(
+        label="AI drafting is on", hint="Offers to draft follow-up e-mails. A person approves each before it goes out."
+    )
     keys_version: Mapped[int] = mapped_column(sa.Integer, default=1)
     version: Mapped[int] = mapped_column(sa.Integer, default=1)
     created_at: Mapped[dt.datetime] = mapped_column(UTC, default=now)

@@ -24,6 +24,7 @@ from views import shell
 from views.freshness import require_fresh
 from views.redirects import back
 from views.request_scope import person
+from views.roles import label_of
 from views.settings_kit import field, labels_of, page, problems
 
 pages = Blueprint("account", __name__, url_prefix="/account")
@@ -258,13 +259,13 @@ def _look_fields() -> list[dict[str, Any]]:
 
 
 def _key_fields(actor: Actor, errors: dict[str, str]) -> list[dict[str, Any]]:
-    all_ = [(f"*:{action}", f"All records: {action}") for action in permissions.ACTIONS]
-    each = [
-        (f"{e}:{a}", f"{e.replace('_', ' ').capitalize()}: {a}")
-        for e in permissions.subjects()
-        for a in permissions.ACTIONS
-        if permissions.reach(actor, a, e)
+    rows: list[tuple[str, list[tuple[str, str] | None]]] = [
+        ("All records", [(f"*:{a}", f"All records: {a}") for a in permissions.ACTIONS])
     ]
+    for name in permissions.subjects():
+        label = label_of(name)
+        rows.append((label, [_scope(actor, name, action, label) for action in permissions.ACTIONS]))
+    rows = [(label, cells) for label, cells in rows if any(cells)]
     return [
         field("name", "Name", value="", errors=errors, required=True, hint="Such as the program that will use it"),
         field(
@@ -283,12 +284,16 @@ def _key_fields(actor: Actor, errors: dict[str, str]) -> list[dict[str, Any]]:
             "May do",
             kind="multichoice",
             value=set(),
-            choices=[*all_, *each],
+            grid={"heads": ["Records", *(a.capitalize() for a in permissions.ACTIONS)], "rows": rows},
             errors=errors,
             required=True,
             wide=True,
         ),
     ]
+
+
+def _scope(actor: Actor, name: str, action: str, label: str) -> tuple[str, str] | None:
+    return (f"{name}:{action}", f"{label}: {action}") if permissions.reach(actor, action, name) else None
 
 
 @cache

@@ -45,7 +45,9 @@ def edit_form(screen: Screen, key: int | None) -> Response | str | tuple[str, in
     """GET and POST of a create (`key` None) or edit form."""
     actor = shell.actor()
     if not (screen.may_add(actor) if key is None else screen.may_edit(actor)):
-        raise Forbidden("write", registry.permission_entity(screen.model))
+        right = registry.permission_entity(screen.model)
+        elsewhere = screen.hint if screen.can(actor, "write") else ""
+        raise Forbidden("write", right, elsewhere)
     record = records.load(screen.model, key, actor=actor, action="write") if key is not None else None
     if request.method == "GET":
         return _page(screen, record, _stored(screen, record))

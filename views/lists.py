@@ -112,7 +112,8 @@ def _heads(shown: list[tuple[str, Field]], badge: str) -> list[str]:
     """The open tags of cells; on a phone the badge and one more column, a text if there is one, stay visible."""
     heads = []
     rest = [name for name, field in shown if name != badge]
-    second = next((name for name in rest if dict(shown)[name].kind is Kind.TEXT), rest[0] if rest else "")
+    plain = [name for name in rest if name not in _TONED] or rest
+    second = next((name for name in plain if dict(shown)[name].kind is Kind.TEXT), plain[0] if plain else "")
     for name, field in shown:
         classes = ["text-end"] if field.kind in _RIGHT else []
         if name == badge:

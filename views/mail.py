@@ -10,10 +10,10 @@ from werkzeug.wrappers import Response
 
 from app import permissions
 from app.errors import Invalid
-from app.services import drafts, merge, messages, records, suppressions
+from app.services import drafts, merge, messages, queries, records, suppressions, values
 from app.services.drafts import Card
 from models.contact import Contact
-from models.message import KINDS, Message
+from models.message import KINDS, Message, Template
 from views import shell
 from views.jobs import percent
 from views.redirects import back
@@ -32,6 +32,8 @@ def compose(key: int) -> Answer:
     if request.method == "GET":
         return _form(contact, {}, {})
     typed = {name: request.form.get(name, "") for name in ("subject", "body", "kind", "occasion")}
+    if "use" in request.form:
+        return _form(contact, _started(typed, values.whole(request.form.get("template", ""))), {})
     try:
         kind = typed["kind"] if typed["kind"] in dict(KINDS) else "transactional"
         messages.write(
@@ -97,6 +99,26 @@ def redraft(key: int) -> Response:
     return ask(message.contact_id)
 
 
+def actions(message: Message) -> list[dict[str, Any]]:
+    """The buttons of a message's own page: what can be done in its state."""
+    offered: dict[str, tuple[tuple[str, str, str], ...]] = {
+        "draft": (("Discard", "x", "discard"), ("Approve and send", "send", "send")),
+        "queued": (("Call back", "x", "discard"),),
+    } | dict.fromkeys(messages.AGAIN, (("Send again", "send", "again"),))
+    if not of("message").can(shell.actor(), "write"):
+        return []
+    return [
+        {
+            "label": label,
+            "icon": icon,
+            "url": url_for(f"mail_pages.{name}", key=message.id),
+            "post": True,
+            "primary": name != "discard",
+        }
+        for label, icon, name in offered.get(message.state, ())
+    ]
+
+
 def card(job_id: int) -> dict[str, Any]:
     """The draft of a job as `parts/draft.html` reads it."""
     found = drafts.card(job_id, actor=shell.actor())
@@ -130,8 +152,28 @@ def _ready(found: Card) -> dict[str, Any]:
         "redraft_url": url_for("mail_pages.redraft", key=message.id),
         "discard_url": url_for("mail_pages.discard", key=message.id),
         "read": ", ".join(drafts.READABLE.get(name, name) for name in call.fields) if call else "nothing",
-        "ledger": {"label": f"AI-{call.id}", "url": None} if call else None,
+        "ledger": {"label": f"AI-{call.id}", "url": _ledger_url()} if call else None,
     }
+
+
+def _ledger_url() -> str | None:
+    return "/compliance/ai/" if permissions.reach(shell.actor(), "read", "audit") else None
+
+
+def _started(typed: dict[str, str], key: int | None) -> dict[str, str]:
+    """What was typed with the template below it; a subject that was typed stays."""
+    if key is None:
+        return typed
+    found: Template = records.load(Template, key, actor=shell.actor())
+    body = f"{typed['body'].rstrip()}\n\n{found.body}" if typed["body"].strip() else found.body
+    return typed | {"subject": typed["subject"] or found.subject, "body": body, "kind": found.kind}
+
+
+def _templates() -> list[tuple[int, str]]:
+    if not of("template").can(shell.actor(), "read"):
+        return []
+    query = queries.ListQuery(Template, ("name",), sort="name", limit=200)
+    return [(row[0], row[1]) for row in queries.page(query, actor=shell.actor()).rows]
 
 
 def _form(contact: Contact, typed: dict[str, str], errors: dict[str, str]) -> str:
@@ -143,6 +185,7 @@ def _form(contact: Contact, typed: dict[str, str], errors: dict[str, str]) -> st
         errors=errors,
         kinds=kinds,
         merge_fields=merge.FIELDS,
+        templates=_templates(),
         subject=typed.get("subject", ""),
         body=typed.get("body", ""),
         kind=typed.get("kind") or "transactional",

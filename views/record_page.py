@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 from flask import render_template, request
+from markupsafe import Markup
 
 from app.errors import NotFound
 from app.services import filters, queries, records, relatives, timeline, values
@@ -16,13 +17,16 @@ from views.list_state import columns_of
 from views.lists import TONES, rows
 from views.screen import Screen, of, screens
 
+Titles = dict[tuple[str, int], str]
+
 
 def show_record(screen: Screen, key: int) -> str:
     """The overview, or the tab that `?tab=` names."""
     actor = shell.actor()
     record = records.load(screen.model, key, actor=actor)
     tab = request.args.get("tab", "overview")
-    base = _head(screen, record, tab)
+    titles = _titles(screen, record, tab)
+    base = _head(screen, record, tab, titles)
     if tab == "history":
         return render_template("record.html", **base, tab="history", history=timelines.history(screen, record))
     if tab.startswith("related-") and tab.removeprefix("related-") in screen.related:
@@ -36,7 +40,7 @@ def show_record(screen: Screen, key: int) -> str:
         "record.html",
         **base,
         tab="overview",
-        facts=_facts(screen, record, related),
+        facts=_facts(screen, record, related, titles),
         related=_related(screen, record, related),
         consent=[],
         timeline=timelines.shown(screen, record),
@@ -44,11 +48,17 @@ def show_record(screen: Screen, key: int) -> str:
     )
 
 
-def _head(screen: Screen, record: Any, tab: str) -> dict[str, Any]:
+def _titles(screen: Screen, record: Any, tab: str) -> Titles:
+    """Titles of the records this one refers to; the other tabs show but the badge."""
+    known = registry.fields(screen.model)
+    names = tuple(known) if tab == "overview" else tuple(filter(None, (screen.badge,)))
+    wanted = {(target, key) for n in names if (target := known[n].target) and (key := getattr(record, n))}
+    return relatives.titles(wanted, actor=shell.actor()) if wanted else {}
+
+
+def _head(screen: Screen, record: Any, tab: str, titles: Titles) -> dict[str, Any]:
     actor, known = shell.actor(), registry.fields(screen.model)
     title = str(getattr(record, screen.title) or "(no name)")
-    badge = getattr(record, screen.badge) if screen.badge else None
-    badges = [{"text": known[screen.badge].words(badge), "cls": TONES.get(str(badge), ""), "icon": ""}] if badge else []
     subtitle = " · ".join(
         filter(
             None,
@@ -70,7 +80,7 @@ def _head(screen: Screen, record: Any, tab: str) -> dict[str, Any]:
         "title": f"{title:.100}",
         "initials": shell.initials(title) if screen.avatars else "",
         "icon_name": screen.icon,
-        "badges": badges,
+        "badges": _badges(screen, record, titles),
         "subtitle": subtitle,
         "crumbs": [{"label": screen.label, "url": screen.url()}, {"label": f"{title:.60}", "url": None}],
         "position": "",
@@ -82,9 +92,18 @@ def _head(screen: Screen, record: Any, tab: str) -> dict[str, Any]:
     }
 
 
+def _badges(screen: Screen, record: Any, titles: Titles) -> list[dict[str, Any]]:
+    value = getattr(record, screen.badge) if screen.badge else None
+    if not value:
+        return []
+    one = registry.fields(screen.model)[screen.badge]
+    words = titles.get((one.target, value), "") if one.target else one.words(value)
+    return [{"text": words, "cls": TONES.get(str(value), ""), "icon": ""}] if words else []
+
+
 def _actions(screen: Screen, record: Any) -> list[dict[str, Any]]:
     actor = shell.actor()
-    found: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = mail.actions(record) if screen.entity == "message" else []
     if screen.entity == "contact":
         if record.phone:
             found.append({"label": "Call", "icon": "phone", "url": f"tel:{record.phone}", "post": False})
@@ -124,14 +143,10 @@ def _more(screen: Screen, record: Any) -> list[dict[str, Any]]:
     return found
 
 
-def _facts(screen: Screen, record: Any, related: dict[str, list[timeline.Related]]) -> list[dict[str, Any]]:
+def _facts(
+    screen: Screen, record: Any, related: dict[str, list[timeline.Related]], titles: Titles
+) -> list[dict[str, Any]]:
     loc, known = shell.locale(), registry.fields(screen.model)
-    wanted = {
-        (f.target or "", getattr(record, n))
-        for n, f in known.items()
-        if f.kind is Kind.RELATION and getattr(record, n) is not None
-    }
-    titles = relatives.titles(wanted, actor=shell.actor()) if wanted else {}
     sections: list[dict[str, Any]] = []
     for section in screen.sections:
         rows = [_fact(known[n], n, record, titles, loc) for n in section.fields if n in known]
@@ -156,13 +171,18 @@ def _facts(screen: Screen, record: Any, related: dict[str, list[timeline.Related
     return [*sections, {"title": "Origin", "link": None, "rows": origin}]
 
 
-def _fact(one: Field, name: str, record: Any, titles: dict[tuple[str, int], str], loc: values.Locale) -> dict[str, Any]:
+def _fact(one: Field, name: str, record: Any, titles: Titles, loc: values.Locale) -> dict[str, Any]:
     value = getattr(record, name)
     if one.kind is Kind.RELATION:
-        return {"label": one.label, "value": titles.get((one.target or "", value), "") if value else ""}
+        title = titles.get((one.target or "", value), "") if value else ""
+        return {"label": one.label, "value": _link(of(one.target or ""), value, title) if title else ""}
     if one.kind is Kind.BOOLEAN and not value:
         return {"label": one.label, "value": ""}
     return {"label": one.label, "value": shell.show(one, value, loc)}
+
+
+def _link(other: Screen, key: int, title: str) -> Markup:
+    return Markup('<a class="lk" href="{}">{}</a>').format(other.url(key), title[:120])
 
 
 def known_label(entity: str) -> str:

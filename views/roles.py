@@ -168,7 +168,7 @@ def _groups(actor: Actor, rights: Rights) -> list[dict[str, Any]]:
     for entity, actions in permissions.subjects().items():
         row = {
             "entity": entity,
-            "label": _label(entity),
+            "label": label_of(entity),
             "cells": {a: rights.get(entity, {}).get(a, "") for a in actions},
             "open": {a: _offered(actor, a, entity) for a in actions},
         }
@@ -185,7 +185,7 @@ def _offered(actor: Actor, action: str, entity: str) -> list[str]:
     return ["", *(one for one in permissions.widths(entity) if order.index(one) <= order.index(own))]
 
 
-def _label(entity: str) -> str:
+def label_of(entity: str) -> str:
     spec = screens().get(entity)
     return spec.label if spec is not None else _AREAS.get(entity, entity.replace("_", " ").capitalize())
 

@@ -123,8 +123,8 @@ def screen(
 
     `columns` begins with the title; `form` is a tuple of ("Section", "field", ...) tuples, where "+entity" adds child
     rows;
-    `related` names entities listed on the record page; `badge` is a choice shown beside the name; `sub` the second
-    line in pickers;
+    `related` names entities listed on the record page; `badge` is a choice or a relation shown beside the name;
+    `sub` the second line in pickers;
     `group` the menu group (none: not in the menu); `searchable` puts it into the search over all records.
     """
     entity = str(model.__tablename__)
@@ -210,8 +210,8 @@ def _check(made: Screen) -> None:
     for name in made.form_fields:
         if name not in linked and (name not in known or known[name].readonly):
             raise BrokenScreen(f"{made.entity}: the form names “{name}”, which cannot be written.")
-    if made.badge and known[made.badge].kind is not Kind.CHOICE:
-        raise BrokenScreen(f"{made.entity}: the badge “{made.badge}” is no choice.")
+    if made.badge and known[made.badge].kind not in (Kind.CHOICE, Kind.RELATION):
+        raise BrokenScreen(f"{made.entity}: the badge “{made.badge}” is no choice or relation.")
     for name in made.columns:
         if known[name].secret:
             raise BrokenScreen(f"{made.entity}: the column “{name}” is secret.")

@@ -7,10 +7,11 @@ from typing import Any
 
 from flask import request
 
-from app.services import records, timeline, values
+from app.services import records, relatives, timeline, values
 from app.services.timeline import Event
 from models import registry
 from models.fields import Field, Kind
+from models.message import Message
 from views import shell
 from views.lists import TONES
 from views.screen import Screen, of, screens
@@ -31,6 +32,7 @@ _ICONS = {
     "restore": "arrow-back-up",
 }
 _SHOWN_DIFF = 5
+Titles = dict[tuple[str, int], str]
 
 
 def shown(screen: Screen, record: Any) -> dict[str, Any]:
@@ -49,7 +51,7 @@ def shown(screen: Screen, record: Any) -> dict[str, Any]:
         "note_url": screen.url(record.id, "note") if noting else None,
         "note_text": "",
         "note_error": "",
-        "days": days(found, screen),
+        "days": _days(found, screen),
         "more_url": more,
     }
 
@@ -60,18 +62,18 @@ def history(screen: Screen, record: Any) -> dict[str, Any]:
         "title": "History",
         "filters": [],
         "note_url": None,
-        "days": days(found, screen, every=True),
+        "days": _days(found, screen, every=True),
         "more_url": None,
     }
 
 
-def days(found: list[Event], screen: Screen, *, every: bool = False) -> list[dict[str, Any]]:
+def _days(found: list[Event], screen: Screen, *, every: bool = False) -> list[dict[str, Any]]:
     """Events grouped by the viewer's day."""
-    zone = shell.locale().zone
+    zone, titles = shell.locale().zone, _titles(found)
     today = dt.datetime.now(zone).date()
     grouped: dict[dt.date, list[dict[str, Any]]] = {}
     for event in found:
-        grouped.setdefault(event.at.astimezone(zone).date(), []).append(_line(event, screen, every))
+        grouped.setdefault(event.at.astimezone(zone).date(), []).append(_line(event, screen, every, titles))
     names = {today: "Today, ", today - dt.timedelta(days=1): "Yesterday, "}
     return [
         {"label": f"{names.get(d, '')}{d.day} {d:%B}{'' if d.year == today.year else f' {d.year}'}", "items": items}
@@ -79,7 +81,21 @@ def days(found: list[Event], screen: Screen, *, every: bool = False) -> list[dic
     ]
 
 
-def _line(event: Event, screen: Screen, every: bool) -> dict[str, Any]:
+def _titles(found: list[Event]) -> Titles:
+    """Titles of the records that changed relations led and lead to; one statement if there are any."""
+    wanted = {
+        (target, key)
+        for event in found
+        if event.entity in registry.entities() and event.kind == "change"
+        for name, one in registry.fields(registry.entity(event.entity)).items()
+        if (target := one.target) and name in event.new
+        for key in (event.old.get(name), event.new[name])
+        if isinstance(key, int)
+    }
+    return relatives.titles(wanted, actor=shell.actor()) if wanted else {}
+
+
+def _line(event: Event, screen: Screen, every: bool, titles: Titles) -> dict[str, Any]:
     local = event.at.astimezone(shell.locale().zone)
     line: dict[str, Any] = {
         "id": event.id,
@@ -97,25 +113,27 @@ def _line(event: Event, screen: Screen, every: bool) -> dict[str, Any]:
         "url": None,
         "more_url": None,
     }
-    return line | (_change(event, screen, every) if event.kind == "change" else _talk(event))
+    return line | (_change(event, screen, every, titles) if event.kind == "change" else _talk(event))
 
 
 def _talk(event: Event) -> dict[str, Any]:
     """What is special about a note, an activity or an e-mail."""
-    words = {"note": "wrote a note", "activity": f"logged: {event.title}", "message": f"e-mail “{event.title}”"}
-    if event.kind != "message":
-        return {"text": words[event.kind], "body": event.body}
-    badge = {"text": event.body, "cls": TONES.get(event.body or "", ""), "icon": ""}
-    return {"text": words[event.kind], "badge": badge, "url": of("message").url(event.id)}
+    if event.kind == "note":
+        return {"text": "wrote a note", "body": event.body}
+    if event.kind == "activity":
+        return {"text": f"logged: {event.title}", "body": event.body, "url": of("activity").url(event.id)}
+    state = registry.fields(Message)["state"].words(event.body)
+    badge = {"text": state, "cls": TONES.get(event.body or "", ""), "icon": ""}
+    return {"text": f"wrote e-mail “{event.title}”", "badge": badge, "url": of("message").url(event.id)}
 
 
-def _change(event: Event, screen: Screen, every: bool) -> dict[str, Any]:
+def _change(event: Event, screen: Screen, every: bool, titles: Titles) -> dict[str, Any]:
     """What is special about a change: its words, its diff, and the way to take it back."""
     other = screens().get(event.entity)
     thing = "" if event.entity == screen.entity else f" {other.singular if other else event.entity.replace('_', ' ')}"
     known = registry.fields(registry.entity(event.entity)) if event.entity in registry.entities() else {}
     diff = [
-        _diff(known[n], event.old.get(n), v)
+        _diff(known[n], event.old.get(n), v, titles)
         for n, v in event.new.items()
         if n in known and n not in ("deleted_at", "name_key", "last_activity")
     ]
@@ -141,13 +159,18 @@ def _change(event: Event, screen: Screen, every: bool) -> dict[str, Any]:
     }
 
 
-def _diff(one: Field, old: Any, new: Any) -> dict[str, Any]:
+def _diff(one: Field, old: Any, new: Any, titles: Titles) -> dict[str, Any]:
     loc = shell.locale()
     before, after = (
-        values.to_text(one, records.revived(one, v), loc) if one.kind is not Kind.RELATION else (f"#{v}" if v else "")
+        _named(one, v, titles) if one.kind is Kind.RELATION else values.to_text(one, records.revived(one, v), loc)
         for v in (old, new)
     )
     return {"label": one.label, "old": before[:300], "new": after[:300], "private": one.secret}
+
+
+def _named(one: Field, key: Any, titles: Titles) -> str:
+    """The name of a record; its number where it is gone or out of reach."""
+    return titles.get((one.target or "", key), f"#{key}") if key else ""
 
 
 def _moment(text: str | None) -> dt.datetime | None:

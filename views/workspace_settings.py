@@ -87,7 +87,7 @@ def _field(workspace: Workspace, name: str, errors: dict[str, str], may: bool) -
     return field(
         name,
         spec.label,
-        kind=spec.kind.value,
+        kind="color" if name == "color" else spec.kind.value,
         value=value,
         errors=errors,
         hint=spec.hint,

@@ -210,13 +210,13 @@ def _related(model: type[Any], names: tuple[str, ...], actor: Actor, most: int) 
 
 
 def _part(model: type[Any], entity: str, actor: Actor, most: int) -> Any:
+    """The newest of `model`; what has a position, such as stages, in its own order and more of it."""
     link = next(n for n, f in registry.fields(model).items() if f.target == entity)
-    return (
-        _walled(sa.select(*_columns(model, model.__tablename__)), model, actor)
-        .where(getattr(model, link) == sa.bindparam("record"))
-        .order_by(model.id.desc())
-        .limit(most)
-    )
+    part = _walled(sa.select(*_columns(model, model.__tablename__)), model, actor)
+    part = part.where(getattr(model, link) == sa.bindparam("record"))
+    if "position" in registry.fields(model):
+        return part.order_by(model.position, model.id).limit(4 * most)
+    return part.order_by(model.id.desc()).limit(most)
 
 
 def _columns(model: type[Any], entity: str) -> list[Any]:

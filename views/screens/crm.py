@@ -59,7 +59,7 @@ screen(
     search=("title", "property_address"),
     sort="-last_activity",
     subtitle=("side", "property_address"),
-    badge="side",
+    badge="stage_id",
     related=("task", "note", "activity", "stored_file"),
     hint="Sales, purchases and leases in progress.",
 )
