@@ -32,7 +32,7 @@ AREAS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "audit": ("read", "export"),
 })  # fmt: skip
 _ORDER = {Reach.OWN: 1, Reach.TEAM: 2, Reach.WORKSPACE: 3}
-_SETUP = frozenset({"team", "membership", "pipeline", "stage", "template", "tag", "suppression"})
+_SETUP = frozenset({"team", "membership", "pipeline", "stage", "template", "tag", "suppression", "custom_field"})
 _cache: dict[tuple[int, int], Rights] = {}
 
 

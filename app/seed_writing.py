@@ -6,7 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.services import history, subject_keys
+from app import seed_fields
+from app.services import custom_index, history, schema, subject_keys, values
 from app.services.operation import Operation
 from models import registry, tenancy
 from models.base import session
@@ -25,12 +26,19 @@ class Writer:
         """Insert rows with their history; returns them with their ids."""
         if not rows:
             return []
-        table = model.__table__
+        table, known = model.__table__, schema.added(model)
+        if known:
+            rows = [{**row, "custom": seed_fields.values(model, row)} for row in rows]
         statement = sa.insert(table).returning(table.c.id, sort_by_parameter_order=True)
         ids = session.scalars(statement, rows, execution_options=WHY).all()
         made = [{**row, "id": key} for row, key in zip(rows, ids, strict=True)]
+        custom_index.replace({}, [one for row in made for one in self._index(model, row)] if known else [])
         self._remember(model, "create", [(row, {}, _filled(model, row)) for row in made])
         return made
+
+    def _index(self, model: type[Any], row: Row) -> list[Row]:
+        subject = _subject(model, row)
+        return custom_index.rows(schema.added(model), row["custom"] or {}, self.workspace_id, row["id"], subject)
 
     def moved(self, model: type[Any], moves: list[tuple[Row, str, Any, Any]]) -> None:
         """History of records that went from one stage to the next, at the time that each row gives as `created_at`."""
@@ -46,10 +54,10 @@ class Writer:
         session.execute(sa.update(table).where(table.c.id.in_(ids)).values(version=2), execution_options=WHY)
 
     def _remember(self, model: type[Any], verb: str, edits: list[tuple[Row, Row, Row]]) -> None:
-        entity, known, policy = model.__tablename__, registry.fields(model), model.policy
+        entity, known = model.__tablename__, schema.fields(model)
         changes, events = [], []
         for row, old, new in edits:
-            subject = row["id"] if policy.subject == "self" else row.get("contact_id")
+            subject = _subject(model, row)
             changes.append(
                 {
                     "workspace_id": self.workspace_id,
@@ -68,9 +76,9 @@ class Writer:
                     "undoes": None,
                 }
             )
-            values = {name: [old.get(name), value] for name, value in new.items()}
-            personal = {n: v for n, v in values.items() if known[n].personal}
-            facts = {"fields": sorted(values), **{n: v for n, v in values.items() if n not in personal}}
+            edit = {name: [old.get(name), value] for name, value in new.items()}
+            personal = {n: v for n, v in edit.items() if known[n].personal}
+            facts = {"fields": sorted(edit), **{n: v for n, v in edit.items() if n not in personal}}
             events.append(
                 history.Event(f"{entity}.{verb}", entity, row["id"], subject, facts, personal, self.workspace_id)
             )
@@ -82,5 +90,10 @@ class Writer:
         )
 
 
+def _subject(model: type[Any], row: Row) -> int | None:
+    return row["id"] if model.policy.subject == "self" else row.get("contact_id")
+
+
 def _filled(model: type[Any], row: Row) -> Row:
-    return {n: history.plain(row[n]) for n in registry.writable(model) if row.get(n) not in (None, "", False)}
+    plain = {n: values.stored(row[n]) for n in registry.writable(model) if row.get(n) not in (None, "", False)}
+    return plain | (row.get("custom") or {})

@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app import seed_scale
+from app import seed_fields, seed_scale
 from app.errors import Conflict
 from app.seed_records import Colleague, Place, Story
 from app.services import accounts, records, workspaces
@@ -161,6 +161,7 @@ def _found(
             colleagues = _hire(plan, head, rng)
             stages = [(s.id, s.outcome) for s in session.scalars(sa.select(Stage).order_by(Stage.position))]
             _rentals()
+            seed_fields.define(ACTOR)
             Story(op, workspace.id, plan.zone, plan.place, colleagues, stages, rng, moment, f"seed {seed}").tell(
                 contacts
             )

@@ -15,7 +15,16 @@ from models.policy import Purpose
 if TYPE_CHECKING:
     from jobs.run import Run
 
-MODULES = ("jobs.bulk", "jobs.mail", "jobs.drafts", "jobs.housekeeping", "jobs.imports", "jobs.audit", "jobs.files")
+MODULES = (
+    "jobs.bulk",
+    "jobs.mail",
+    "jobs.drafts",
+    "jobs.housekeeping",
+    "jobs.imports",
+    "jobs.audit",
+    "jobs.files",
+    "jobs.custom_fields",
+)
 Function = Callable[["Run"], dict[str, Any] | None]
 Ended = Callable[[Mapping[str, Any], str, str], None]
 

@@ -5,6 +5,7 @@ from models import (  # noqa: F401
     ai,
     audit,
     contact,
+    custom,
     deal,
     intake,
     job,

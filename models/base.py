@@ -19,7 +19,7 @@ from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy.orm import Mapped, Mapper, declared_attr, mapped_column
 
 from models import scope
-from models.fields import UTC, Field, Key, Kind, now
+from models.fields import UTC, Field, Json, Key, Kind, now
 from models.policy import Policy
 from models.scope import Unscoped
 
@@ -134,7 +134,8 @@ class Record(WorkspaceScoped):
     """A business record: version for conflict checks, provenance (P3), and a soft delete so that delete can be undone.
 
     `permanent` records are never deleted, whoever asks and however: other verbs end them. `source` says how the record
-    came (form, api, import, lead form, booking, system), `source_ref` which batch or integration.
+    came (form, api, import, lead form, booking, system), `source_ref` which batch or integration. `custom` holds the
+    values of the fields that the workspace added, by their keys (`models.custom`).
     """
 
     permanent: ClassVar[bool] = False
@@ -146,6 +147,7 @@ class Record(WorkspaceScoped):
     source: Mapped[str] = mapped_column(sa.String(40), default="", info=_bookkeeping(Kind.TEXT, "Source"))
     source_ref: Mapped[str | None] = mapped_column(sa.String(200), info=_bookkeeping(Kind.TEXT, "Source reference"))
     deleted_at: Mapped[dt.datetime | None] = mapped_column(UTC, info=_bookkeeping(Kind.MOMENT, "Deleted"))
+    custom: Mapped[dict[str, Any] | None] = mapped_column(Json)
 
     @declared_attr.directive
     def __mapper_args__(cls) -> dict[str, Any]:

@@ -52,7 +52,10 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-Json = sa.JSON().with_variant(sa.dialects.postgresql.JSONB(), "postgresql")  # type: ignore[attr-defined]
+Json = sa.JSON(none_as_null=True).with_variant(
+    sa.dialects.postgresql.JSONB(none_as_null=True),  # type: ignore[attr-defined]
+    "postgresql",
+)
 
 
 class Kind(StrEnum):
@@ -67,6 +70,7 @@ class Kind(StrEnum):
     MOMENT = "datetime"
     BOOLEAN = "boolean"
     CHOICE = "choice"
+    MULTI = "multichoice"
     RELATION = "relation"
     JSON = "json"
 
@@ -76,7 +80,12 @@ Choices = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What the product knows of a column. `personal` data is encrypted in the audit log under the subject's key."""
+    """What the product knows of a field. `personal` data is encrypted in the audit log under the subject's key.
+
+    Fields that a workspace added at run time (`app.services.schema`) carry the id of their definition in `custom`, and
+    say here what a column would: `required`, decimal `places` of a number, the `formula` they are computed by, the
+    `section` of the form. `retired` choices are still shown where they were chosen.
+    """
 
     kind: Kind
     label: str = ""
@@ -90,10 +99,20 @@ class Field:
     purpose: Purpose | None = None
     example: str = ""
     secret: bool = False
+    custom: int | None = None
+    required: bool = False
+    searchable: bool = False
+    places: int = 0
+    formula: str = ""
+    section: str = ""
+    retired: Choices = ()
 
     def words(self, value: object) -> str:
         """A choice value as its label."""
-        return next((label for key, label in self.choices if key == value), "" if value is None else str(value))
+        return next(
+            (label for key, label in (*self.choices, *self.retired) if key == value),
+            "" if value is None else str(value),
+        )
 
 
 def _column(type_: Any, field: Field, required: bool, **more: Any) -> MappedColumn[Any]:

@@ -29,6 +29,10 @@ _LIBRARY_TABLES = {
 PLUMBING = frozenset(
     {"id", "workspace_id", "version", "created_at", "updated_at", "created_by", "source", "source_ref", "deleted_at"}
 )
+# Columns of a record that are no field: what they hold is told by others.
+_UNTYPED = frozenset({"id", "workspace_id", "custom"})
+# The keys of fields that a workspace adds begin so; no column does.
+CUSTOM_PREFIX = "x_"
 # Columns of library tables that tell something of a person; ours say so with `personal=True`.
 _LIBRARY_PERSONAL = {"ab_user": frozenset({"first_name", "last_name", "username", "email", "last_login", "zone"})}
 _ACCESS = Policy(Category.ACCOUNT, Purpose.AUTHENTICATE)
@@ -100,7 +104,7 @@ def is_personal(column: sa.Column[Any]) -> bool:
     """Whether a column tells something of a person."""
     field: Field | None = column.info.get("field")
     known = _LIBRARY_PERSONAL.get(column.table.name, frozenset())
-    return column.name in known or bool(field and field.personal)
+    return column.name in known or bool(field and field.personal) or "personal" in column.info
 
 
 def title_of(model: type[Any]) -> str:
@@ -130,7 +134,9 @@ def _check_entity(model: type[Any]) -> None:
             raise BrokenModel(f"{model.__name__}.{name} refers to {field.target!r}, which is no entity.")
     if issubclass(model, Record):
         for column in sa.inspect(model).columns:
-            if "field" not in column.info and column.key not in {"id", "workspace_id"}:
+            if column.key.startswith(CUSTOM_PREFIX):
+                raise BrokenModel(f"{model.__name__}.{column.key} is named as a field that a workspace adds.")
+            if "field" not in column.info and column.key not in _UNTYPED:
                 raise BrokenModel(f"{model.__name__}.{column.key} has no field: type it with models.fields.")
         if model.policy.subject not in (None, "self") and model.policy.subject not in fields(model):
             raise BrokenModel(

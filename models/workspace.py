@@ -28,7 +28,8 @@ CURRENCIES = (
 
 
 class Workspace(Base):
-    """One brokerage. `keys_version` rises with each change of roles or members, so that cached rights are dropped."""
+    """One brokerage. `keys_version` rises with each change of roles or members, so that cached rights are dropped;
+    `schema_mark` is drawn anew with each change of its own fields."""
 
     __tablename__ = "workspace"
     policy = Policy(Category.TEAM, Purpose.PROVISION)
@@ -62,6 +63,7 @@ class Workspace(Base):
         label="AI drafting is on", hint="Offers to draft follow-up e-mails. A person approves each before it goes out."
     )
     keys_version: Mapped[int] = mapped_column(sa.Integer, default=1)
+    schema_mark: Mapped[int] = mapped_column(sa.BigInteger, default=0, server_default="0")
     version: Mapped[int] = mapped_column(sa.Integer, default=1)
     created_at: Mapped[dt.datetime] = mapped_column(UTC, default=now)
 

@@ -20,6 +20,7 @@ from flask import Flask
 
 import config
 from app import permissions
+from app.services import schema
 from models.base import Model, db
 from tests.factories import Browser, World, make_world
 
@@ -68,6 +69,7 @@ def app(_built: tuple[Flask, Path, Path, World]) -> Iterator[Flask]:
     found, live, template, _world = _built
     kept = copy.copy(found.config)
     permissions._cache.clear()
+    schema._cache.clear()
     with found.app_context():
         db.engine.dispose()
     for suffix in ("-wal", "-shm"):

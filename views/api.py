@@ -16,7 +16,7 @@ from flask_wtf import CSRFProtect
 
 from app import permissions
 from app.errors import Forbidden, Invalid
-from app.services import filters, queries, records, values
+from app.services import filters, queries, records, schema, values
 from models import registry
 from models.fields import Field
 from views import openapi, shell
@@ -120,9 +120,7 @@ def docs() -> str:
 
 def readable(spec: Screen) -> dict[str, Field]:
     """The members of an entity in REST: every typed field but secrets and plumbing."""
-    return {
-        n: f for n, f in registry.fields(spec.model).items() if not f.secret and n not in {"deleted_at", "name_key"}
-    }
+    return {n: f for n, f in schema.fields(spec.model).items() if not f.secret and n not in {"deleted_at", "name_key"}}
 
 
 def _read_query(spec: Screen) -> tuple[queries.ListQuery, str]:
@@ -166,8 +164,8 @@ def _read_query(spec: Screen) -> tuple[queries.ListQuery, str]:
 
 def _members(spec: Screen, columns: tuple[str, ...]) -> list[tuple[str, Field, bool]]:
     """Names with their field and whether a value needs converting (times and dates do)."""
-    fields = registry.fields(spec.model)
-    return [(n, fields[n], fields[n].kind in ("datetime", "date")) for n in columns]
+    fields = schema.fields(spec.model)
+    return [(n, fields[n], fields[n].kind in ("datetime", "date") or bool(fields[n].places)) for n in columns]
 
 
 def _row(members: list[tuple[str, Field, bool]], row: Any) -> dict[str, Any]:
@@ -178,13 +176,13 @@ def _row(members: list[tuple[str, Field, bool]], row: Any) -> dict[str, Any]:
 
 
 def _whole(spec: Screen, record: Any) -> dict[str, Any]:
-    return {"id": record.id} | {n: values.to_json(f, getattr(record, n)) for n, f in readable(spec).items()}
+    return {"id": record.id} | {n: values.to_json(f, schema.value(record, n)) for n, f in readable(spec).items()}
 
 
 def _body(spec: Screen) -> tuple[dict[str, Any], int | None]:
     given = read_object(_MOST_BODY, "A record has at most 1 MB.")
     version = given.pop("version", None)
-    writable = registry.writable(spec.model)
+    writable = schema.writable(spec.model)
     problems = {n: f"“{n[:60]}” is not a field that can be set here." for n in given if n not in writable}
     if version is not None and (type(version) is not int or not 0 < version < 2**31):
         problems["version"] = "version is the whole number that the record came with."

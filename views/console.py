@@ -25,7 +25,7 @@ from models.work import Note
 from views import api, dashboard, dev_inbox, imports, jobs, mail, search, shell
 from views.forms import edit_form
 from views.list_state import State, read_state
-from views.lists import show_list
+from views.lists import show_fields, show_list
 from views.record_page import show_record
 from views.redirects import back
 from views.screen import Screen, check, of, screens
@@ -58,6 +58,11 @@ class EntityView(BaseView):
     def index(self) -> Answer:
         permissions.require(shell.actor(), "read", registry.permission_entity(self.screen.model))
         return show_list(self.screen)
+
+    @expose("/fields", methods=("GET",))
+    def fields(self) -> Answer:
+        permissions.require(shell.actor(), "read", registry.permission_entity(self.screen.model))
+        return show_fields(self.screen)
 
     @expose("/new", methods=("GET", "POST"))
     def new(self) -> Answer:

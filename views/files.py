@@ -21,6 +21,7 @@ from app.errors import NotFound
 from app.services import files, logos, records, uploads
 from app.services.uploads import Upload, UploadRefused
 from models.policy import Purpose
+from models.scope import Actor
 from models.stored_file import StoredFile
 from views import problems, shell
 from views.screen import of
@@ -44,15 +45,25 @@ def upload() -> Answer:
         found = _inspect(given)
     except UploadRefused as error:
         return _refused(str(error), screen.url(key))
-    stored = store().put(found.source(_stream(given)), cap=found.size)
-    try:
-        made = files.keep(found, stored.key, where, actor=actor)
-    except BaseException:
-        store().delete(stored.key)
-        raise
+    made = _kept(found, given, where, actor)
     flags = f" It holds {' and '.join(found.flags)}." if found.flags else ""
     shell.toast(f"File “{made.name:.60}” added.{flags}", of("stored_file").url(made.id, "delete"))
     return redirect(screen.url(key), 303)
+
+
+def take(given: FileStorage, where: dict[str, int], *, actor: Actor) -> StoredFile:
+    """Keep a file that came with a form; raises `UploadRefused` with the reason."""
+    permissions.require(actor, "write", "stored_file")
+    return _kept(_inspect(given), given, where, actor)
+
+
+def _kept(found: Upload, given: FileStorage | None, where: dict[str, int], actor: Actor) -> StoredFile:
+    stored = store().put(found.source(_stream(given)), cap=found.size)
+    try:
+        return files.keep(found, stored.key, where, actor=actor)
+    except BaseException:
+        store().delete(stored.key)
+        raise
 
 
 @pages.get("/files/<int:key>/download")

@@ -16,11 +16,11 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from app.errors import Conflict, Forbidden, Invalid
-from app.services import filters, queries, record_forms, records, relatives, values
+from app.services import filters, queries, record_forms, records, relatives, schema, values
 from app.services.record_forms import ChildRow
 from models import registry
 from models.fields import Field, Kind
-from views import shell
+from views import custom_inputs, layout, shell
 from views.redirects import back
 from views.screen import Screen, of, screens
 
@@ -52,6 +52,7 @@ def edit_form(screen: Screen, key: int | None) -> Response | str | tuple[str, in
     if request.method == "GET":
         return _page(screen, record, _stored(screen, record))
     typed = _read(screen, request.form)
+    custom_inputs.take_files(screen, record, typed.texts, typed.errors)
     if {"pick", "picked", "pick_clear", "add_row"} & set(request.form):
         return _detour(screen, record, typed)
     return _save(screen, record, typed)
@@ -88,10 +89,10 @@ def _again(screen: Screen, key: int | None) -> Any:
 
 def _stored(screen: Screen, record: Any) -> Typed:
     """The form as it opens: stored values, or defaults with what the address prefills."""
-    loc, known = shell.locale(), registry.fields(screen.model)
+    loc, known = shell.locale(), schema.fields(screen.model)
+    names = layout.fields(screen)
     if record is None:
-        defaults = {n: _default(screen.model, n) for n in screen.form_fields if n in known}
-        texts = {n: values.to_input(known[n], v, loc) for n, v in defaults.items()}
+        texts = {n: values.to_input(known[n], _default(screen.model, n), loc) for n in names}
         texts |= {n: v for n, v in request.args.items() if n in texts}
         if "owner_id" in texts and not texts["owner_id"] and shell.actor().membership_id:
             texts["owner_id"] = str(shell.actor().membership_id)
@@ -100,7 +101,7 @@ def _stored(screen: Screen, record: Any) -> Typed:
             {e: [] for s in screen.sections for e in s.children},
             {n: [] for n in filters.links(screen.model) if n in screen.form_fields},
         )
-    texts = {n: values.to_input(known[n], getattr(record, n), loc) for n in screen.form_fields if n in known}
+    texts = {n: values.to_input(known[n], schema.value(record, n), loc) for n in names}
     rows = _stored_rows(screen, record)
     known_links = filters.links(screen.model)
     titles = relatives.titles(_related_keys(screen, texts), actor=shell.actor(), linked=record if known_links else None)
@@ -110,7 +111,7 @@ def _stored(screen: Screen, record: Any) -> Typed:
 
 
 def _default(model: type[Any], name: str) -> Any:
-    default = model.__table__.c[name].default
+    default = model.__table__.c[name].default if name in model.__table__.c else None
     return default.arg if default is not None and default.is_scalar else None
 
 
@@ -137,9 +138,9 @@ def _row_fields(entity: str) -> dict[str, Field]:
 
 
 def _read(screen: Screen, form: MultiDict[str, str]) -> Typed:
-    known = registry.fields(screen.model)
     typed = Typed(version=form.get("version", ""))
-    typed.texts = {n: form.get(n, "") for n in screen.form_fields if n in known}
+    # Several choices come as several parameters, one a line; any other field sends one.
+    typed.texts = {n: "\n".join(form.getlist(n)) for n in layout.fields(screen)}
     for section in screen.sections:
         for entity in section.children:
             number = values.whole(form.get(f"{entity}-count", "0")) or 0
@@ -155,7 +156,7 @@ def _read_row(form: MultiDict[str, str], entity: str, index: int) -> dict[str, s
 
 
 def _clean(screen: Screen, typed: Typed) -> dict[str, Any]:
-    clean, known = {}, registry.fields(screen.model)
+    clean, known = {}, schema.fields(screen.model)
     for name, text in typed.texts.items():
         choice = request.form.get(f"conflict-{name}")
         if choice == "theirs":
@@ -236,7 +237,7 @@ def _page(screen: Screen, record: Any, typed: Typed) -> str:
     name = str(getattr(record, screen.title)) if record is not None else ""
     titles = _titles(screen, typed)
     labels = {n: f.label for n, f in filters.filterable(screen.model).items()}
-    sections = [_section(screen, s, typed, titles) for s in screen.sections]
+    sections = [_section(screen, s, record, typed, titles) for s in layout.sections(screen)]
     return render_template(
         "form.html",
         title=f"Edit {name:.80}" if record is not None else f"New {screen.singular}",
@@ -244,7 +245,7 @@ def _page(screen: Screen, record: Any, typed: Typed) -> str:
         cancel_url=back(request.args.get("back"), screen.url(record.id if record is not None else None)),
         version=typed.version or None,
         is_new=record is None,
-        multipart=False,
+        multipart=custom_inputs.has_files(screen),
         delete_url=screen.url(record.id, "delete") if record is not None and screen.may_delete(actor) else None,
         draft_key=f"{actor.user_id}:{request.path}",
         failed=bool(typed.errors or typed.conflict),
@@ -258,8 +259,10 @@ def _page(screen: Screen, record: Any, typed: Typed) -> str:
     )
 
 
-def _section(screen: Screen, section: Any, typed: Typed, titles: dict[tuple[str, int], str]) -> dict[str, Any]:
-    fields = [_draw(screen, n, typed, titles) for n in section.fields]
+def _section(
+    screen: Screen, section: Any, record: Any, typed: Typed, titles: dict[tuple[str, int], str]
+) -> dict[str, Any]:
+    fields = [_draw(screen, n, record, typed, titles) for n in section.fields]
     children = [_group(entity, typed) for entity in section.children]
     wrong = sum(bool(f["errors"]) for f in fields) + sum(
         n.startswith(f"{e}-") for e in section.children for n in typed.errors
@@ -274,7 +277,7 @@ def _section(screen: Screen, section: Any, typed: Typed, titles: dict[tuple[str,
     }
 
 
-def _draw(screen: Screen, name: str, typed: Typed, titles: dict[tuple[str, int], str]) -> dict[str, Any]:
+def _draw(screen: Screen, name: str, record: Any, typed: Typed, titles: dict[tuple[str, int], str]) -> dict[str, Any]:
     errors = [typed.errors[name]] if name in typed.errors else []
     link = filters.links(screen.model).get(name)
     if link is not None:
@@ -288,9 +291,9 @@ def _draw(screen: Screen, name: str, typed: Typed, titles: dict[tuple[str, int],
             "picker_url": of(link.target).url(page="picker"),
             "wide": True,
         }
-    one = registry.fields(screen.model)[name]
+    one = schema.fields(screen.model)[name]
     text = typed.texts.get(name, "")
-    drawn = {
+    drawn: dict[str, Any] = {
         "name": name,
         "label": one.label,
         "kind": one.kind.value,
@@ -299,10 +302,12 @@ def _draw(screen: Screen, name: str, typed: Typed, titles: dict[tuple[str, int],
         "hint": one.hint,
         "errors": errors,
         "max": one.max_length,
-        "required": not screen.model.__table__.c[name].nullable and one.kind is not Kind.BOOLEAN,
+        "required": schema.is_required(screen.model, name),
         "currency": shell.locale().currency,
         "step": 1,
     }
+    if one.custom:
+        drawn |= custom_inputs.drawn(one, name, text, record)
     if one.kind is Kind.RELATION:
         drawn["picker_url"] = of(one.target).url(page="picker") if one.target in screens() else ""
         drawn["display"] = titles.get((one.target or "", values.whole(text) or 0), "")
@@ -356,7 +361,7 @@ def _titles(screen: Screen, typed: Typed) -> dict[tuple[str, int], str]:
 
 
 def _related_keys(screen: Screen, texts: dict[str, str]) -> set[tuple[str, int]]:
-    relations = {n: f.target or "" for n, f in registry.fields(screen.model).items() if f.kind is Kind.RELATION}
+    relations = {n: f.target or "" for n, f in schema.fields(screen.model).items() if f.kind is Kind.RELATION}
     return {(relations[n], key) for n, v in texts.items() if n in relations and (key := values.whole(v)) is not None}
 
 

@@ -74,8 +74,8 @@ def editor(state: State, error: str) -> dict[str, Any] | None:
     return {
         "field": name,
         "label": field.label,
-        "ops": [(op, filters.operator_words(field, op)) for op in filters.OPERATORS[field.kind]],
-        "op": request.args.get("fo") or (present.op if present else filters.OPERATORS[field.kind][0]),
+        "ops": [(op, filters.operator_words(field, op)) for op in filters.operators(field)],
+        "op": request.args.get("fo") or (present.op if present else filters.operators(field)[0]),
         "kind": field.kind.value
         if field.kind in (Kind.CHOICE, Kind.BOOLEAN, Kind.RELATION, Kind.NUMBER, Kind.MONEY)
         else ("date" if field.kind in (Kind.DATE, Kind.MOMENT) else "text"),

@@ -10,9 +10,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from app.errors import Invalid
-from app.services import filters, queries
+from app.services import filters, queries, schema
 from app.services.queries import ListQuery
-from models import registry
 from models.fields import Field, Kind
 from views import shell
 from views.screen import Screen
@@ -97,6 +96,6 @@ def columns_of(screen: Screen) -> dict[str, Field]:
     """Every field that may be a column."""
     return {
         n: f
-        for n, f in registry.fields(screen.model).items()
+        for n, f in schema.fields(screen.model).items()
         if f.kind not in (Kind.LONG_TEXT, Kind.JSON) and not f.secret and n not in {"deleted_at", "name_key"}
     }

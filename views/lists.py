@@ -42,6 +42,8 @@ TONES = {
     "draft": "ai",
     "open": "acc",
 }
+# A menu with more items than this is a page of its own.
+_MENU = 30
 _TONED = frozenset({"stage", "state", "outcome", "priority"})
 
 
@@ -87,18 +89,18 @@ def _context(state: State, page: queries.Page, editor_error: str) -> dict[str, A
         "save_view_url": None,
         "filters": list_filters.chips(state),
         "menu": menu,
-        "fields": tuple((n, f.label) for n, f in filters.filterable(screen.model).items()),
+        "fields": tuple((n, f.label) for n, f in filters.filterable(screen.model).items())[:_MENU],
+        "fields_url": state.url(pairs, page="fields") if len(fields) > _MENU else None,
         "editor": list_filters.editor(state, editor_error),
         "broken": state.broken,
         "reset_url": screen.url() if pairs or state.q else None,
         "sorts": _sorts(state),
         "sort_label": _sort_label(state),
-        "all_columns": tuple((n, f.label, n in state.columns) for n, f in fields.items() if n != screen.title),
+        "all_columns": _offered(state, fields),
         "lead": {
             "label": fields[screen.title].label if screen.title in fields else screen.singular.capitalize(),
             **_sorting(state, screen.title),
         },
-        "avatars": screen.avatars,
         "columns": [{"name": n, "label": f.label, "numeric": f.kind in _RIGHT, **_sorting(state, n)} for n, f in shown],
         "rows": _drawn(_heads(shown, screen.badge), rows(screen, shown, page.rows)),
         "bulk": bulk_verbs(screen, actor),
@@ -106,6 +108,40 @@ def _context(state: State, page: queries.Page, editor_error: str) -> dict[str, A
         "next_url": state.url([*pairs, ("cursor", page.next)]) if page.next else None,
         "filtered": bool(state.q or state.filters),
     }
+
+
+def _offered(state: State, fields: dict[str, Field]) -> tuple[tuple[str, str, bool], ...]:
+    """The columns of the menu: what is shown, and others up to as many as a menu can hold."""
+    names = [n for n in fields if n != state.screen.title]
+    if len(names) > _MENU:
+        names = [n for n in names if n in state.columns] + [n for n in names if n not in state.columns]
+    return tuple((n, fields[n].label, n in state.columns) for n in names[:_MENU])
+
+
+def show_fields(screen: Screen) -> str:
+    """Every field of the list, to filter by and to show as a column: what a menu has no room for."""
+    state = read_state(screen, request.args)
+    asked, columns = filters.filterable(screen.model), columns_of(screen)
+    names = [n for n in {**columns, **asked} if n != screen.title]
+    return render_template(
+        "list_fields.html",
+        title=f"Fields of {screen.label.lower()}",
+        base_url=screen.url(),
+        cancel_url=state.url(state.pairs()),
+        q=state.q,
+        state=state.pairs(without=frozenset({"cols"})),
+        rows=[
+            {
+                "name": n,
+                "label": (columns.get(n) or asked[n]).label,
+                "section": (columns.get(n) or asked[n]).section,
+                "column": n in columns,
+                "shown": n in state.columns,
+                "filter_url": state.url([*state.pairs(), ("edit", n)]) if n in asked else None,
+            }
+            for n in names
+        ],
+    )
 
 
 def _heads(shown: list[tuple[str, Field]], badge: str) -> list[str]:
@@ -175,7 +211,7 @@ def _maker(name: str, field: Field, loc: values.Locale, today: dt.date) -> Any:
         return lambda value: shell.day(value, loc.zone, today)
     if field.kind is Kind.DATE:
         return lambda value: f"{value.day} {value:%b %Y}"
-    if field.kind in (Kind.MONEY, Kind.PHONE):
+    if field.kind in (Kind.MONEY, Kind.PHONE, Kind.MULTI):
         return lambda value: values.to_text(field, value, loc)
     if field.kind is Kind.BOOLEAN:
         return lambda value: "Yes" if value else ""

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import current_app
 
+from app.services import schema
 from models import registry
 from models.fields import Field, Kind
 from views.screen import Screen, screens
@@ -103,9 +104,9 @@ def _operation(
     body: Any = None,
 ) -> dict[str, Any]:
     answers: dict[str, Any] = {}
-    for code, schema in good.items():
+    for code, content in good.items():
         answers[code] = {"description": "Done"} | (
-            {"content": {"application/json": {"schema": schema}}} if schema else {}
+            {"content": {"application/json": {"schema": content}}} if content else {}
         )
     for code in bad.split():
         answers[code] = {
@@ -163,10 +164,11 @@ def _schemas(spec: Screen) -> dict[str, Any]:
     from views.api import readable  # what REST shows is decided there
 
     columns = spec.model.__table__.c
-    members = {n: _schema(f, nullable=columns[n].nullable) for n, f in readable(spec).items()}
-    writable = registry.writable(spec.model)
-    set_ = {n: _schema(f, nullable=columns[n].nullable) for n, f in writable.items()}
-    needed = [n for n in writable if not columns[n].nullable and columns[n].default is None]
+    members = {n: _schema(f, nullable=_nullable(columns, n, f)) for n, f in readable(spec).items()}
+    writable = schema.writable(spec.model)
+    set_ = {n: _schema(f, nullable=_nullable(columns, n, f)) for n, f in writable.items()}
+    needed = [n for n in writable if n in columns and not columns[n].nullable and columns[n].default is None]
+    needed += [n for n, f in schema.added(spec.model).items() if f.required and not f.readonly]
     name = spec.entity
     page = {"type": ["string", "null"]}
     return {
@@ -198,10 +200,18 @@ def _schemas(spec: Screen) -> dict[str, Any]:
     }
 
 
+def _nullable(columns: Any, name: str, field: Field) -> bool:
+    return field.kind is not Kind.BOOLEAN if field.custom else bool(columns[name].nullable)
+
+
 def _schema(field: Field, *, nullable: bool) -> dict[str, Any]:
-    made = dict(_TYPES.get(field.kind, {"type": "string"}))
-    if field.kind is Kind.CHOICE:
-        made = {"enum": [key for key, _ in field.choices] + ([None] if nullable else [])}
+    made: dict[str, Any] = {"type": "number"} if field.places else dict(_TYPES.get(field.kind, {"type": "string"}))
+    if field.kind is Kind.MULTI:
+        one = {"enum": [key for key, _ in (*field.choices, *field.retired)]}
+        made = {"type": ["array", "null"] if nullable else "array", "items": one, "uniqueItems": True}
+    elif field.kind is Kind.CHOICE:
+        keys: list[str | None] = [key for key, _ in (*field.choices, *field.retired)]
+        made = {"enum": keys + ([None] if nullable else [])}
     elif nullable and "type" in made:
         made["type"] = [made["type"], "null"]
     if field.max_length and field.kind is not Kind.CHOICE:

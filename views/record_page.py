@@ -9,10 +9,10 @@ from flask import render_template, request
 from markupsafe import Markup
 
 from app.errors import NotFound
-from app.services import filters, queries, records, relatives, timeline, values
+from app.services import filters, queries, records, relatives, schema, timeline, values
 from models import registry
 from models.fields import Field, Kind
-from views import mail, shell, timelines
+from views import layout, mail, shell, timelines
 from views.list_state import columns_of
 from views.lists import TONES, rows
 from views.screen import Screen, of, screens
@@ -50,9 +50,9 @@ def show_record(screen: Screen, key: int) -> str:
 
 def _titles(screen: Screen, record: Any, tab: str) -> Titles:
     """Titles of the records this one refers to; the other tabs show but the badge."""
-    known = registry.fields(screen.model)
+    known = schema.fields(screen.model)
     names = tuple(known) if tab == "overview" else tuple(filter(None, (screen.badge,)))
-    wanted = {(target, key) for n in names if (target := known[n].target) and (key := getattr(record, n))}
+    wanted = {(target, key) for n in names if (target := known[n].target) and (key := schema.value(record, n))}
     return relatives.titles(wanted, actor=shell.actor()) if wanted else {}
 
 
@@ -146,9 +146,9 @@ def _more(screen: Screen, record: Any) -> list[dict[str, Any]]:
 def _facts(
     screen: Screen, record: Any, related: dict[str, list[timeline.Related]], titles: Titles
 ) -> list[dict[str, Any]]:
-    loc, known = shell.locale(), registry.fields(screen.model)
+    loc, known = shell.locale(), schema.fields(screen.model)
     sections: list[dict[str, Any]] = []
-    for section in screen.sections:
+    for section in layout.sections(screen):
         rows = [_fact(known[n], n, record, titles, loc) for n in section.fields if n in known]
         for child in section.children:
             rows += [
@@ -172,7 +172,7 @@ def _facts(
 
 
 def _fact(one: Field, name: str, record: Any, titles: Titles, loc: values.Locale) -> dict[str, Any]:
-    value = getattr(record, name)
+    value = schema.value(record, name)
     if one.kind is Kind.RELATION:
         title = titles.get((one.target or "", value), "") if value else ""
         return {"label": one.label, "value": _link(of(one.target or ""), value, title) if title else ""}

@@ -23,7 +23,7 @@ from werkzeug.wrappers import Response
 
 from app import permissions
 from app.errors import TooMany
-from app.services import sessions, throttle
+from app.services import schema, sessions, throttle
 from app.services.operation import operation
 from models import scope
 from models.fields import now
@@ -39,7 +39,8 @@ _PROGRAMS = ("/api/", "/v1/")
 _OWN = ("/account/",)
 # A key would be a way in without the second factor that the workspace asks for.
 _KEYS = "/account/keys"
-# The reference describes the API and holds no record; people read it signed in or not.
+# The reference describes the API and holds no record; people read it signed in or not. Who is known, by key too, finds
+# the fields of their workspace in it.
 _REFERENCE = frozenset({"api_docs", "openapi"})
 _KEY_START = "rec_"
 
@@ -76,7 +77,9 @@ def _enter() -> Response | str | tuple[str, int] | None:
     if request.url_rule is None:
         _recognise()
         return None
-    if request.path.startswith(_PROGRAMS) and request.endpoint not in _REFERENCE:
+    if request.path.startswith(_PROGRAMS) and (
+        request.endpoint not in _REFERENCE or "Authorization" in request.headers
+    ):
         _enter_program()
         return None
     open_page = (
@@ -156,6 +159,7 @@ def _become(
         **_trace(),
     )
     g.scope.enter_context(scope.inside(place.workspace.id))
+    schema.enter(place.workspace.id, place.workspace.schema_mark)
 
 
 def _to_sign_in() -> Response:

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import request
 
-from app.services import records, relatives, timeline, values
+from app.services import relatives, schema, timeline, values
 from app.services.timeline import Event
 from models import registry
 from models.fields import Field, Kind
@@ -87,7 +87,7 @@ def _titles(found: list[Event]) -> Titles:
         (target, key)
         for event in found
         if event.entity in registry.entities() and event.kind == "change"
-        for name, one in registry.fields(registry.entity(event.entity)).items()
+        for name, one in schema.known(registry.entity(event.entity)).items()
         if (target := one.target) and name in event.new
         for key in (event.old.get(name), event.new[name])
         if isinstance(key, int)
@@ -131,7 +131,7 @@ def _change(event: Event, screen: Screen, every: bool, titles: Titles) -> dict[s
     """What is special about a change: its words, its diff, and the way to take it back."""
     other = screens().get(event.entity)
     thing = "" if event.entity == screen.entity else f" {other.singular if other else event.entity.replace('_', ' ')}"
-    known = registry.fields(registry.entity(event.entity)) if event.entity in registry.entities() else {}
+    known = schema.known(registry.entity(event.entity)) if event.entity in registry.entities() else {}
     diff = [
         _diff(known[n], event.old.get(n), v, titles)
         for n, v in event.new.items()
@@ -162,7 +162,7 @@ def _change(event: Event, screen: Screen, every: bool, titles: Titles) -> dict[s
 def _diff(one: Field, old: Any, new: Any, titles: Titles) -> dict[str, Any]:
     loc = shell.locale()
     before, after = (
-        _named(one, v, titles) if one.kind is Kind.RELATION else values.to_text(one, records.revived(one, v), loc)
+        _named(one, v, titles) if one.kind is Kind.RELATION else values.to_text(one, values.revived(one, v), loc)
         for v in (old, new)
     )
     return {"label": one.label, "old": before[:300], "new": after[:300], "private": one.secret}

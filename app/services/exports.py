@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from app import permissions
-from app.services import queries, safe_csv, values
+from app.services import queries, safe_csv, schema, values
 from app.services.operation import operation
 from app.services.queries import ListQuery
 from models import registry, scope
@@ -42,7 +42,7 @@ def export(query: ListQuery, kind: str, *, locale: values.Locale, actor: Actor) 
             "purpose": Purpose.CREATE_ASSETS.value,
         }
         op.audit(f"{query.model.__tablename__}.export", entity=query.model.__tablename__, facts=facts)
-    fields = registry.fields(query.model)
+    fields = schema.fields(query.model)
     head = [fields[name].label for name in query.columns]
     makers = [_maker(fields[name], locale) for name in query.columns]
     lines = _lines(replace(query, cursor="", action="export"), makers, workspace, actor)
@@ -85,7 +85,9 @@ def _plain(field: Field, locale: values.Locale) -> Callable[[Any], Any]:
     if field.kind is Kind.BOOLEAN:
         return lambda value: "yes" if value else "no"
     if field.kind is Kind.NUMBER:
-        return int
+        return lambda number: number
+    if field.kind is Kind.MULTI:
+        return lambda chosen: values.to_text(field, chosen, locale)
     return str
 
 

@@ -7,13 +7,13 @@ In a URL a filter is `f=field:op:value`, several values parted by "|". Does not 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from app.errors import Invalid
-from app.services import values
+from app.services import custom_filters, schema, values
 from app.services.values import Locale
 from models import registry
 from models.base import Link, session
@@ -69,14 +69,22 @@ def filterable(model: type[Any]) -> dict[str, Field]:
     """Fields that can be filtered by: every typed one but JSON and secrets, and the links to many (tags)."""
     own = {
         n: f
-        for n, f in registry.fields(model).items()
+        for n, f in schema.fields(model).items()
         if f.kind in OPERATORS and not f.secret and n not in {"deleted_at", "name_key"}
     }
+    # What may be several is asked for one at a time.
+    own |= {n: replace(f, kind=Kind.CHOICE) for n, f in schema.added(model).items() if f.kind is Kind.MULTI}
     return own | {name: Field(Kind.RELATION, link.label, target=link.target) for name, link in links(model).items()}
 
 
 def links(model: type[Any]) -> dict[str, Link]:
     return getattr(model, "links", {})
+
+
+def operators(field: Field) -> tuple[str, ...]:
+    """What can be asked of a field; an added choice may be empty, a column's never is."""
+    more = ("empty", "filled") if field.custom and field.kind is Kind.CHOICE else ()
+    return (*OPERATORS[field.kind], *more)
 
 
 def operator_words(field: Field, op: str) -> str:
@@ -96,12 +104,9 @@ def build(model: type[Any], name: str, op: str, raw: list[str], locale: values.L
     if name not in known:
         raise Invalid({name or "filter": f"There is no field “{name[:60]}” to filter by."})
     field = known[name]
-    if op not in OPERATORS[field.kind]:
+    if op not in operators(field):
         raise Invalid(
-            {
-                name: f"{field.label} cannot be filtered with “{op[:20]}”. "
-                f"Use one of: {', '.join(OPERATORS[field.kind])}."
-            }
+            {name: f"{field.label} cannot be filtered with “{op[:20]}”. Use one of: {', '.join(operators(field))}."}
         )
     if op in _VALUELESS:
         return Filter(name, op, ())
@@ -126,7 +131,13 @@ def condition(model: type[Any], wanted: Filter) -> Any:
     """The SQL condition of a filter."""
     if wanted.field in links(model):
         return _link_condition(model, links(model)[wanted.field], wanted)
-    column = getattr(model, wanted.field)
+    one = schema.added(model).get(wanted.field)
+    if one is not None:
+        return custom_filters.condition(model, wanted.field, one, wanted.op, _operands(wanted), like)
+    return _of_column(getattr(model, wanted.field), wanted)
+
+
+def _of_column(column: Any, wanted: Filter) -> Any:
     first = wanted.values[0] if wanted.values else None
     match wanted.op:
         case "empty":
@@ -146,6 +157,15 @@ def condition(model: type[Any], wanted: Filter) -> Any:
         case "not":
             return sa.or_(column.not_in(wanted.values), column.is_(None))
     return column == first if len(wanted.values) == 1 else column.in_(wanted.values)
+
+
+def _operands(wanted: Filter) -> tuple[Any, ...]:
+    match wanted.op:
+        case "contains":
+            return (f"%{escaped(wanted.values[0])}%",)
+        case "starts":
+            return (f"{escaped(wanted.values[0])}%",)
+    return wanted.values
 
 
 def like(column: Any, pattern: Any) -> Any:

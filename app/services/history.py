@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,11 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy import event, orm
 
-from app.services import subject_keys
-from models import registry, tenancy
+from app.services import schema, subject_keys, values
+from models import registry, scope, tenancy
 from models.audit import Audit, Change
 from models.base import Record, ScopedSession, session
-from models.fields import now
+from models.fields import Field, now
 from models.scope import Actor
 from models.workspace import Workspace
 
@@ -198,44 +199,51 @@ def subject_of(record: Any) -> int | None:
     )
 
 
+plain = values.stored
+
+
 def workspace_of(record: Any) -> int:
     return int(record.id if isinstance(record, Workspace) else record.workspace_id)
 
 
-def plain(value: Any) -> Any:
-    """A field value as JSON keeps it."""
-    if isinstance(value, dt.datetime):
-        return value.astimezone(dt.UTC).isoformat()
-    return value.isoformat() if isinstance(value, dt.date) else value
-
-
 def _diff(record: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    old, new = {}, {}
+    old: dict[str, Any] = {}
+    new: dict[str, Any] = {}
     state = sa.inspect(record)
     for name in registry.fields(type(record)):
         if name in _BOOKKEEPING:
             continue
         past = state.attrs[name].history
         if past.has_changes():
-            before = plain(past.deleted[0]) if past.deleted else None
-            after = plain(past.added[0]) if past.added else None
+            before = values.stored(past.deleted[0]) if past.deleted else None
+            after = values.stored(past.added[0]) if past.added else None
             if before != after:
                 old[name], new[name] = before, after
+    if isinstance(record, Record) and (past := state.attrs.custom.history).has_changes():
+        before, after = ((part[0] or {}) if part else {} for part in (past.deleted, past.added))
+        for name in sorted(before.keys() | after.keys()):
+            if before.get(name) != after.get(name):
+                old[name], new[name] = before.get(name), after.get(name)
     return old, new
 
 
 def _event_of(op: Operation, edit: Edit) -> Event:
     record = edit.record
-    known = registry.fields(type(record))
-    values = {n: [edit.old.get(n), v] for n, v in edit.new.items() if n not in _QUIET}
+    known = _known(record)
+    changed = {n: [edit.old.get(n), v] for n, v in edit.new.items() if n not in _QUIET}
     if edit.verb == "create":
-        values = {
-            n: [None, plain(getattr(record, n))]
+        changed = {
+            n: [None, values.stored(getattr(record, n))]
             for n in registry.writable(type(record))
             if getattr(record, n) not in (None, "", False)
         }
-    personal = {n: v for n, v in values.items() if known[n].personal}
-    facts = {"fields": sorted(values), **{n: v for n, v in values.items() if n not in personal and not known[n].secret}}
+        changed |= {n: [None, v] for n, v in (getattr(record, "custom", None) or {}).items()}
+    # What nobody can name any more is taken for personal.
+    personal = {n: v for n, v in changed.items() if n not in known or known[n].personal}
+    facts = {
+        "fields": sorted(changed),
+        **{n: v for n, v in changed.items() if n not in personal and not known[n].secret},
+    }
     return Event(
         f"{record.__tablename__}.{edit.verb}",
         record.__tablename__,
@@ -245,6 +253,14 @@ def _event_of(op: Operation, edit: Edit) -> Event:
         personal,
         workspace_of(record),
     )
+
+
+def _known(record: Any) -> Mapping[str, Field]:
+    """The fields of a record in its own workspace, which is not always the one in force at the end of an operation."""
+    if not getattr(record, "custom", None):
+        return registry.fields(type(record))
+    with scope.inside(record.workspace_id):
+        return schema.known(type(record))
 
 
 @event.listens_for(ScopedSession, "before_flush")

@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.services import history
+from app.services import custom_index, history, schema
 from models import scope
 from models.base import ScopedSession, session
 from models.fields import now
@@ -135,6 +135,8 @@ def operation(name: str, *, actor: Actor, reason: str | None = None, undoes: int
 
 def _close(opened: Operation) -> None:
     session.flush()
+    schema.renew(e.record for e in opened.tracker.edits)
+    custom_index.write((e.record, None if e.verb == "create" else e.new) for e in opened.tracker.edits)
     opened.tracker.write(opened)
     session.flush()
     live = session()

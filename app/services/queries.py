@@ -7,30 +7,27 @@ Rows come as tuples of columns, never as objects: that is what keeps a page fast
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy import orm
 
 from app import permissions
 from app.errors import Invalid
-from app.services import filters, kept, search_index, values
+from app.services import custom_columns, custom_index, filters, kept, paging, schema, search_index
 from app.services.filters import Filter
+from app.services.paging import Cursor, Order
 from models import registry
 from models.base import session
-from models.fields import Field, Kind
+from models.fields import Kind
 from models.scope import Actor
 
 COUNT_CAP = search_index.CAP
 MAX_LIMIT = 200
-_SORTABLE = frozenset(Kind) - {Kind.LONG_TEXT, Kind.JSON}
+_SORTABLE = frozenset(Kind) - {Kind.LONG_TEXT, Kind.JSON, Kind.RELATION, Kind.MULTI}
 _PLUMBING = frozenset({"deleted_at", "name_key"})
-_JSON = values.Locale()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,69 +72,83 @@ def searched(query: ListQuery) -> ListQuery:
 def page(query: ListQuery, *, actor: Actor, counted: bool = False, exact: bool = False) -> Page:
     """One page, in one statement, and one more for a search; with `counted` the number of matches comes along."""
     query = searched(query)
-    name, down = _sort(query)
-    backwards, value, key = _read_cursor(query, name)
+    order = _sort(query)
+    cursor = paging.read(query.model, order, query.cursor)
     known = _count_unasked(query, actor, exact) if counted else (0, True)
-    statement = _page(query, actor, known is None, exact, (name, down ^ backwards, value is None))
-    rows = list(session.execute(statement, {"cursor_value": value, "cursor_id": key} if query.cursor else {}))
+    rows = _rows(query, actor, order, cursor, (known is None, exact))
     more = len(rows) > query.limit
     rows = rows[: query.limit]
-    if backwards:
+    if cursor.backwards:
         rows.reverse()
-    further, before = (bool(query.cursor), more) if backwards else (more, bool(query.cursor))
-    width, at = 1 + len(query.columns), _place(query, name)
-    return Page(
-        rows if rows and len(rows[0]) == width else [row[:width] for row in rows],
-        _write_cursor(query, name, rows[-1], rows[-1][at], False) if further and rows else None,
-        _write_cursor(query, name, rows[0], rows[0][at], True) if before and rows else None,
-        known
-        or (
-            _capped(rows[0][-1], exact)
-            if rows
-            else count(query, actor=actor, exact=exact)
-            if query.cursor
-            else (0, True)
-        ),
-    )
+    further, before = (bool(query.cursor), more) if cursor.backwards else (more, bool(query.cursor))
+    following = _cursor(query, order, rows[-1], False) if further and rows else None
+    preceding = _cursor(query, order, rows[0], True) if before and rows else None
+    if known is None:
+        known = _capped(rows[0][-1], exact) if rows else _count_of_none(query, actor, exact)
+    return Page(_shown(query, rows, actor), following, preceding, known)
 
 
-def _page(query: ListQuery, actor: Actor, counted: bool, exact: bool, order: tuple[str, bool, bool]) -> Any:
-    """The statement of a page; kept where nothing that was typed is in it. `order` is field, descending, NULL at the
-    cursor.
+def _cursor(query: ListQuery, order: Order, row: Any, backwards: bool) -> str:
+    return paging.written(query.model, query.columns, order, row, backwards)
+
+
+def _shown(query: ListQuery, rows: list[Any], actor: Actor) -> list[Any]:
+    """Rows as (id, *columns), without what the statement brought along."""
+    _, added = custom_columns.split(query.model, query.columns)
+    if added:
+        rows = custom_columns.woven(rows, query.columns, added, raw=query.raw, actor=actor)
+    width = 1 + len(query.columns)
+    return rows if not rows or len(rows[0]) == width else [row[:width] for row in rows]
+
+
+def _count_of_none(query: ListQuery, actor: Actor, exact: bool) -> tuple[int, bool]:
+    """The count where no row brought it along: nothing matches, or the page lies behind the last one."""
+    return count(query, actor=actor, exact=exact) if query.cursor else (0, True)
+
+
+def _rows(query: ListQuery, actor: Actor, order: Order, cursor: Cursor, counted: tuple[bool, bool]) -> list[Any]:
+    """The rows of a page as the statement gives them, and one more where there is one. What is sorted by an added
+    field comes in two parts: records with a value, then those without, which no index holds.
     """
+    if order.added is None:
+        return _part(query, actor, order, cursor, counted, cursor.value is None, bool(query.cursor))
+    parts = [True, False] if cursor.backwards else [False, True]
+    if query.cursor and (cursor.value is None) is parts[1]:
+        parts = parts[1:]
+    rows: list[Any] = []
+    for place, empty in enumerate(parts):
+        rows += _part(query, actor, order, cursor, counted, empty, bool(query.cursor) and place == 0)
+        if len(rows) > query.limit:
+            break
+    return rows
+
+
+def _part(
+    query: ListQuery, actor: Actor, order: Order, cursor: Cursor, counted: tuple[bool, bool], empty: bool, onward: bool
+) -> list[Any]:
+    """Runs a page's statement; `empty` for rows without a value to sort by, `onward` for those behind the cursor."""
+    down = order.down ^ cursor.backwards
+    bound: dict[str, Any] = {"cursor_value": cursor.value, "cursor_id": cursor.key} if onward else {}
+    if order.added is not None:
+        bound["sort_field"] = order.added.custom
 
     def build() -> Any:
-        name, down, at_null = order
-        found = _ordered(_base(query, actor, with_sort=name), query.model, name, down)
-        if query.cursor:
-            found = found.where(_beyond(query.model, name, down, at_null))
-        if counted:
-            found = found.add_columns(_counting(query, actor, exact).scalar_subquery())
+        found = _base(query, actor, order)
+        found = paging.ordered(found, query.model, order, down, empty, onward)
+        if counted[0]:
+            found = found.add_columns(_counting(query, actor, counted[1]).scalar_subquery())
         return found.limit(query.limit + 1)
 
     if query.q.strip() or query.filters:
-        return build()
-    plan = (
-        query.model,
-        query.columns,
-        query.raw,
-        query.action,
-        query.limit,
-        bool(query.cursor),
-        filters.on_postgresql(),
-    )
-    targets = [
-        registry.entity(f.target) for n, f in registry.fields(query.model).items() if n in query.columns and f.target
-    ]
+        return list(session.execute(build(), bound))
+    columns, added = custom_columns.split(query.model, query.columns)
+    shape = (query.model, columns, bool(added), query.raw)
+    plan = (*shape, query.action, query.limit, onward, filters.on_postgresql())
+    known = registry.fields(query.model)
+    targets = [registry.entity(target) for n in columns if (target := known[n].target)]
     seen = (kept.sight(actor, (query.model, *targets)), kept.sight(actor, (query.model,), query.action))
-    return kept.statement(("page", plan, counted, exact, order, seen), build)
-
-
-def _place(query: ListQuery, sort: str) -> int:
-    """Where a row holds the value that it is sorted by: among what is shown, or after it."""
-    if sort == "id":
-        return 0
-    return 1 + (query.columns.index(sort) if sort in query.columns else len(query.columns))
+    sorting = (order.name if order.added is None else order.added.kind, order.added is None, down, empty)
+    return list(session.execute(kept.statement(("page", plan, counted, sorting, seen), build), bound))
 
 
 def count(query: ListQuery, *, actor: Actor, exact: bool = False) -> tuple[int, bool]:
@@ -191,16 +202,17 @@ def options(
     return found.rows, found.next is not None
 
 
-@registry.per_model
-def sortable(model: Any) -> tuple[str, ...]:
+def sortable(model: type[Any]) -> tuple[str, ...]:
     """Fields a list can be sorted by."""
+    more = (n for n, one in schema.added(model).items() if one.kind in _SORTABLE - custom_index.UNINDEXED)
+    return (*_sortable_columns(model), *more)
+
+
+@registry.per_model
+def _sortable_columns(model: Any) -> tuple[str, ...]:
     return (
         "id",
-        *(
-            n
-            for n, f in registry.fields(model).items()
-            if f.kind in _SORTABLE - {Kind.RELATION} and not f.secret and n not in _PLUMBING
-        ),
+        *(n for n, f in registry.fields(model).items() if f.kind in _SORTABLE and not f.secret and n not in _PLUMBING),
     )
 
 
@@ -208,30 +220,34 @@ def _sortable(model: type[Any], name: str) -> bool:
     return name in sortable(model)
 
 
-def _base(query: ListQuery, actor: Actor, *, with_sort: str) -> Any:
-    return _where(_picked(query, actor, with_sort), query, actor)
+def _base(query: ListQuery, actor: Actor, order: Order) -> Any:
+    return _where(_picked(query, actor, order), query, actor)
 
 
-def _picked(query: ListQuery, actor: Actor, with_sort: str) -> Any:
+def _picked(query: ListQuery, actor: Actor, order: Order) -> Any:
     """The columns with their joins. Kept, as building them is half the work of a query; what they depend on is in the
     key.
     """
-    model, fields = query.model, registry.fields(query.model)
-    unknown = next((name for name in query.columns if name not in fields), None)
+    model, known = query.model, schema.fields(query.model)
+    unknown = next((name for name in query.columns if name not in known), None)
     if unknown is not None:
         raise Invalid({unknown: f"There is no column “{unknown[:60]}”."})
-    related = (
-        () if query.raw else tuple(n for n in query.columns if fields[n].kind is Kind.RELATION and fields[n].target)
-    )
-    targets = [registry.entity(fields[n].target or "") for n in related]
-    key = ("list", model, query.columns, with_sort, related, kept.sight(actor, targets))
-    return kept.part(key, lambda: _joined(query, related, actor, with_sort))
+    columns, added = custom_columns.split(model, query.columns)
+    related = () if query.raw else tuple(n for n in columns if known[n].kind is Kind.RELATION and known[n].target)
+    targets = [registry.entity(known[n].target or "") for n in related]
+    more = order.name if order.added is None and order.name not in ("id", *columns) else ""
+    custom = bool(added) or order.added is not None
+    key = ("list", model, columns, custom, more, related, kept.sight(actor, targets))
+    return kept.part(key, lambda: _joined(model, columns, related, actor, custom, more))
 
 
-def _joined(query: ListQuery, related: tuple[str, ...], actor: Actor, with_sort: str) -> Any:
-    model, fields = query.model, registry.fields(query.model)
+def _joined(
+    model: type[Any], columns: tuple[str, ...], related: tuple[str, ...], actor: Actor, custom: bool, more: str
+) -> Any:
+    """Columns in the order of a row: id, columns, the added fields' column, what the list is sorted by."""
+    fields = registry.fields(model)
     picked, joins = [model.id], []
-    for name in query.columns:
+    for name in columns:
         if name in related:
             target = registry.entity(fields[name].target or "")
             other = orm.aliased(target, flat=True)
@@ -239,8 +255,8 @@ def _joined(query: ListQuery, related: tuple[str, ...], actor: Actor, with_sort:
             picked.append(getattr(other, registry.title_of(target)))
         else:
             picked.append(getattr(model, name))
-    if with_sort != "id" and with_sort not in query.columns:
-        picked.append(getattr(model, with_sort))
+    picked += [model.custom] if custom else []
+    picked += [getattr(model, more)] if more else []
     statement = sa.select(*picked)
     for other, on in joins:
         statement = statement.outerjoin(other, on)
@@ -268,57 +284,8 @@ def _where(statement: Any, query: ListQuery, actor: Actor) -> Any:
     return statement
 
 
-def _sort(query: ListQuery) -> tuple[str, bool]:
+def _sort(query: ListQuery) -> Order:
     name, down = query.sort.removeprefix("-"), query.sort.startswith("-")
     if not _sortable(query.model, name):
         raise Invalid({"sort": f"This list cannot be sorted by “{name[:60]}”."})
-    return name, down
-
-
-def _ordered(statement: Any, model: type[Any], name: str, down: bool) -> Any:
-    column = getattr(model, name)
-    order = (column, model.id) if name != "id" else (model.id,)
-    return statement.order_by(*(c.desc() if down else c.asc() for c in order))
-
-
-def _beyond(model: type[Any], name: str, down: bool, at_null: bool) -> Any:
-    """What comes after the cursor in the order of `_ordered`. NULL is the smallest in SQLite and the largest in
-    PostgreSQL.
-    """
-    column, id_ = getattr(model, name), model.id
-    value, key = sa.bindparam("cursor_value", type_=column.type), sa.bindparam("cursor_id", type_=id_.type)
-    if name == "id":
-        return id_ < key if down else id_ > key
-    later_id = id_ < key if down else id_ > key
-    if not sa.inspect(model).columns[name].nullable:
-        here, there = sa.tuple_(column, id_), sa.tuple_(value, key)
-        return here < there if down else here > there
-    nulls_last = down == (session.get_bind().dialect.name == "sqlite")
-    if at_null:
-        same = sa.and_(column.is_(None), later_id)
-        return same if nulls_last else sa.or_(same, column.is_not(None))
-    after = sa.or_(column < value if down else column > value, sa.and_(column == value, later_id))
-    return sa.or_(after, column.is_(None)) if nulls_last else after
-
-
-def _write_cursor(query: ListQuery, name: str, row: Any, value: Any, backwards: bool) -> str:
-    field = registry.fields(query.model).get(name, Field(Kind.NUMBER))
-    position = [int(backwards), values.to_json(field, value), row[0], query.sort]
-    return base64.urlsafe_b64encode(orjson.dumps(position)).decode().rstrip("=")
-
-
-def _read_cursor(query: ListQuery, name: str) -> tuple[bool, Any, int]:
-    if not query.cursor:
-        return False, None, 0
-    try:
-        text = query.cursor.encode("ascii")
-        backwards, value, key, sort = orjson.loads(base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4)))
-        if sort != query.sort or type(key) is not int or abs(key) > 2**62:
-            raise ValueError
-        field = registry.fields(query.model).get(name, Field(Kind.NUMBER))
-        clean = value if name == "id" else values.from_json(field, value, _JSON)
-    except (ValueError, TypeError, binascii.Error, orjson.JSONDecodeError):
-        raise Invalid(
-            {"cursor": "This page marker does not fit the list any more. Start again from the first page."}
-        ) from None
-    return bool(backwards), clean, key
+    return Order(name, down, schema.added(query.model).get(name))

@@ -6,7 +6,6 @@ An entity adds what is special about it with `rule(Model)`. Does not belong here
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -17,12 +16,13 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from app import permissions
 from app.errors import Clash, Conflict, Forbidden, Invalid, NotFound
-from app.services import history, kept
+from app.services import formulas, kept, schema
 from app.services.operation import Operation, operation
 from models import registry, tenancy
 from models.audit import Change
 from models.base import Owned, session
-from models.fields import Field, Kind, now
+from models.fields import Kind, now
+from models.registry import CUSTOM_PREFIX
 from models.scope import Actor
 
 Rule = Callable[[Any, Operation], None]
@@ -79,7 +79,8 @@ def create(
     permissions.require(actor, "write", entity)
     _only_known(model, values)
     with operation(f"{model.__tablename__}.create", actor=actor) as op:
-        record = model(**{k: v for k, v in values.items() if v is not None})
+        record = model(**{k: v for k, v in values.items() if v is not None and not k.startswith(CUSTOM_PREFIX)})
+        schema.put(record, {k: v for k, v in values.items() if k.startswith(CUSTOM_PREFIX)})
         record.source, record.source_ref, record.created_by = source, source_ref, actor.label
         if isinstance(record, Owned):
             _take_ownership(record, actor)
@@ -106,9 +107,7 @@ def update(
         record = load(model, key, actor=actor, action="write")
         if version is not None and version != record.version:
             values = merged(record, values, version)
-        for name, value in values.items():
-            if getattr(record, name) != value:
-                setattr(record, name, value)
+        schema.put(record, values)
         if isinstance(record, Owned) and "owner_id" in values and "team_id" not in values:
             with session.no_autoflush:  # the new owner is checked below; until then the database must not see it
                 record.team_id = permissions.members_team(record.owner_id) or record.team_id
@@ -159,12 +158,12 @@ def merged(record: Any, values: Mapping[str, Any], version: int) -> dict[str, An
     for change in since:
         for name, old in change.old.items():
             base.setdefault(name, old)
-    known = registry.fields(type(record))
-    mine = {n: v for n, v in values.items() if n not in base or history.plain(v) != base[n]}
+    known = schema.fields(type(record))
+    mine = {n: v for n, v in values.items() if n not in base or schema.stored(known[n], v) != base[n]}
     clashes = tuple(
-        Clash(n, known[n].label, v, getattr(record, n))
+        Clash(n, known[n].label, v, schema.value(record, n))
         for n, v in mine.items()
-        if n in base and history.plain(v) != history.plain(getattr(record, n))
+        if n in base and schema.stored(known[n], v) != schema.stored(known[n], schema.value(record, n))
     )
     if clashes:
         last = since[-1]
@@ -173,13 +172,6 @@ def merged(record: Any, values: Mapping[str, Any], version: int) -> dict[str, An
             version=record.version, clashes=clashes, who=last.actor, when=last.at,
         )  # fmt: skip
     return mine
-
-
-def revived(field: Field, stored: Any) -> Any:
-    """A value of history as the field holds it (times and dates are texts there)."""
-    if isinstance(stored, str) and field.kind is Kind.MOMENT:
-        return dt.datetime.fromisoformat(stored)
-    return dt.date.fromisoformat(stored) if isinstance(stored, str) and field.kind is Kind.DATE else stored
 
 
 def _changes_since(record: Any, version: int) -> list[Change]:
@@ -195,7 +187,7 @@ def _changes_since(record: Any, version: int) -> list[Change]:
 
 
 def _only_known(model: type[Any], values: Iterable[str]) -> None:
-    allowed = registry.writable(model)
+    allowed = schema.writable(model)
     wrong = [name for name in values if name not in allowed]
     if wrong:
         raise Invalid({name: f"“{name}” is not a field that can be set here." for name in wrong})
@@ -213,22 +205,28 @@ def _take_ownership(record: Owned, actor: Actor) -> None:
 def _prepare(record: Any, values: Mapping[str, Any], actor: Actor, op: Operation) -> None:
     # Without autoflush: a wrong reference is to become a sentence, not the database's error.
     with session.no_autoflush:
-        problems = _missing(record)
+        problems = _missing(record, values)
         problems.update(_bad_references(record, values, actor))
         problems.update(_duplicates(record))
     if problems:
         raise Invalid(problems)
     for function in _rules.get(type(record), ()):
         function(record, op)
+    formulas.fill(record)
 
 
-def _missing(record: Any) -> dict[str, str]:
+def _missing(record: Any, values: Mapping[str, Any]) -> dict[str, str]:
     stored = sa.inspect(record).persistent
-    return {
+    missing = {
         name: f"{label} is needed."
         for name, label, has_default in _needed(type(record))
         if (stored or not has_default) and getattr(record, name) in (None, "")
     }
+    # A field that was made required later is asked for where somebody sets it, not where a colleague is assigned.
+    for name, one in schema.added(type(record)).items():
+        if one.required and (name in values or not stored) and schema.value(record, name) in (None, ""):
+            missing[name] = f"{one.label} is needed."
+    return missing
 
 
 @registry.per_model
@@ -241,7 +239,7 @@ def _needed(model: Any) -> tuple[tuple[str, str, bool], ...]:
 
 def _bad_references(record: Any, values: Mapping[str, Any], actor: Actor) -> dict[str, str]:
     problems = {}
-    for name, field in registry.writable(type(record)).items():
+    for name, field in schema.writable(type(record)).items():
         value = values.get(name)
         if field.kind is not Kind.RELATION or value is None or not field.target:
             continue

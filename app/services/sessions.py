@@ -59,6 +59,7 @@ _WORKSPACE = (
     "require_mfa",
     "ai_enabled",
     "keys_version",
+    "schema_mark",
 )
 _KEY = ("id", "digest", "scopes", "name", "expires_at", "revoked_at", "last_used_at")
 _MEMBERSHIP = ("id", "workspace_id", "user_id", "role_id", "team_id", "name", "email", "job_title")

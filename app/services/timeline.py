@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Conflict, NotFound
-from app.services import filters, history, kept, records
+from app.services import filters, kept, records, schema, values
 from app.services.operation import operation
 from models import registry, scope, tenancy
 from models.audit import Change
@@ -109,15 +109,17 @@ def undo(change_id: int, *, actor: Actor) -> Any:
 
 
 def _old_values(record: Any, change: Change) -> dict[str, Any]:
-    writable = registry.writable(type(record))
-    clashes = [n for n in change.new if n in writable and history.plain(getattr(record, n)) != change.new[n]]
+    writable = schema.writable(type(record))
+    clashes = [
+        n for n in change.new if n in writable and schema.stored(writable[n], schema.value(record, n)) != change.new[n]
+    ]
     if clashes:
         labels = ", ".join(writable[n].label for n in clashes)
         raise Conflict(
             f"{labels} was changed again since. Nothing was undone; open the record and set it by hand.",
             version=record.version,
         )
-    return {n: records.revived(writable[n], v) for n, v in change.old.items() if n in writable}
+    return {n: values.revived(writable[n], v) for n, v in change.old.items() if n in writable}
 
 
 def _changes(record: Any, actor: Actor, limit: int, before: dt.datetime | None) -> list[Event]:

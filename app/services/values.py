@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -45,14 +46,8 @@ def from_json(field: Field, value: Any, locale: Locale) -> Any:
     """The value of a JSON member; a wrong JSON type is an error, never a guess."""
     if value is None:
         return None
-    if field.kind in (Kind.MONEY, Kind.NUMBER, Kind.RELATION):
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise ValueError("This must be a whole number.")
-        return _in_range(value)
-    if field.kind is Kind.BOOLEAN:
-        if not isinstance(value, bool):
-            raise ValueError("This must be true or false.")
-        return value
+    if field.kind in _TYPED:
+        return _TYPED[field.kind](field, value, locale)
     if field.kind is Kind.JSON:
         return value
     if not isinstance(value, str):
@@ -60,6 +55,26 @@ def from_json(field: Field, value: Any, locale: Locale) -> Any:
     if field.kind in (Kind.TEXT, Kind.LONG_TEXT) and not value.strip():
         return None
     return _TEXT[field.kind](field, value.strip() if field.kind is not Kind.LONG_TEXT else value, locale)
+
+
+def _json_number(field: Field, value: Any, _locale: Locale) -> int | Decimal:
+    if field.places and isinstance(value, float):
+        return _decimal(field, repr(value))
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("This must be a number." if field.places else "This must be a whole number.")
+    return _decimal(field, str(value)) if field.places else _in_range(value)
+
+
+def _json_boolean(_field: Field, value: Any, _locale: Locale) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("This must be true or false.")
+    return value
+
+
+def _json_choices(field: Field, value: Any, locale: Locale) -> tuple[str, ...] | None:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise ValueError("This must be a list of texts.")
+    return _choices(field, "\n".join(value), locale)
 
 
 def whole(text: str) -> int | None:
@@ -83,6 +98,8 @@ def to_text(field: Field, value: Any, locale: Locale) -> str:
         return field.words(value)
     if field.kind is Kind.BOOLEAN:
         return "Yes" if value else "No"
+    if field.kind is Kind.MULTI:
+        return "; ".join(field.words(one) for one in value)
     return str(value)
 
 
@@ -99,6 +116,8 @@ def to_input(field: Field, value: Any, locale: Locale) -> str:
         return "1" if value else ""
     if field.kind is Kind.CHOICE:
         return str(value)
+    if field.kind is Kind.MULTI:
+        return "\n".join(value)
     return to_text(field, value, locale)
 
 
@@ -106,7 +125,33 @@ def to_json(field: Field, value: Any) -> Any:
     """A value as REST gives it: RFC 3339 times in UTC, money in cents."""
     if isinstance(value, dt.datetime):
         return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, Decimal):
+        return float(value)
     return value.isoformat() if isinstance(value, dt.date) else value
+
+
+def stored(value: Any) -> Any:
+    """A value as history and a record's own `custom` column keep it in JSON; `revived` reads it."""
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, tuple):
+        return list(value)
+    return value.isoformat() if isinstance(value, dt.date) else value
+
+
+def revived(field: Field, kept: Any) -> Any:
+    """The field's value of what `stored` made of it."""
+    if isinstance(kept, list) and field.kind is Kind.MULTI:
+        return tuple(kept)
+    if not isinstance(kept, str):
+        return kept
+    if field.kind is Kind.MOMENT:
+        return dt.datetime.fromisoformat(kept)
+    if field.kind is Kind.NUMBER:
+        return Decimal(kept)
+    return dt.date.fromisoformat(kept) if field.kind is Kind.DATE else kept
 
 
 def _text(field: Field, text: str, _locale: Locale) -> str:
@@ -145,11 +190,26 @@ def _money(_field: Field, text: str, locale: Locale) -> int:
     return _in_range(normal.money(text, locale.currency))
 
 
-def _number(_field: Field, text: str, _locale: Locale) -> int:
+def _number(field: Field, text: str, _locale: Locale) -> int | Decimal:
+    if field.places:
+        return _decimal(field, text)
     digits = text.replace(",", "").replace(" ", "")
     if not re.fullmatch(r"[+-]?\d{1,18}", digits):
         raise ValueError("This must be a whole number. Example: 12")
     return _in_range(int(digits), 2**31 - 1)
+
+
+def _decimal(field: Field, text: str) -> Decimal:
+    try:
+        found = Decimal(text.replace(",", "").replace(" ", ""))
+    except InvalidOperation:
+        raise ValueError("This must be a number. Example: 2.5") from None
+    if not found.is_finite() or abs(found) >= 10**12:
+        raise ValueError("This number is too large.")
+    exact = found.quantize(Decimal(1).scaleb(-field.places))
+    if exact != found:
+        raise ValueError(f"At most {field.places} decimal places fit. Example: {Decimal('2.5').quantize(exact)}")
+    return exact
 
 
 def _relation(_field: Field, text: str, _locale: Locale) -> int:
@@ -192,7 +252,15 @@ def _choice(field: Field, text: str, _locale: Locale) -> str:
     for key, label in field.choices:
         if text.casefold() in (key.casefold(), label.casefold()):
             return key
+    if any(text == key for key, _ in field.retired):
+        return text
     raise ValueError("Choose one of: " + ", ".join(label for _, label in field.choices) + ".")
+
+
+def _choices(field: Field, text: str, locale: Locale) -> tuple[str, ...] | None:
+    """Several choices, one a line or parted by semicolons, each once and in the order of the field."""
+    chosen = {_choice(field, one.strip(), locale) for one in re.split(r"[\n;]", text) if one.strip()}
+    return tuple(key for key, _ in (*field.choices, *field.retired) if key in chosen) or None
 
 
 def _in_range(value: int, most: int = _MAX_INTEGER) -> int:
@@ -201,6 +269,13 @@ def _in_range(value: int, most: int = _MAX_INTEGER) -> int:
     return value
 
 
+_TYPED: dict[Kind, Callable[[Field, Any, Locale], Any]] = {
+    Kind.MONEY: _json_number,
+    Kind.NUMBER: _json_number,
+    Kind.RELATION: _json_number,
+    Kind.BOOLEAN: _json_boolean,
+    Kind.MULTI: _json_choices,
+}
 _TEXT: dict[Kind, Callable[[Field, str, Locale], Any]] = {
     Kind.TEXT: _line,
     Kind.LONG_TEXT: _text,
@@ -212,6 +287,7 @@ _TEXT: dict[Kind, Callable[[Field, str, Locale], Any]] = {
     Kind.DATE: _date,
     Kind.MOMENT: _moment,
     Kind.CHOICE: _choice,
+    Kind.MULTI: _choices,
     Kind.RELATION: _relation,
     Kind.JSON: _text,
 }

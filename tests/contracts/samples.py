@@ -8,7 +8,9 @@ brokerage. Every text of a planted row holds the word `WORD` and the brokerage's
 from __future__ import annotations
 
 import datetime as dt
+import secrets
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -42,6 +44,19 @@ _NAMED: dict[str, dict[str, Any]] = {
         "new": {"next_step": f"{WORD} {{mark}} next_step"},
     },
     "audit": {"entity": "contact"},
+    # A field of the brokerage's own on contacts, with a value in the planted contact: it is walked like any other.
+    "custom_field": {
+        "entity": "contact",
+        "key": "x_{mark}",
+        "kind": "text",
+        "searchable": True,
+        "options": None,
+        "target": None,
+        "result": None,
+        "formula": None,
+    },
+    "custom_value": {"n": None, "t": f"{WORD} {{mark}} custom"},
+    "contact": {"custom": {"x_{mark}": f"{WORD} {{mark}} custom"}},
     "import_batch": {"mapping": {"origin": "", "choices": []}},
     "job": {"name": "draft.make", "state": "dead"},
 }
@@ -59,7 +74,7 @@ def value(field: Field, name: str, mark: str, ids: Mapping[str, int]) -> Any:  #
         case Kind.MONEY:
             return 4_200_00
         case Kind.NUMBER:
-            return 7
+            return Decimal("7.5").quantize(Decimal(1).scaleb(-field.places)) if field.places else 7
         case Kind.DATE:
             return dt.date(1980, 5, 14)
         case Kind.MOMENT:
@@ -68,6 +83,8 @@ def value(field: Field, name: str, mark: str, ids: Mapping[str, int]) -> Any:  #
             return False
         case Kind.CHOICE:
             return field.choices[0][0]
+        case Kind.MULTI:
+            return tuple(key for key, _ in field.choices[:2])
         case Kind.RELATION:
             return ids.get(field.target or "")
         case Kind.JSON:
@@ -159,6 +176,10 @@ def plant(office: Office, key: int) -> None:
         for table in Model.metadata.sorted_tables:
             if table.name not in _BARE and _belongs(table):
                 connection.execute(sa.insert(table), [_row(table, office, key)])
+        workspace = Model.metadata.tables["workspace"]
+        connection.execute(
+            sa.update(workspace).where(workspace.c.id == office.id).values(schema_mark=secrets.randbits(62))
+        )
 
 
 def planted_tables() -> list[sa.Table]:
@@ -183,7 +204,7 @@ def _row(table: sa.Table, office: Office, key: int) -> dict[str, Any]:
 
 def _marked(given: Any, mark: str) -> Any:
     if isinstance(given, dict):
-        return {n: _marked(v, mark) for n, v in given.items()}
+        return {n.replace("{mark}", mark): _marked(v, mark) for n, v in given.items()}
     return given.replace("{mark}", mark) if isinstance(given, str) else given
 
 

@@ -20,6 +20,7 @@ from app.services import filters
 from models import registry
 from models.base import Model, db, session
 from models.fields import Kind, now
+from models.workspace import Workspace
 from tests.contracts import samples
 from tests.contracts.conftest import program
 from tests.factories import SYSTEM, Browser, World, sign_in
@@ -130,6 +131,7 @@ def _stock(app: Flask, first: int, rows: int) -> None:
     own.
     """
     with app.app_context(), db.engine.begin() as connection:
+        connection.execute(sa.update(Workspace.__table__).values(schema_mark=rows + 1))
         for table in Model.metadata.sorted_tables:
             if table.name in registry.entities() or table.name == "ab_user":
                 planted = connection.execute(sa.select(table).where(table.c.id == samples.HARBOUR_ID)).mappings().one()
@@ -150,7 +152,9 @@ def _apart(table: sa.Table, row: Any, number: int) -> dict[str, Any]:
         texts = [c for c in columns if isinstance(c.type, sa.String) and row[c.name]]
         keys = [c for c in columns if c.name not in ("id", "workspace_id") and c not in texts]
         if texts:
-            apart[texts[-1].name] = f"{number}{row[texts[-1].name]}"[: texts[-1].type.length or 200]
+            text = row[texts[-1].name]
+            marked = f"{text}{number}" if text.startswith(registry.CUSTOM_PREFIX) else f"{number}{text}"
+            apart[texts[-1].name] = marked[: texts[-1].type.length or 200]
         elif keys:
             apart[keys[-1].name] = row[keys[-1].name] + number
     return apart

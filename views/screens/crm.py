@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.services import contacts, deals  # noqa: F401  their rules and verbs
 from models.contact import Contact, ContactAddress, ContactEmail, ContactPhone, ContactTag, Tag
+from models.custom import CustomField
 from models.deal import Deal, Pipeline, Stage
 from models.message import Message, Suppression, Template
 from models.stored_file import StoredFile
@@ -198,4 +199,20 @@ screen(
     icon="tag",
     columns=("source", "contact_id", "tag_id"),
     edits=False,
+)
+screen(
+    CustomField,
+    label="Fields of your own",
+    singular="field",
+    slug="custom-fields",
+    icon="adjustments",
+    columns=("label", "entity", "kind", "section", "required", "updated_at"),
+    form=(
+        ("Field", "label", "hint", "section", "position", "required", "searchable"),
+        ("Privacy", "personal", "category", "purpose", "keep"),
+    ),
+    search=("label",),
+    sort="label",
+    adds=False,
+    hint="Fields are added under Customise.",
 )

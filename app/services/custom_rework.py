@@ -1,0 +1,147 @@
+"""Rewriting the values of an added field when its type or its formula changes: what would be lost, and doing it.
+
+Up to `AT_ONCE` records are rewritten with the change itself; more by a job, in steps. Until it is through, a value that
+does not fit the new type yet shows as empty. History keeps what each record held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.services import custom_index, formulas, schema, values
+from app.services.operation import Operation, operation
+from models import registry
+from models.base import session
+from models.custom import CustomField
+from models.fields import Field, Kind
+from models.job import Job
+from models.policy import Purpose
+from models.scope import Actor
+
+JOB = "custom_field.rework"
+AT_ONCE = 500
+CHUNK = 500
+_SAMPLE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """What a change of type does: how many values fit, how many become empty, and some of those."""
+
+    fit: int
+    lost: int
+    sample: tuple[str, ...]
+
+
+def is_needed(before: Field, after: Field) -> bool:
+    """Whether stored values must be written anew."""
+    return (before.kind, before.places, before.target, before.formula, before.max_length) != (
+        after.kind, after.places, after.target, after.formula, after.max_length,
+    )  # fmt: skip
+
+
+def preview(model: type[Any], key: str, before: Field, after: Field, locale: values.Locale) -> Impact:
+    """What would become of the values; reads all of them."""
+    fit, lost, sample = 0, 0, list[str]()
+    statement = sa.select(model.id, model.custom).where(model.custom[key].as_string().is_not(None)).order_by(model.id)
+    for _, custom in session.execute(statement.execution_options(yield_per=CHUNK)):
+        kept = custom.get(key)
+        if converted(before, after, kept, locale) is None:
+            lost += 1
+            if len(sample) < _SAMPLE:
+                sample.append(values.to_text(before, schema.of_stored(before, kept), locale)[:60])
+        else:
+            fit += 1
+    return Impact(fit, lost, tuple(sample))
+
+
+def converted(before: Field, after: Field, kept: Any, locale: values.Locale) -> Any:
+    """A stored value as the field holds it afterwards, or None where it does not fit."""
+    value = schema.of_stored(before, kept)
+    if value is None or (Kind.RELATION in (before.kind, after.kind) and before.target != after.target):
+        return None
+    if before.kind is after.kind is Kind.RELATION:
+        return value
+    try:
+        return values.from_text(after, _told(before, after, value, locale), locale)
+    except ValueError:
+        return None
+
+
+def _told(before: Field, after: Field, value: Any, locale: values.Locale) -> str:
+    """A value as text for the other type to read: plain numbers without currency, dates of moments."""
+    if before.kind is Kind.MONEY and after.kind in (Kind.NUMBER, Kind.MONEY):
+        return values.to_input(before, value, locale)
+    if before.kind is Kind.MOMENT and after.kind is Kind.DATE:
+        return value.astimezone(locale.zone).date().isoformat()
+    return values.to_text(before, value, locale)
+
+
+def begin(one: CustomField, before: Field | None, op: Operation, *, actor: Actor) -> Job | None:
+    """Rewrite the records of a field that was just changed: here, or in a job when there are many."""
+    model = registry.entity(one.entity)
+    some = session.scalars(_records(model, one, 0, AT_ONCE + 1)).all()
+    if len(some) <= AT_ONCE:
+        rewrite(model, one, before, some, actor=actor)
+        return None
+    args = {"field": one.id, "before": None if before is None else _plain(before)}
+    label = f"Rewrite “{one.label}” of all {one.entity.replace('_', ' ')}s"
+    return op.promise(JOB, args, purpose=Purpose.RUN_TRANSACTIONS, label=label, queue="bulk")
+
+
+def next_records(one: CustomField, after: int) -> Sequence[Any]:
+    """The next records of a rewriting, by id."""
+    return session.scalars(_records(registry.entity(one.entity), one, after, CHUNK)).all()
+
+
+def _records(model: type[Any], one: CustomField, after: int, most: int) -> Any:
+    found = sa.select(model).where(model.id > after).order_by(model.id).limit(most)
+    # A formula is worked out for every record; any other field only where there is something to rewrite.
+    return found if one.formula else found.where(model.custom[one.key].as_string().is_not(None))
+
+
+def rewrite(model: type[Any], one: CustomField, before: Field | None, some: Sequence[Any], *, actor: Actor) -> None:
+    """Bring records to the field as it is now, in the open operation."""
+    known, after = schema.fields(model), schema.made(one)
+    locale = values.Locale()
+    with operation(f"{one.entity}.rework", actor=actor):
+        for record in some:
+            kept = (record.custom or {}).get(one.key)
+            if after.formula:
+                value = formulas.result(after, known, lambda name, of=record: schema.value(of, name))  # type: ignore[misc]
+            else:
+                value = None if before is None or kept is None else converted(before, after, kept, locale)
+            _set(record, one.key, schema.stored(after, value))
+        session.flush()
+        custom_index.write((record, (one.key,)) for record in some)
+
+
+def _set(record: Any, key: str, stored: Any) -> None:
+    custom = {n: v for n, v in (record.custom or {}).items() if n != key}
+    if stored is not None:
+        custom[key] = stored
+    if custom != (record.custom or {}):
+        record.custom = custom or None
+
+
+def _plain(one: Field) -> dict[str, Any]:
+    return {
+        "kind": one.kind.value,
+        "places": one.places,
+        "target": one.target,
+        "choices": [*one.choices, *one.retired],
+        "custom": one.custom,
+    }
+
+
+def of_plain(facts: dict[str, Any] | None) -> Field | None:
+    """The field that a job's arguments describe."""
+    if facts is None:
+        return None
+    choices = tuple((key, label) for key, label in facts["choices"])
+    bare = Field(Kind(facts["kind"]), places=facts["places"], target=facts["target"], custom=facts["custom"])
+    return replace(bare, choices=choices)

@@ -1,0 +1,137 @@
+"""The order of a list and its place in it: keyset paging over any field that can be sorted by.
+
+A cursor names the last row seen and what it was sorted by, so that a page deep in the list costs as little as the
+first. What is sorted by an added field comes in two parts: records with a value, by their index rows, then those
+without. Does not belong here: what is shown (`app.services.queries`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from app.errors import Invalid
+from app.services import custom_columns, custom_index, schema, values
+from models import registry
+from models.base import session
+from models.fields import Field
+
+_JSON = values.Locale()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a list is sorted by; `added` is the field where the workspace added it."""
+
+    name: str
+    down: bool
+    added: Field | None = None
+
+    @property
+    def text(self) -> str:
+        """As a list's address says it."""
+        return f"-{self.name}" if self.down else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page begins: behind the row `key` with `value` to sort by. For added fields it is their index value."""
+
+    backwards: bool = False
+    value: Any = None
+    key: int = 0
+
+
+def ordered(statement: Any, model: type[Any], order: Order, down: bool, empty: bool, onward: bool) -> Any:
+    """The statement in its order, behind the cursor if it goes `onward`."""
+    if order.added is not None:
+        of, same = custom_index.joined(model, sa.bindparam("sort_field", type_=sa.BigInteger))
+        if not empty:
+            column = custom_index.column(order.added, of)
+            statement = statement.join(of, same)
+            if onward:
+                here, there = sa.tuple_(column, model.id), _cursor_of(column.type, model)
+                statement = statement.where(here < there if down else here > there)
+            return statement.order_by(*(c.desc() if down else c.asc() for c in (column, model.id)))
+        statement = statement.where(~sa.exists(sa.select(sa.literal(1)).where(same)).correlate(model))
+        order = Order("id", down)
+    if onward:
+        statement = statement.where(_beyond(model, order.name, down, empty))
+    column = getattr(model, order.name)
+    columns = (column, model.id) if order.name != "id" else (model.id,)
+    return statement.order_by(*(c.desc() if down else c.asc() for c in columns))
+
+
+def _cursor_of(type_: Any, model: type[Any]) -> Any:
+    return sa.tuple_(sa.bindparam("cursor_value", type_=type_), sa.bindparam("cursor_id", type_=model.id.type))
+
+
+def _beyond(model: type[Any], name: str, down: bool, at_null: bool) -> Any:
+    """What comes after the cursor in the order of `ordered`. NULL is the smallest in SQLite and the largest in
+    PostgreSQL.
+    """
+    column, id_ = getattr(model, name), model.id
+    value, key = sa.bindparam("cursor_value", type_=column.type), sa.bindparam("cursor_id", type_=id_.type)
+    if name == "id":
+        return id_ < key if down else id_ > key
+    later_id = id_ < key if down else id_ > key
+    if not sa.inspect(model).columns[name].nullable:
+        here, there = sa.tuple_(column, id_), sa.tuple_(value, key)
+        return here < there if down else here > there
+    nulls_last = down == (session.get_bind().dialect.name == "sqlite")
+    if at_null:
+        same = sa.and_(column.is_(None), later_id)
+        return same if nulls_last else sa.or_(same, column.is_not(None))
+    after = sa.or_(column < value if down else column > value, sa.and_(column == value, later_id))
+    return sa.or_(after, column.is_(None)) if nulls_last else after
+
+
+def _value_at(model: type[Any], columns: tuple[str, ...], order: Order, row: Any) -> Any:
+    """What a row of the statement is sorted by, as JSON."""
+    columns, added = custom_columns.split(model, columns)
+    if order.added is not None:
+        stored = (row[1 + len(columns)] or {}).get(order.name)
+        if stored is None:
+            return None
+        n, t = custom_index.keys(order.added, schema.of_stored(order.added, stored))[0]
+        return t if n is None else n
+    if order.name == "id":
+        return row[0]
+    place = 1 + (columns.index(order.name) if order.name in columns else len(columns) + bool(added))
+    return values.to_json(registry.fields(model)[order.name], row[place])
+
+
+def written(model: type[Any], columns: tuple[str, ...], order: Order, row: Any, backwards: bool) -> str:
+    """The cursor of the page behind (or before) a row of the statement that shows `columns`."""
+    position = [int(backwards), _value_at(model, columns, order, row), row[0], order.text]
+    return base64.urlsafe_b64encode(orjson.dumps(position)).decode().rstrip("=")
+
+
+def read(model: type[Any], order: Order, text: str) -> Cursor:
+    """The cursor of a text that `written` made; raises `Invalid` for any other."""
+    if not text:
+        return Cursor()
+    try:
+        raw = text.encode("ascii")
+        backwards, value, key, sort = orjson.loads(base64.urlsafe_b64decode(raw + b"=" * (-len(raw) % 4)))
+        if sort != order.text or type(key) is not int or abs(key) > 2**62:
+            raise ValueError
+        return Cursor(bool(backwards), _sorted_by(model, order, value), key)
+    except (ValueError, TypeError, binascii.Error, orjson.JSONDecodeError):
+        raise Invalid(
+            {"cursor": "This page marker does not fit the list any more. Start again from the first page."}
+        ) from None
+
+
+def _sorted_by(model: type[Any], order: Order, value: Any) -> Any:
+    """The value of a cursor; raises `ValueError` for one of another kind."""
+    if order.added is None:
+        return value if order.name == "id" else values.from_json(registry.fields(model)[order.name], value, _JSON)
+    if value is None or (type(value) is str if custom_index.is_text(order.added) else type(value) is int):
+        return value
+    raise ValueError

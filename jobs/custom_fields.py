@@ -1,0 +1,28 @@
+"""The job that rewrites the values of a field that a workspace changed, step by step."""
+
+from __future__ import annotations
+
+from app.services import custom_rework, records
+from jobs.registry import job
+from jobs.run import Run
+from models import registry
+from models.custom import CustomField
+from models.policy import Purpose
+
+
+@job(custom_rework.JOB, purpose=Purpose.RUN_TRANSACTIONS, queue="bulk", outside=True)
+def rework(run: Run) -> None:
+    """Arguments: field (its id), before (what it was, or None for a new formula)."""
+    before, reached = custom_rework.of_plain(run.args["before"]), run.reached()
+    while True:
+        with run.step() as _:
+            one = records.load(CustomField, run.args["field"], actor=run.actor)
+            some = custom_rework.next_records(one, reached)
+            if some:
+                custom_rework.rewrite(registry.entity(one.entity), one, before, some, actor=run.actor)
+                reached = some[-1].id
+        if not some:
+            break
+        run.progress(reached, None, f"Record {reached:,}")
+    with run.finish():
+        pass

@@ -1,0 +1,140 @@
+"""Fields that a workspace adds at run time: their definitions, the values in each record, and their index rows."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from migrations.kinds import ALIVE, JSON, KEY, MOMENT, when
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+RECORDS = (
+    "activity", "contact", "contact_address", "contact_email", "contact_phone", "contact_tag", "deal", "membership",
+    "message", "note", "pipeline", "stage", "stored_file", "suppression", "tag", "task", "team", "template",
+)  # fmt: skip
+TOLD = "(select current_setting('app.workspace_id', true))"
+EVERY_ACTION = ("read", "write", "delete", "export")
+READ = ("read",)
+# Who configures a brokerage configures its fields; all others see what the fields are.
+GRANTS = {
+    "owner": EVERY_ACTION, "admin": EVERY_ACTION, "broker": READ, "agent": READ, "assistant": READ, "compliance": READ,
+    "read_only": READ,
+}  # fmt: skip
+
+
+def upgrade() -> None:
+    for table in RECORDS:
+        op.add_column(table, sa.Column("custom", JSON, nullable=True))
+    op.add_column("workspace", sa.Column("schema_mark", sa.BigInteger(), nullable=False, server_default="0"))
+    _custom_field()
+    _custom_value()
+    if op.get_context().dialect.name == "postgresql":
+        for table in ("custom_field", "custom_value"):
+            rule = f"CASE WHEN {TOLD} = '*' THEN true ELSE cast(workspace_id as text) = {TOLD} END"
+            op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+            op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+            op.execute(f"CREATE POLICY wall ON {table} USING ({rule})")
+    _grant()
+
+
+def downgrade() -> None:
+    op.drop_table("custom_value")
+    op.drop_table("custom_field")
+    op.drop_column("workspace", "schema_mark")
+    for table in RECORDS:
+        op.drop_column(table, "custom")
+
+
+def _custom_field() -> None:
+    op.create_table(
+        "custom_field",
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("key", sa.String(length=60), nullable=False),
+        sa.Column("label", sa.String(length=80), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("hint", sa.String(length=200), nullable=True),
+        sa.Column("section", sa.String(length=60), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("required", sa.Boolean(), nullable=False),
+        sa.Column("searchable", sa.Boolean(), nullable=False),
+        sa.Column("options", JSON, nullable=True),
+        sa.Column("target", sa.String(length=60), nullable=True),
+        sa.Column("places", sa.Integer(), nullable=False),
+        sa.Column("result", sa.String(length=40), nullable=True),
+        sa.Column("formula", sa.String(length=500), nullable=True),
+        sa.Column("personal", sa.Boolean(), nullable=False),
+        sa.Column("category", sa.String(length=40), nullable=False),
+        sa.Column("purpose", sa.String(length=40), nullable=False),
+        sa.Column("keep", sa.String(length=40), nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("updated_at", MOMENT, nullable=False),
+        sa.Column("created_by", sa.String(length=200), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("source", sa.String(length=40), nullable=False),
+        sa.Column("source_ref", sa.String(length=200), nullable=True),
+        sa.Column("deleted_at", MOMENT, nullable=True),
+        sa.Column("custom", JSON, nullable=True),
+        sa.Column("id", KEY, autoincrement=True, nullable=False),
+        sa.Column("workspace_id", KEY, nullable=False),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_custom_field_workspace_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_custom_field")),
+        sa.UniqueConstraint("workspace_id", "id", name="uq_custom_field_workspace_id_id"),
+    )
+    op.create_index("uq_custom_field_key", "custom_field", ["workspace_id", "entity", "key"], unique=True)
+    op.create_index("ix_custom_field_entity", "custom_field", ["workspace_id", "entity", "position"], **when(ALIVE))
+
+
+def _custom_value() -> None:
+    op.create_table(
+        "custom_value",
+        sa.Column("field_id", KEY, nullable=False),
+        sa.Column("record_id", KEY, nullable=False),
+        sa.Column("subject_id", KEY, nullable=True),
+        sa.Column("n", sa.BigInteger(), nullable=True),
+        sa.Column("t", sa.String(length=254), nullable=True),
+        sa.Column("id", KEY, autoincrement=True, nullable=False),
+        sa.Column("workspace_id", KEY, nullable=False),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_custom_value_workspace_id")),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "field_id"], ["custom_field.workspace_id", "custom_field.id"], name="fk_custom_value_field"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_custom_value")),
+        sa.UniqueConstraint("workspace_id", "id", name="uq_custom_value_workspace_id_id"),
+    )
+    op.create_index("ix_custom_value_record", "custom_value", ["workspace_id", "record_id", "field_id"])
+    op.create_index("ix_custom_value_n", "custom_value", ["workspace_id", "field_id", "n", "record_id"])
+    op.create_index("ix_custom_value_t", "custom_value", ["workspace_id", "field_id", "t", "record_id"])
+    op.create_index("ix_custom_value_subject", "custom_value", ["workspace_id", "subject_id"])
+
+
+def _grant() -> None:
+    """Give the built-in roles of workspaces that exist already what new ones start with."""
+    here = op.get_bind()
+    roles = here.execute(sa.text("select id, key from ab_role where workspace_id is not null and builtin")).all()
+    if not roles:
+        return
+    area = _row(here, "ab_view_menu", name="custom_field")
+    held = {
+        action: _row(
+            here, "ab_permission_view", permission_id=_row(here, "ab_permission", name=f"{action}.workspace"),
+            view_menu_id=area,
+        )
+        for action in EVERY_ACTION
+    }  # fmt: skip
+    for role, key in roles:
+        for action in GRANTS.get(key, ()):
+            _row(here, "ab_permission_view_role", permission_view_id=held[action], role_id=role)
+
+
+def _row(here: sa.Connection, table: str, **facts: object) -> int:
+    """The id of a row with these facts, made if there is none."""
+    same = " and ".join(f"{name} = :{name}" for name in facts)
+    find = sa.text(f"select id from {table} where {same}")
+    found = here.execute(find, facts).scalar()
+    if found is None:
+        names, values = ", ".join(facts), ", ".join(f":{name}" for name in facts)
+        made = f"insert into {table} ({names}) values ({values}) returning id"
+        found = here.execute(sa.text(made), facts).scalar_one()
+    return int(found)
