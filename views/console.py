@@ -22,7 +22,7 @@ from app.services.verbs import Verb
 from models import registry
 from models.fields import Field, Kind
 from models.work import Note
-from views import api, dashboard, dev_inbox, imports, jobs, mail, search, shell
+from views import api, customise, dashboard, dev_inbox, imports, jobs, mail, search, shell
 from views.forms import edit_form
 from views.list_state import State, read_state
 from views.lists import show_fields, show_list
@@ -43,7 +43,15 @@ def register(app: Flask, appbuilder: AppBuilder, csrf: CSRFProtect) -> None:
             {"screen": spec, "route_base": f"/{spec.slug}", "endpoint": f"console_{spec.entity}"},
         )
         appbuilder.add_view_no_menu(view)
-    for pages in (dashboard.pages, search.pages, jobs.pages, mail.pages, dev_inbox.pages, imports.pages):
+    for pages in (
+        dashboard.pages,
+        search.pages,
+        jobs.pages,
+        mail.pages,
+        dev_inbox.pages,
+        imports.pages,
+        customise.pages,
+    ):
         app.register_blueprint(pages)
     app.add_url_rule("/changes/<int:key>/undo", "undo", undo, methods=["POST"])
     api.register(app, csrf)

@@ -24,6 +24,7 @@ _EXTRA = (
     ("Workspace", "Members", "/settings/members", "users", "membership", "read"),
     ("Workspace", "Roles", "/settings/roles", "key", "role", "read"),
     ("Workspace", "Jobs", "/jobs/", "stack-2", "job", "read"),
+    ("Workspace", "Customise", "/customise/", "adjustments", "custom_field", "write"),
     ("Workspace", "Settings", "/settings/workspace", "settings", "workspace", "read"),
 )
 # G and then one of these leads there.

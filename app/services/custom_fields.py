@@ -97,6 +97,15 @@ def reshape(key: int, given: Mapping[str, Any], *, actor: Actor) -> CustomField:
     return one
 
 
+def change(
+    key: int, words: Mapping[str, Any], shape: Mapping[str, Any], *, version: int | None, actor: Actor
+) -> CustomField:
+    """Change a definition as its form sends it: what it is called, and what its values are, in one operation."""
+    with operation("custom_field.update", actor=actor):
+        records.update(CustomField, key, words, actor=actor, version=version)
+        return reshape(key, shape, actor=actor)
+
+
 def described(given: Mapping[str, Any], one: CustomField) -> Field:
     """The field as it would be with `given`, for a preview."""
     draft = CustomField(**{name: getattr(one, name) for name in (*_WORDS, *SHAPE, "entity", "key")})

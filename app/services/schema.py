@@ -116,6 +116,16 @@ def of_stored(one: Field, kept: Any) -> Any:
         return None
 
 
+def told(one: Field, kept: Any, locale: values.Locale) -> str:
+    """What history holds, as text; also what the field held when it was of another type."""
+    if not one.custom:
+        return values.to_text(one, values.revived(one, kept), locale)
+    value = of_stored(one, kept)
+    if value is None and kept is not None:
+        return ", ".join(map(str, kept)) if isinstance(kept, list) else str(kept)
+    return values.to_text(one, value, locale)
+
+
 def stored(one: Field, value: Any) -> Any:
     """A value as the record's `custom` and history keep it; what is empty is not kept in an added field."""
     return None if one.custom and value in _BLANK else values.stored(value)
