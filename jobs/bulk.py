@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.services import verbs
+from app.services import batches, verbs
 from jobs.registry import job
 from jobs.run import Run
 from models import registry
@@ -20,8 +20,22 @@ def run_verb(run: Run) -> None:
     )
     for start in range(run.reached(), len(ids), _CHUNK):
         run.progress(start, len(ids), f"{start:,} of {len(ids):,}")
-        with run.step(f"{run.args['entity']}.{asked.name}", done=min(start + _CHUNK, len(ids))):
+        with run.step(f"{run.args['entity']}.{asked.name}", done=min(start + _CHUNK, len(ids))) as op:
+            op.batch = run.args.get("batch", "")
             allowed = verbs.allowed(model, asked, ids[start : start + _CHUNK], actor=run.actor)
             verbs.run_here(model, asked, allowed, run.args["given"], actor=run.actor)
     with run.finish() as result:
         result["records"] = len(ids)
+
+
+@job(batches.UNDO, purpose=Purpose.RUN_TRANSACTIONS, queue="bulk", outside=True)
+def undo_batch(run: Run) -> None:
+    """Arguments: batch (what is taken back), as (the batch that this is itself)."""
+    changes, left = batches.changes(run.args["batch"]), dict[str, int]()
+    for start in range(run.reached(), len(changes), _CHUNK):
+        run.progress(start, len(changes), f"{start:,} of {len(changes):,}")
+        with run.step("batch.undo", done=min(start + _CHUNK, len(changes))) as op:
+            op.batch = run.args["as"]
+            batches.undo_here(changes[start : start + _CHUNK], left, actor=run.actor)
+    with run.finish() as result:
+        result |= {"records": len(changes), "left": left}

@@ -31,9 +31,12 @@ _LOG = Policy(
 )
 
 
+_BATCHED = sa.text("batch IS NOT NULL")
+
+
 class Change(WorkspaceScoped, Base):
     """One record, one operation: `old` and `new` map field names to plain values. `undoes` names the change this one
-    takes back."""
+    takes back; changes of one `batch` are taken back together."""
 
     __tablename__ = "change"
     policy = Policy(Category.ACTIVITY, subject="subject_id", kind=SubjectKind.CLIENT, keep=years(7), erase=Erase.DELETE)
@@ -52,8 +55,10 @@ class Change(WorkspaceScoped, Base):
     reason: Mapped[str | None] = mapped_column(sa.String(500))
     request_id: Mapped[str | None] = mapped_column(sa.String(64))
     undoes: Mapped[int | None] = mapped_column(Key)
+    batch: Mapped[str | None] = mapped_column(sa.String(32))
 
     __table_args__ = (
+        sa.Index("ix_change_batch", "workspace_id", "batch", "id", sqlite_where=_BATCHED, postgresql_where=_BATCHED),
         sa.Index("ix_change_record", "workspace_id", "entity", "record_id", sa.text("id DESC")),
         sa.Index("ix_change_subject", "workspace_id", "subject_id", sa.text("id DESC")),
     )

@@ -17,12 +17,12 @@ from werkzeug.wrappers import Response as AnyResponse
 import views.screens.crm  # noqa: F401  registers the screens
 from app import permissions
 from app.errors import Forbidden, Invalid, NotFound
-from app.services import exports, queries, records, relatives, timeline, values, verbs
+from app.services import batches, exports, queries, records, relatives, timeline, values, verbs
 from app.services.verbs import Verb
 from models import registry
 from models.fields import Field, Kind
 from models.work import Note
-from views import api, customise, dashboard, dev_inbox, imports, jobs, mail, search, shell
+from views import api, custom_inputs, customise, dashboard, dev_inbox, imports, jobs, mail, search, shell
 from views.forms import edit_form
 from views.list_state import State, read_state
 from views.lists import show_fields, show_list
@@ -54,6 +54,7 @@ def register(app: Flask, appbuilder: AppBuilder, csrf: CSRFProtect) -> None:
     ):
         app.register_blueprint(pages)
     app.add_url_rule("/changes/<int:key>/undo", "undo", undo, methods=["POST"])
+    app.add_url_rule("/changes/batch/<batch>/undo", "undo_batch", undo_batch, methods=["POST"])
     api.register(app, csrf)
 
 
@@ -121,7 +122,7 @@ class EntityView(BaseView):
     @expose("/<int:key>/do/<name>", methods=("GET", "POST"))
     def act(self, key: int, name: str) -> Answer:
         """A verb on one record; GET asks for what the verb needs."""
-        asked = verbs.find(self.screen.entity, name)
+        asked = self.screen.verb(name)
         record = records.load(self.screen.model, key, actor=shell.actor())
         if request.method == "GET":
             return _ask(
@@ -133,29 +134,29 @@ class EntityView(BaseView):
                 action=self.screen.url(key, f"do/{name}"),
                 pairs=[],
             )
-        try:
-            given = verbs.answers(asked, request.form, shell.locale())
-        except Invalid as error:
-            return _ask(
-                self.screen,
-                asked,
-                [key],
-                1,
-                title=str(getattr(record, self.screen.title)),
-                action=self.screen.url(key, f"do/{name}"),
-                pairs=[],
-                errors=error.fields,
-            ), 422
+        again = _asked_again(
+            self.screen,
+            asked,
+            [key],
+            1,
+            title=str(getattr(record, self.screen.title)),
+            action=self.screen.url(key, f"do/{name}"),
+            pairs=[],
+        )
+        if again is not None:
+            return again
+        given = verbs.answers(asked, self.screen.model, _texts(), shell.locale())
         if not verbs.allowed(self.screen.model, asked, [key], actor=shell.actor()):
             raise Forbidden(asked.right, registry.permission_entity(self.screen.model))
         outcome = verbs.run(self.screen.model, asked, [key], given, actor=shell.actor())
-        shell.toast(next(iter(outcome.problems), f"{self.screen.singular.capitalize()} {asked.done}"))
+        done = f"{self.screen.singular.capitalize()} {asked.done}"
+        shell.toast(next(iter(outcome.problems), done), _undo_url(outcome))
         return redirect(back(request.form.get("next"), self.screen.url(key)))
 
     @expose("/bulk/<name>", methods=("POST",))
     def bulk(self, name: str) -> Answer:
         """First the dry run with its count, then (with `confirmed`) the verb itself."""
-        asked = verbs.find(self.screen.entity, name)
+        asked = self.screen.verb(name)
         state = read_state(self.screen, request.form)
         ids = _selected(state)
         allowed = verbs.allowed(self.screen.model, asked, ids, actor=shell.actor())
@@ -163,15 +164,15 @@ class EntityView(BaseView):
         pairs = _carried(state)
         if not request.form.get("confirmed"):
             return _ask(self.screen, asked, allowed, len(ids), action=action, pairs=pairs)
-        try:
-            given = verbs.answers(asked, request.form, shell.locale())
-        except Invalid as error:
-            return _ask(self.screen, asked, allowed, len(ids), action=action, pairs=pairs, errors=error.fields), 422
+        again = _asked_again(self.screen, asked, allowed, len(ids), action=action, pairs=pairs)
+        if again is not None:
+            return again
+        given = verbs.answers(asked, self.screen.model, _texts(), shell.locale())
         outcome = verbs.run(self.screen.model, asked, allowed, given, actor=shell.actor())
         if outcome.job is not None:
             return redirect(f"/jobs/{outcome.job.id}")
         refused = "".join(f" {count} not: {text}" for text, count in outcome.problems.items())
-        shell.toast(f"{outcome.done:,} {_plural(self.screen, outcome.done)} {asked.done}.{refused}")
+        shell.toast(f"{outcome.done:,} {_plural(self.screen, outcome.done)} {asked.done}.{refused}", _undo_url(outcome))
         return redirect(state.url(state.pairs()))
 
     @expose("/export.<kind>", methods=("POST",))
@@ -210,6 +211,39 @@ def undo(key: int) -> AnyResponse:
     return redirect(back(request.form.get("next"), "/"))
 
 
+def undo_batch(batch: str) -> AnyResponse:
+    """Take back what a selection went through; many changes by a job."""
+    undone = batches.undo(batch, actor=shell.actor())
+    if undone.job is not None:
+        return redirect(f"/jobs/{undone.job.id}")
+    left = "".join(f" Left as it is: {text}" for text in undone.left)
+    shell.toast(
+        f"{undone.done:,} change{'' if undone.done == 1 else 's'} undone.{left}", f"/changes/batch/{undone.batch}/undo"
+    )
+    return redirect(back(request.form.get("next"), "/"))
+
+
+def _undo_url(outcome: verbs.Outcome) -> str | None:
+    return f"/changes/batch/{outcome.batch}/undo" if outcome.batch and outcome.done else None
+
+
+def _texts() -> dict[str, str]:
+    """What was answered; several choices come one a line."""
+    return {name: "\n".join(request.form.getlist(name)) for name in request.form}
+
+
+def _asked_again(screen: Screen, asked: Verb, allowed: list[int], selected: int, **more: Any) -> Answer | None:
+    """The page of a verb once more, where an answer is wrong or brings up another question; None when all is known."""
+    texts = _texts()
+    if set(asked.questions(screen.model, texts)) - {*texts, *request.form.getlist("asked")}:
+        return _ask(screen, asked, allowed, selected, **more)
+    try:
+        verbs.answers(asked, screen.model, texts, shell.locale())
+    except Invalid as error:
+        return _ask(screen, asked, allowed, selected, errors=error.fields, **more), 422
+    return None
+
+
 def _selected(state: State) -> list[int]:
     if request.form.get("all_matching"):
         return queries.ids(state.query(), actor=shell.actor(), limit=verbs.MOST + 1)
@@ -240,6 +274,7 @@ def _ask(
     errors: dict[str, str] | None = None,
 ) -> str:
     """The page before a verb: how many it will touch, how many it leaves out and why, and what it needs to know."""
+    questions = asked.questions(screen.model, _texts())
     many = f"{len(allowed):,} {_plural(screen, len(allowed))}" if not title else f"“{title:.60}”"
     left_out = selected - len(allowed)
     counts = (
@@ -257,32 +292,34 @@ def _ask(
         title=f"{asked.label}: {many}",
         text="This many run in the background; you can watch them under Jobs." if len(allowed) > verbs.INLINE else "",
         counts=counts,
-        hidden=[*pairs, ("confirmed", "1")],
-        fields=[_asked_field(n, f, errors or {}) for n, f in asked.asks.items()],
+        hidden=[*pairs, ("confirmed", "1"), *(("asked", name) for name in questions)],
+        fields=[_asked_field(n, f, errors or {}) for n, f in questions.items()],
         action=action,
         verb=asked.label,
         danger=asked.danger,
         cancel_url=_way_back(screen, pairs),
         sample=[],
-        errors=[t for n, t in (errors or {}).items() if n not in asked.asks],
+        errors=[t for n, t in (errors or {}).items() if n not in questions],
         blocked="" if allowed else "None of the selected records can be changed with your role.",
     )
 
 
 def _asked_field(name: str, field: Field, errors: dict[str, str]) -> dict[str, Any]:
-    text = request.form.get(name, "")
-    return {
+    text = "\n".join(request.form.getlist(name))
+    drawn: dict[str, Any] = {
         "name": name,
         "label": field.label,
         "kind": field.kind.value,
         "value": text,
         "choices": list(field.choices),
-        "required": True,
+        "required": field.required,
         "errors": [errors[name]] if name in errors else [],
         "display": _named(field.target, text),
-        "hint": "",
+        "hint": field.hint,
+        "currency": shell.locale().currency,
         "picker_url": of(field.target).url(page="picker") if field.kind is Kind.RELATION and field.target else "",
     }
+    return drawn | (custom_inputs.drawn(field, name, text, None) if field.custom else {})
 
 
 def _way_back(screen: Screen, pairs: list[tuple[str, str]]) -> str:

@@ -113,7 +113,8 @@ def card(job: Job, shape: str = "") -> dict[str, Any]:
         "stamp": local.isoformat(),
         "result": None,
         "facts": [],
-        "log": [],
+        "log": [{"text": text, "time": "", "bad": True} for text in (job.result or {}).get("left", ())],
+        "undo_url": _undo_url(job) if mine else None,
         "next_step": _NEXT.get(job.state),
         "poll_url": _poll_url(job, shape),
         "retry_url": url_for("jobs_pages.retry", key=job.id) if mine and job.state in jobs.OVER else None,
@@ -121,6 +122,12 @@ def card(job: Job, shape: str = "") -> dict[str, Any]:
         if mine and job.state in _MOVING and not job.cancel_asked
         else None,
     }
+
+
+def _undo_url(job: Job) -> str | None:
+    """Where all that a selection went through is taken back; of an undo, where it is done anew."""
+    batch = job.args.get("as") or job.args.get("batch")
+    return url_for("undo_batch", batch=batch) if batch and job.state == "done" else None
 
 
 def _poll_url(job: Job, shape: str) -> str | None:

@@ -130,11 +130,11 @@ def _more(screen: Screen, record: Any) -> list[dict[str, Any]]:
             "label": a.label,
             "icon": a.icon,
             "url": screen.url(record.id, f"do/{a.name}"),
-            "post": not a.asks,
+            "post": not a.questions(screen.model, {}),
             "danger": a.danger,
         }
         for a in screen.actions
-        if screen.can(actor, a.right)
+        if screen.can(actor, a.right) and not a.edits  # the form changes any field of one record
     ]
     if screen.may_delete(actor):
         found.append(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import permissions
+from app.errors import NotFound
 from app.services import verbs
 from models import registry
 from models.fields import Kind
@@ -64,7 +65,14 @@ class Screen:
     @property
     def actions(self) -> tuple[verbs.Verb, ...]:
         """The verbs of the bulk bar beside delete, in order of registration."""
-        return tuple(v for name, v in verbs.of(self.entity).items() if name != "delete")
+        return tuple(v for name, v in verbs.of(self.entity).items() if name != "delete" and (self.edits or not v.edits))
+
+    def verb(self, name: str) -> verbs.Verb:
+        """A verb of this screen; raises `NotFound` for any other."""
+        found = verbs.find(self.entity, name)
+        if found.edits and not self.edits:
+            raise NotFound("There is no such action.")
+        return found
 
     @property
     def title(self) -> str:

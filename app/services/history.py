@@ -149,6 +149,7 @@ def plain_change_row(op: Operation, workspace: int, verb: str, entity: str, reco
         "reason": op.reason,
         "request_id": op.actor.request_id,
         "undoes": op.undoes,
+        "batch": op.batch or None,
     }
 
 

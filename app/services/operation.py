@@ -32,10 +32,12 @@ def on_promise(ring: Callable[[frozenset[str]], None]) -> None:
 
 
 class Operation:
-    """An open operation. `actor` did it, `name` says what, as in "contact.update"."""
+    """An open operation. `actor` did it, `name` says what, as in "contact.update". What belongs together and can be
+    taken back as one carries the same `batch`."""
 
     def __init__(self, name: str, actor: Actor, reason: str | None, undoes: int | None = None) -> None:
         self.name, self.actor, self.reason, self.undoes = name, actor, reason, undoes
+        self.batch = ""
         self.at = now()
         self.tracker = history.Tracker()
         self.queues: set[str] = set()

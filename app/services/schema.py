@@ -14,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.errors import Conflict
 from app.services import values
 from models import registry, scope, tenancy
 from models.base import session
@@ -114,6 +115,16 @@ def of_stored(one: Field, kept: Any) -> Any:
         return values.revived(one, kept)
     except (ArithmeticError, ValueError):
         return None
+
+
+def of_history(one: Field, kept: Any) -> Any:
+    """The value that history kept; raises `Conflict` for what the field was of another type for."""
+    if not one.custom:
+        return values.revived(one, kept)
+    value = of_stored(one, kept)
+    if value is None and kept is not None:
+        raise Conflict(f"{one.label} is of another type now. Nothing was undone; set it by hand.", version=0)
+    return value
 
 
 def told(one: Field, kept: Any, locale: values.Locale) -> str:

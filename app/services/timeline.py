@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Conflict, NotFound
-from app.services import filters, kept, records, schema, values
+from app.services import filters, kept, records, schema
 from app.services.operation import operation
 from models import registry, scope, tenancy
 from models.audit import Change
@@ -99,13 +99,23 @@ def undo(change_id: int, *, actor: Actor) -> Any:
     model = registry.entity(change.entity)
     with operation(f"{change.entity}.undo", actor=actor, undoes=change.id):
         if change.verb == "create":
-            return records.delete(model, change.record_id, actor=actor)
+            return records.delete(model, change.record_id, actor=actor, as_part=bool(model.policy.parent))
         if change.verb == "delete":
             return records.restore(model, change.record_id, actor=actor)
         record = records.load(model, change.record_id, actor=actor, action="write")
         return records.update(
             model, record.id, _old_values(record, change), actor=actor, reason=f"Undo of change {change.id}"
         )
+
+
+def name_of(change_id: int) -> str:
+    """What the record of a change is called, as far as it still stands."""
+    change = session.scalars(sa.select(Change).where(Change.id == change_id)).one_or_none()
+    model = registry.entities().get(change.entity) if change is not None else None
+    if change is None or model is None:
+        return ""
+    title = getattr(model, registry.title_of(model))
+    return str(session.scalar(sa.select(title).where(model.id == change.record_id)) or f"#{change.record_id}")[:60]
 
 
 def _old_values(record: Any, change: Change) -> dict[str, Any]:
@@ -119,7 +129,7 @@ def _old_values(record: Any, change: Change) -> dict[str, Any]:
             f"{labels} was changed again since. Nothing was undone; open the record and set it by hand.",
             version=record.version,
         )
-    return {n: values.revived(writable[n], v) for n, v in change.old.items() if n in writable}
+    return {n: schema.of_history(writable[n], v) for n, v in change.old.items() if n in writable}
 
 
 def _changes(record: Any, actor: Actor, limit: int, before: dt.datetime | None) -> list[Event]:

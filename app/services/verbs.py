@@ -5,15 +5,16 @@ A verb names the right it needs, so that one check guards button, bulk bar, REST
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from app import permissions
 from app.errors import DomainError, Invalid, NotFound
-from app.services import records, values
+from app.services import records, schema, values
 from app.services.operation import Operation, operation
 from models import registry
 from models.base import session
@@ -25,12 +26,13 @@ from models.scope import Actor
 INLINE = 500
 MOST = 50_000
 Run = Callable[[type[Any], int, Mapping[str, Any], Actor], Any]
+Asking = Callable[[type[Any], Mapping[str, str]], Mapping[str, Field]]
 
 
 @dataclass(frozen=True, slots=True)
 class Verb:
     """A verb of an entity. `asks` are the inputs it needs, as typed fields by name; `run(model, id, answers, actor)`
-    does it once."""
+    does it once, with answers as JSON keeps them. `edits` where it sets fields as the form does."""
 
     name: str
     label: str
@@ -40,15 +42,23 @@ class Verb:
     asks: Mapping[str, Field]
     done: str
     danger: bool = False
+    asking: Asking | None = None
+    edits: bool = False
+
+    def questions(self, model: type[Any], texts: Mapping[str, str]) -> Mapping[str, Field]:
+        """What it needs to know; some ask for more when they know the first."""
+        return self.asks if self.asking is None else self.asking(model, texts)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a selection: done, or the job that does it; `problems` are sentences with their counts."""
+    """What became of a selection: done, or the job that does it; `problems` are sentences with their counts. What was
+    done can be taken back as one, by its `batch`."""
 
     done: int
     problems: Mapping[str, int]
     job: Job | None = None
+    batch: str = ""
 
 
 _verbs: dict[str, dict[str, Verb]] = {}
@@ -70,7 +80,8 @@ def verb(
         raise ValueError(f"{entity}.{name}: a verb needs one of the rights {permissions.ACTIONS}.")
 
     def keep(function: Run) -> Verb:
-        made = Verb(name, label, icon, right, function, asks or {}, done, danger)
+        needed = {n: replace(one, required=True) for n, one in (asks or {}).items()}
+        made = Verb(name, label, icon, right, function, needed, done, danger)
         if name in _verbs.setdefault(entity, {}):
             raise ValueError(f"{entity}.{name} is registered twice.")
         _verbs[entity][name] = made
@@ -86,8 +97,9 @@ def assignable(entity: str) -> None:
 
 
 def of(entity: str) -> Mapping[str, Verb]:
-    """The verbs of an entity, with "delete", which every entity has."""
-    return {**_verbs.get(entity, {}), "delete": _DELETE}
+    """The verbs of an entity, with "delete", which every entity has, and "set", where there is a field to set."""
+    more = {"set": _SET} if settable(registry.entity(entity)) else {}
+    return {**_verbs.get(entity, {}), **more, "delete": _DELETE}
 
 
 def find(entity: str, name: str) -> Verb:
@@ -97,13 +109,13 @@ def find(entity: str, name: str) -> Verb:
         raise NotFound("There is no such action.") from None
 
 
-def answers(asked: Verb, texts: Mapping[str, str], locale: values.Locale) -> dict[str, Any]:
+def answers(asked: Verb, model: type[Any], texts: Mapping[str, str], locale: values.Locale) -> dict[str, Any]:
     """Clean inputs of a verb; raises `Invalid`."""
     clean, problems = {}, {}
-    for name, field in asked.asks.items():
+    for name, field in asked.questions(model, texts).items():
         try:
             clean[name] = values.from_text(field, texts.get(name, ""), locale)
-            if clean[name] is None:
+            if clean[name] is None and field.required:
                 problems[name] = f"{field.label} is needed."
         except ValueError as error:
             problems[name] = str(error)
@@ -128,10 +140,12 @@ def run(model: type[Any], asked: Verb, ids: Sequence[int], given: Mapping[str, A
     """Do the verb on all of `ids` that are allowed: at once in one operation, or as a job when there are many."""
     wanted = allowed(model, asked, ids, actor=actor)
     entity = model.__tablename__
+    given = {name: values.stored(value) for name, value in given.items()}
     with operation(f"{entity}.{asked.name}", actor=actor) as op:
+        op.batch = op.batch or secrets.token_hex(8)
         if len(wanted) > INLINE:
-            return Outcome(0, {}, _promise(op, entity, asked, wanted, given))
-        return run_here(model, asked, wanted, given, actor=actor)
+            return Outcome(0, {}, _promise(op, entity, asked, wanted, given), op.batch)
+        return replace(run_here(model, asked, wanted, given, actor=actor), batch=op.batch)
 
 
 def run_here(model: type[Any], asked: Verb, ids: Sequence[int], given: Mapping[str, Any], *, actor: Actor) -> Outcome:
@@ -154,7 +168,7 @@ def _promise(op: Operation, entity: str, asked: Verb, ids: Sequence[int], given:
             {"": f"This selects {len(ids):,} records; at most {MOST:,} can be changed at once. Narrow the filter."}
         )
     label = f"{asked.label}: {len(ids):,} {entity.replace('_', ' ')}s"
-    args = {"entity": entity, "verb": asked.name, "ids": list(ids), "given": dict(given)}
+    args = {"entity": entity, "verb": asked.name, "ids": list(ids), "given": dict(given), "batch": op.batch}
     return op.promise("records.bulk", args, purpose=Purpose.RUN_TRANSACTIONS, label=label, queue="bulk")
 
 
@@ -166,4 +180,35 @@ def _delete(model: type[Any], key: int, _given: Mapping[str, Any], actor: Actor)
     return records.delete(model, key, actor=actor)
 
 
+def settable(model: type[Any]) -> dict[str, Field]:
+    """The fields that can be set on many records at once: not what must be unique, and no files."""
+    apart = {name for names in records.unique_sets(model) for name in names}
+    return {
+        n: f
+        for n, f in schema.writable(model).items()
+        if n not in apart and f.kind is not Kind.JSON and not (f.custom and f.target == "stored_file")
+    }
+
+
+def _which_field(model: type[Any], texts: Mapping[str, str]) -> Mapping[str, Field]:
+    """First which field, then its value."""
+    known = settable(model)
+    choices = tuple((name, one.label) for name, one in known.items())
+    asked = {"field": Field(Kind.CHOICE, "Field", choices=choices, required=True)}
+    one = known.get(texts.get("field", ""))
+    if one is not None:
+        needed = schema.is_required(model, texts["field"])
+        hint = one.hint if needed else f"{one.hint} Leave it empty to clear the field.".strip()
+        asked["value"] = replace(one, required=needed, hint=hint)
+    return asked
+
+
+def _set(model: type[Any], key: int, given: Mapping[str, Any], actor: Actor) -> Any:
+    one = settable(model).get(given["field"])
+    if one is None:
+        raise Invalid({"field": "This field cannot be set any more. Choose another one."})
+    return records.update(model, key, {given["field"]: values.revived(one, given.get("value"))}, actor=actor)
+
+
+_SET = Verb("set", "Change a field", "pencil", "write", _set, {}, "changed", asking=_which_field, edits=True)
 _DELETE = Verb("delete", "Delete", "trash", "delete", _delete, {}, "moved to the bin", danger=True)

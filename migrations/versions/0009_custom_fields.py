@@ -1,4 +1,5 @@
-"""Fields that a workspace adds at run time: their definitions, the values in each record, and their index rows."""
+"""Fields that a workspace adds at run time: their definitions, the values in each record, and their index rows; and
+changes that belong together."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,6 +29,8 @@ def upgrade() -> None:
     for table in RECORDS:
         op.add_column(table, sa.Column("custom", JSON, nullable=True))
     op.add_column("workspace", sa.Column("schema_mark", sa.BigInteger(), nullable=False, server_default="0"))
+    op.add_column("change", sa.Column("batch", sa.String(length=32), nullable=True))
+    op.create_index("ix_change_batch", "change", ["workspace_id", "batch", "id"], **when(sa.text("batch IS NOT NULL")))
     _custom_field()
     _custom_value()
     if op.get_context().dialect.name == "postgresql":
@@ -42,6 +45,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("custom_value")
     op.drop_table("custom_field")
+    op.drop_index("ix_change_batch", table_name="change")
+    op.drop_column("change", "batch")
     op.drop_column("workspace", "schema_mark")
     for table in RECORDS:
         op.drop_column(table, "custom")

@@ -151,10 +151,16 @@ def _others(entity: str) -> list[int]:
         )
 
 
-def typed_answers(asked: verbs.Verb, key: int) -> dict[str, str]:
-    """What a verb asks for, as a form sends it; relations get `key`."""
+def typed_answers(asked: verbs.Verb, key: int, model: type[Any]) -> dict[str, Any]:
+    """What a verb asks for, as a form sends it; relations get `key`. Of all fields the last text is set."""
     ids = dict.fromkeys(registry.entities(), key)
-    return {n: values.to_input(f, value(f, n, "asked", ids), LOCALE) for n, f in asked.asks.items()}
+    sent: dict[str, Any] = {}
+    if asked.asking is not None:
+        texts = [n for n, f in verbs.settable(model).items() if f.kind in (Kind.TEXT, Kind.LONG_TEXT)]
+        sent["field"] = (texts or list(verbs.settable(model)) or [""])[-1]
+    for name, field in asked.questions(model, sent).items():
+        sent.setdefault(name, values.to_input(field, value(field, name, "asked", ids), LOCALE))
+    return sent | {"asked": list(sent)}
 
 
 def typed(model: type[Any], clean: Mapping[str, Any]) -> dict[str, str]:

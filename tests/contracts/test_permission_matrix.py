@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from app import permissions
-from app.services import kept, members, roles, verbs
+from app.services import kept, members, roles
 from models import registry
 from models.base import Model, Owned, db
 from models.scope import Reach, Rights
@@ -187,7 +187,7 @@ def _surfaces(
     adds = "shown" if spec.adds and can["write"] != "forbidden" else "forbidden"
     yield f"form for a new {entity}", adds, _seen(browser.get(spec.url(page="new")))
     yield f"REST post of {entity}", adds, _seen(key.post(f"/api/v1/{entity}/", json={}))
-    for name, asked in verbs.of(entity).items():
+    for name, asked in walk.verbs_of(spec).items():
         answer = browser.submit(spec.url(page=f"bulk/{name}"), {"ids": str(SUMMIT_ID)})
         yield (
             f"{name} of {entity}",

@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 from flask import Flask, Response
 
-from app.services import filters, queries, verbs
+from app.services import filters, queries
 from models import registry
 from models.fields import Kind
 from tests.contracts import samples, state, walk
@@ -107,8 +107,8 @@ def test_a_selection_of_the_others_records_touches_nothing(
     sign_in(client, twins.summit.owner)
     client.get("/")
     with state.watching(app) as watch:
-        for name, asked in verbs.of(entity).items():
-            given = samples.typed_answers(asked, SUMMIT_ID)
+        for name, asked in walk.verbs_of(spec).items():
+            given = samples.typed_answers(asked, SUMMIT_ID, registry.entity(entity))
             answer = client.submit(spec.url(page=f"bulk/{name}"), {"ids": str(HARBOUR_ID), "confirmed": "1", **given})
             assert answer.status_code in (302, 422), (name, answer.status_code)
             assert FOREIGN not in answer.get_data(as_text=True).lower(), name

@@ -72,9 +72,11 @@ def _urls(app: Flask, rule: Rule, key: int, owner: Screen | None) -> Iterator[st
 
 def _examples(app: Flask, name: str, owner: Screen | None) -> list[str]:
     if name == "name" and owner is not None:
-        return list(verbs.of(owner.entity))
+        return list(verbs_of(owner))
     known: dict[str, Callable[[], list[str]]] = {
         "kind": lambda: ["csv", "xlsx"],
+        "entity": lambda: ["contact"],
+        "batch": lambda: ["no-such-batch"],
         "token": lambda: ["no-such-token"],
         "start": lambda: ["zanzibar"],
         "digest": lambda: [_asset(app)[2]],
@@ -86,6 +88,11 @@ def _examples(app: Flask, name: str, owner: Screen | None) -> list[str]:
     if name not in known:
         pytest.fail(f"The walk knows no example for <{name}>; add one to `_examples` in tests/contracts/walk.py.")
     return known[name]()
+
+
+def verbs_of(screen: Screen) -> dict[str, verbs.Verb]:
+    """The verbs that a screen offers."""
+    return {name: one for name, one in verbs.of(screen.entity).items() if screen.edits or not one.edits}
 
 
 def _asset(app: Flask) -> list[str]:
