@@ -54,6 +54,7 @@ def _member(portrait: Mapping[str, Any], workspace: Workspace, label: str, reque
         rights = _of_key(int(portrait["key_id"]), rights)
     return Actor(
         ActorKind.JOB, label, user_id=member.user_id, membership_id=member.id, team_id=member.team_id, rights=rights,
+        role_id=member.role_id,
         key_id=portrait.get("key_id"), on_behalf_of=label, request_id=request_id, zone=workspace.zone,
     )  # fmt: skip
 

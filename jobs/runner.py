@@ -117,7 +117,9 @@ def _work(claimed: store.Claimed) -> None:
         spec = registry.find(claimed.name)
         if claimed.cancel_asked:
             raise Cancelled
-        _perform(Run(claimed, spec, restore(claimed.actor, claimed.id), attempt))
+        actor = restore(claimed.actor, claimed.id)
+        with scope.seen_as(actor.role_id):
+            _perform(Run(claimed, spec, actor, attempt))
     except LostLease:
         log.info("lease lost, nothing of this run was kept")
     except Cancelled:

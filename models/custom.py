@@ -1,4 +1,5 @@
-"""Fields that a workspace adds to an entity at run time, and the index rows that lists filter and sort by.
+"""Fields that a workspace adds to an entity at run time, the index rows that lists filter and sort by, and which roles
+see and change which fields.
 
 A value stands in the record's own `custom` column under the key of its field; `CustomValue` repeats it in a typed,
 indexed column, written in the same operation. No table changes at run time. Does not belong here: what the fields of an
@@ -113,3 +114,17 @@ class CustomValue(WorkspaceScoped, Base):
         sa.Index("ix_custom_value_t", "workspace_id", "field_id", "t", "record_id"),
         sa.Index("ix_custom_value_subject", "workspace_id", "subject_id"),
     )
+
+
+class FieldRight(WorkspaceScoped, Base):
+    """A field of an entity that a role does not see ("hidden") or does not change ("read"); what has no row is open."""
+
+    __tablename__ = "field_right"
+    policy = Policy(Category.TEAM, Purpose.AUTHENTICATE)
+
+    role_id: Mapped[int] = mapped_column(sa.ForeignKey("ab_role.id", ondelete="CASCADE"))
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    field: Mapped[str] = mapped_column(sa.String(60))
+    level: Mapped[str] = mapped_column(sa.String(10))
+
+    __table_args__ = (sa.UniqueConstraint("workspace_id", "role_id", "entity", "field", name="uq_field_right_field"),)

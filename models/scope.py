@@ -41,7 +41,8 @@ class NoWorkspace(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """One who acts. `rights` maps entity -> action -> reach and is complete: what is absent is refused."""
+    """One who acts. `rights` maps entity -> action -> reach and is complete: what is absent is refused. `role_id` says
+    in whose eyes fields are seen; it is put in force with `seen_as`."""
 
     kind: ActorKind
     label: str
@@ -49,6 +50,7 @@ class Actor:
     membership_id: int | None = None
     team_id: int | None = None
     role: str = ""
+    role_id: int | None = None
     rights: Rights = field(default_factory=lambda: NO_RIGHTS, repr=False)
     everything: bool = False
     key_id: int | None = None
@@ -72,6 +74,7 @@ class Unscoped:
 
 
 _scope: ContextVar[int | Unscoped | None] = ContextVar("workspace_scope", default=None)
+_role: ContextVar[int | None] = ContextVar("viewer_role", default=None)
 
 
 def current() -> int | Unscoped | None:
@@ -95,6 +98,21 @@ def inside(workspace: int) -> Iterator[None]:
         yield
     finally:
         _scope.reset(token)
+
+
+def role() -> int | None:
+    """The id of the role in whose eyes fields are seen; None for the product itself, which sees all."""
+    return _role.get()
+
+
+@contextmanager
+def seen_as(role_id: int | None) -> Iterator[None]:
+    """Everything in the block sees the fields that this role may see."""
+    token = _role.set(role_id)
+    try:
+        yield
+    finally:
+        _role.reset(token)
 
 
 @contextmanager

@@ -104,6 +104,7 @@ class Office:
             membership_id=person.membership_id,
             team_id=person.team_id,
             role=person.role,
+            role_id=person.role_id,
             rights=permissions.rights_of_role(person.role_id, version),
             ip="127.0.0.1",
         )

@@ -21,6 +21,7 @@ from models import registry
 from models.fields import Field
 from views import openapi, shell
 from views.json_body import read_object
+from views.list_state import sort_of
 from views.screen import Screen, screens
 
 _LIST_PARAMETERS = frozenset({"q", "f", "sort", "cursor", "limit", "fields", "count"})
@@ -148,7 +149,7 @@ def _read_query(spec: Screen) -> tuple[queries.ListQuery, str]:
     if problems:
         raise Invalid(problems)
     found = tuple(filters.parse(spec.model, text, shell.locale()) for text in args.getlist("f"))
-    sort = args.get("sort") or spec.sort
+    sort = args.get("sort") or sort_of(spec)
     return queries.ListQuery(
         spec.model,
         tuple(wanted),

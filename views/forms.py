@@ -134,7 +134,7 @@ def _stored_rows(screen: Screen, record: Any) -> dict[str, list[dict[str, str]]]
 def _row_fields(entity: str) -> dict[str, Field]:
     model = registry.entity(entity)
     link = registry.parent_link(model)
-    return {n: f for n, f in registry.writable(model).items() if n != link}
+    return {n: f for n, f in schema.writable(model).items() if n != link}
 
 
 def _read(screen: Screen, form: MultiDict[str, str]) -> Typed:

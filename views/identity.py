@@ -42,6 +42,7 @@ from models.crypto import keyring
 from models.user import Role, User, WebAuthn
 from views import (
     account,
+    field_rights,
     identity_events,
     members,
     request_scope,
@@ -79,7 +80,14 @@ def init(app: Flask) -> AppBuilder:
     request_scope.init(app)
     app.before_request(_no_loose_code)
     identity_events.init(app)
-    for pages in (sign_in.pages, account.pages, members.pages, roles.pages, workspace_settings.pages):
+    for pages in (
+        sign_in.pages,
+        account.pages,
+        members.pages,
+        roles.pages,
+        field_rights.pages,
+        workspace_settings.pages,
+    ):
         app.register_blueprint(pages)
     builder = _Builder(app, db.session, security_manager_class=_Rights, update_perms=False)
     # Flask-AppBuilder would keep the visitor's language in the session, and so give a cookie to everybody.

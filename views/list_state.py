@@ -51,7 +51,7 @@ class State:
         """The parameters of this view, but q, cursor and those named."""
         loc = shell.locale()
         pairs = [("f", f.text(self.screen.model, loc)) for f in self.filters] if "f" not in without else []
-        if self.sort != self.screen.sort and "sort" not in without:
+        if self.sort != sort_of(self.screen) and "sort" not in without:
             pairs.append(("sort", self.sort))
         if self.custom_columns and "cols" not in without:
             pairs += [("cols", c) for c in self.columns[1:]]
@@ -73,13 +73,13 @@ def read_state(screen: Screen, args: Any) -> State:
         except Invalid as error:
             broken += error.fields.values()
     # The menu's button comes after the hidden field of the present sort.
-    sort = (args.getlist("sort") or [""])[-1] or screen.sort
+    sort = (args.getlist("sort") or [""])[-1] or sort_of(screen)
     if sort.removeprefix("-") not in queries.sortable(screen.model):
         broken.append(f"This list cannot be sorted by “{sort[:60]}”.")
-        sort = screen.sort
+        sort = sort_of(screen)
     allowed = columns_of(screen)
     custom = [c for c in args.getlist("cols") if c in allowed and c != screen.title][:12]
-    columns = (screen.title, *custom) if custom else screen.columns
+    columns = (screen.title, *custom) if custom else shown_columns(screen)
     return State(
         screen,
         args.get("q", "")[:200].strip(),
@@ -90,6 +90,17 @@ def read_state(screen: Screen, args: Any) -> State:
         args.get("cursor", ""),
         tuple(broken),
     )
+
+
+def shown_columns(screen: Screen) -> tuple[str, ...]:
+    """The columns of the screen that the viewer's role sees."""
+    known = schema.fields(screen.model)
+    return tuple(name for name in screen.columns if name in known)
+
+
+def sort_of(screen: Screen) -> str:
+    """The order of the screen, or the newest first where the viewer's role does not see what it goes by."""
+    return screen.sort if screen.sort.removeprefix("-") in queries.sortable(screen.model) else "-id"
 
 
 def columns_of(screen: Screen) -> dict[str, Field]:

@@ -15,7 +15,6 @@ from markupsafe import Markup, escape
 from werkzeug.wrappers import Response
 
 from app.services import filters, queries, values
-from models import registry
 from models.fields import Field, Kind
 from views import list_filters, shell
 from views.list_state import State, columns_of, read_state
@@ -81,7 +80,7 @@ def _context(state: State, page: queries.Page, editor_error: str) -> dict[str, A
         "range_text": f"{len(page.rows)} shown",
         "base_url": screen.url(),
         "q": state.q,
-        "search_hint": ", ".join(registry.fields(screen.model)[n].label.lower() for n in screen.search),
+        "search_hint": ", ".join(fields[n].label.lower() for n in screen.search if n in fields),
         "state": pairs,
         "columns_state": state.pairs(without=frozenset({"cols"})),
         "head_actions": _head_actions(state),

@@ -13,7 +13,7 @@ from app.services import filters, queries, records, relatives, schema, timeline,
 from models import registry
 from models.fields import Field, Kind
 from views import layout, mail, shell, timelines
-from views.list_state import columns_of
+from views.list_state import columns_of, shown_columns, sort_of
 from views.lists import TONES, rows
 from views.screen import Screen, of, screens
 
@@ -51,13 +51,13 @@ def show_record(screen: Screen, key: int) -> str:
 def _titles(screen: Screen, record: Any, tab: str) -> Titles:
     """Titles of the records this one refers to; the other tabs show but the badge."""
     known = schema.fields(screen.model)
-    names = tuple(known) if tab == "overview" else tuple(filter(None, (screen.badge,)))
+    names = tuple(known) if tab == "overview" else tuple(n for n in (screen.badge,) if n in known)
     wanted = {(target, key) for n in names if (target := known[n].target) and (key := schema.value(record, n))}
     return relatives.titles(wanted, actor=shell.actor()) if wanted else {}
 
 
 def _head(screen: Screen, record: Any, tab: str, titles: Titles) -> dict[str, Any]:
-    actor, known = shell.actor(), registry.fields(screen.model)
+    actor, known = shell.actor(), schema.fields(screen.model)
     title = str(getattr(record, screen.title) or "(no name)")
     subtitle = " · ".join(
         filter(
@@ -65,7 +65,7 @@ def _head(screen: Screen, record: Any, tab: str, titles: Titles) -> dict[str, An
             (
                 values.to_text(known[n], getattr(record, n), shell.locale())
                 for n in screen.subtitle
-                if known[n].kind is not Kind.RELATION
+                if n in known and known[n].kind is not Kind.RELATION
             ),
         )
     )
@@ -93,10 +93,10 @@ def _head(screen: Screen, record: Any, tab: str, titles: Titles) -> dict[str, An
 
 
 def _badges(screen: Screen, record: Any, titles: Titles) -> list[dict[str, Any]]:
-    value = getattr(record, screen.badge) if screen.badge else None
-    if not value:
+    one = schema.fields(screen.model).get(screen.badge)
+    value = getattr(record, screen.badge) if one is not None else None
+    if one is None or not value:
         return []
-    one = registry.fields(screen.model)[screen.badge]
     words = titles.get((one.target, value), "") if one.target else one.words(value)
     return [{"text": words, "cls": TONES.get(str(value), ""), "icon": ""}] if words else []
 
@@ -105,9 +105,9 @@ def _actions(screen: Screen, record: Any) -> list[dict[str, Any]]:
     actor = shell.actor()
     found: list[dict[str, Any]] = mail.actions(record) if screen.entity == "message" else []
     if screen.entity == "contact":
-        if record.phone:
+        if record.phone and schema.sees(screen.model, "phone"):
             found.append({"label": "Call", "icon": "phone", "url": f"tel:{record.phone}", "post": False})
-        if record.email and of("message").can(actor, "write"):
+        if record.email and schema.sees(screen.model, "email") and of("message").can(actor, "write"):
             found.append({"label": "E-mail", "icon": "mail", "url": screen.url(record.id, "email"), "post": False})
     if screen.may_edit(actor):
         found.append(
@@ -195,7 +195,7 @@ def _child(entity: str, row: timeline.Related) -> Any:
 
 
 def _child_note(entity: str, row: timeline.Related) -> str:
-    label = registry.fields(registry.entity(entity)).get("label")
+    label = schema.fields(registry.entity(entity)).get("label")
     return label.words(row.extra).lower() if label else ""
 
 
@@ -284,11 +284,15 @@ def _task(task: Screen, row: timeline.Related, today: dt.date) -> dict[str, Any]
 def _table(record: Any, other: Screen) -> dict[str, Any]:
     link = next(n for n, f in registry.fields(other.model).items() if f.target == record.__tablename__)
     query = queries.ListQuery(
-        other.model, other.columns, filters=(filters.Filter(link, "is", (record.id,)),), sort=other.sort, limit=50
+        other.model,
+        shown_columns(other),
+        filters=(filters.Filter(link, "is", (record.id,)),),
+        sort=sort_of(other),
+        limit=50,
     )
     page = queries.page(query, actor=shell.actor())
     fields = columns_of(other)
-    shown = [(n, fields[n]) for n in other.columns[1:]]
+    shown = [(n, fields[n]) for n in other.columns[1:] if n in fields]
     add = (
         {"label": f"New {other.singular}", "url": f"{other.url(page='new')}?{link}={record.id}"}
         if other.may_add(shell.actor())

@@ -153,12 +153,14 @@ def _become(
         membership_id=place.membership.id,
         team_id=place.membership.team_id,
         role=place.role,
+        role_id=place.membership.role_id,
         rights=rights,
         key_id=key_id,
         zone=user.zone or place.workspace.zone,
         **_trace(),
     )
     g.scope.enter_context(scope.inside(place.workspace.id))
+    g.scope.enter_context(scope.seen_as(place.membership.role_id))
     schema.enter(place.workspace.id, place.workspace.schema_mark)
 
 

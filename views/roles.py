@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from app import permissions
 from app.errors import Invalid
-from app.services import members, roles
+from app.services import field_rights, members, roles
 from models.scope import Actor, Reach, Rights
 from models.user import Role
 from views import shell
@@ -78,7 +78,7 @@ def copy(key: int) -> Answer:
     errors: dict[str, str] = {}
     if request.method == "POST":
         try:
-            made = roles.create(request.form.get("label", ""), roles.current_rights(role), actor=actor)
+            made = roles.create(request.form.get("label", ""), roles.current_rights(role), actor=actor, like=role.id)
             shell.toast(f"Role “{made.label}” made")
             return redirect(f"/settings/roles/{made.id}", 303)
         except Invalid as error:
@@ -154,7 +154,7 @@ def _matrix(role: Role, actor: Actor, rights: Rights) -> str:
         role=shown,
         actions=_ACTIONS,
         scopes=_SCOPES,
-        groups=_groups(actor, rights),
+        groups=_groups(actor, role, rights),
         extras=[],
         action=f"/settings/roles/{role.id}",
         copy_url=f"/settings/roles/{role.id}/copy" if may else None,
@@ -162,13 +162,16 @@ def _matrix(role: Role, actor: Actor, rights: Rights) -> str:
     )
 
 
-def _groups(actor: Actor, rights: Rights) -> list[dict[str, Any]]:
+def _groups(actor: Actor, role: Role, rights: Rights) -> list[dict[str, Any]]:
+    limited = field_rights.counts(role.id)
     records: list[dict[str, Any]] = []
     areas: list[dict[str, Any]] = []
     for entity, actions in permissions.subjects().items():
         row = {
             "entity": entity,
             "label": label_of(entity),
+            "fields_url": None if entity in permissions.AREAS else f"/settings/roles/{role.id}/fields/{entity}",
+            "limited": limited.get(entity, 0),
             "cells": {a: rights.get(entity, {}).get(a, "") for a in actions},
             "open": {a: _offered(actor, a, entity) for a in actions},
         }

@@ -180,7 +180,7 @@ def _formula_problems(one: CustomField) -> dict[str, str]:
 
 def _is_taken(one: CustomField, key: int | None) -> bool:
     label = one.label.casefold()
-    known = schema.fields(registry.entity(one.entity)).values()
+    known = schema.every(registry.entity(one.entity)).values()
     return any(f.label.casefold() == label and (f.custom is None or f.custom != key) for f in known)
 
 

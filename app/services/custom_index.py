@@ -42,7 +42,7 @@ def write(changed: Iterable[tuple[Any, Iterable[str] | None]]) -> None:
         ):
             continue
         with scope.inside(record.workspace_id):
-            known = schema.added(type(record))
+            known = schema.every_added(type(record))
         touched = {n: one for n, one in known.items() if names is None or n in names}
         if names is not None:
             for one in touched.values():

@@ -106,7 +106,7 @@ def _records(model: type[Any], one: CustomField, after: int, most: int) -> Any:
 
 def rewrite(model: type[Any], one: CustomField, before: Field | None, some: Sequence[Any], *, actor: Actor) -> None:
     """Bring records to the field as it is now, in the open operation."""
-    known, after = schema.fields(model), schema.made(one)
+    known, after = schema.every(model), schema.made(one)
     locale = values.Locale()
     with operation(f"{one.entity}.rework", actor=actor):
         for record in some:

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Forbidden, Invalid, NotFound
-from app.services import messages, records, subject_keys
+from app.services import messages, records, schema, subject_keys
 from app.services.operation import operation
 from models import scope
 from models.ai import AiCall
@@ -166,11 +166,13 @@ def _allowed(contact_id: int, actor: Actor) -> Contact:
 def _read(contact: Contact, actor: Actor) -> dict[str, str]:
     workspace = session.get(Workspace, scope.workspace_id())
     member = session.get(Membership, actor.membership_id) if actor.membership_id else None
-    found: dict[str, Any] = {f"contact.{n}": getattr(contact, n) for n in ("name", "goes_by", "type", "next_step")}
+    found: dict[str, Any] = {
+        f"contact.{n}": getattr(contact, n) for n in ("name", "goes_by", "type", "next_step") if schema.sees(Contact, n)
+    }
     found |= {"sender.name": member.name if member else None, "workspace.name": workspace.name if workspace else None}
     deal = _newest_deal(contact, actor)
     if deal is not None:
-        found |= {"deal.title": deal.title, "deal.property_address": deal.property_address}
+        found |= {f"deal.{n}": getattr(deal, n) for n in ("title", "property_address") if schema.sees(Deal, n)}
     return {name: str(value) for name, value in found.items() if value and name in READABLE}
 
 

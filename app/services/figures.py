@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app import permissions
+from app.services import schema
 from models.base import session
 from models.contact import Contact
 from models.deal import Deal, Stage
@@ -53,8 +54,9 @@ def new_contacts(actor: Actor, zone: dt.tzinfo) -> list[tuple[dt.date, dict[str,
 
 def open_deals(actor: Actor) -> list[StageFigure]:
     """Open deals by stage, in the order of the pipeline."""
+    worth = sa.func.coalesce(sa.func.sum(Deal.price), 0) if schema.sees(Deal, "price") else sa.literal(0)
     statement = (
-        sa.select(Stage.id, Stage.name, sa.func.count(), sa.func.coalesce(sa.func.sum(Deal.price), 0))
+        sa.select(Stage.id, Stage.name, sa.func.count(), worth)
         .join(Deal, Deal.stage_id == Stage.id)
         .where(Stage.outcome == "open")
         .group_by(Stage.id, Stage.name, Stage.position)

@@ -48,8 +48,8 @@ def fill(record: Any) -> None:
     """Work out the computed fields of a record from its other fields."""
     if not isinstance(record, Record):
         return
-    known = schema.fields(type(record))
-    wanted = {name: one for name, one in schema.added(type(record)).items() if one.formula}
+    known = schema.every(type(record))
+    wanted = {name: one for name, one in schema.every_added(type(record)).items() if one.formula}
     for name, one in wanted.items():
         schema.put(record, {name: result(one, known, lambda n: schema.value(record, n))})
 

@@ -261,7 +261,7 @@ def _known(record: Any) -> Mapping[str, Field]:
     if not getattr(record, "custom", None):
         return registry.fields(type(record))
     with scope.inside(record.workspace_id):
-        return schema.known(type(record))
+        return schema.every_known(type(record))
 
 
 @event.listens_for(ScopedSession, "before_flush")

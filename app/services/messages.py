@@ -19,8 +19,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
 from app import permissions
-from app.errors import Conflict, Invalid
-from app.services import merge, records, suppressions
+from app.errors import Conflict, Forbidden, Invalid
+from app.services import merge, records, schema, suppressions
 from app.services.operation import Operation, current, operation
 from models import normal, scope
 from models.base import session
@@ -96,6 +96,8 @@ def write(
         records.load(Contact, contact.id, actor=actor)
     cause_id = cause_id or f"member:{actor.membership_id}"
     occasion = occasion or uuid.uuid4().hex
+    if recipient is None and not schema.sees(Contact, "email"):
+        raise Forbidden("read", "contact", "Your role does not see the e-mail addresses of contacts.")
     address = _address(recipient or (contact.email if contact else None))
     with operation("message.write", actor=actor) as op:
         words = _words(contact, actor)
@@ -273,14 +275,19 @@ def _words(contact: Contact | None, actor: Actor) -> dict[str, str]:
     member = session.get(Membership, actor.membership_id) if actor.membership_id else None
     return {
         "contact.name": contact.name if contact else "",
-        "contact.goes_by": (contact.goes_by or contact.name) if contact else "",
-        "contact.company": (contact.company or "") if contact else "",
+        "contact.goes_by": (_seen(contact, "goes_by") or contact.name) if contact else "",
+        "contact.company": _seen(contact, "company") if contact else "",
         "sender.name": member.name if member else (workspace.name if workspace else ""),
         "sender.phone": _phone(member.phone if member and member.phone else None, workspace),
         "workspace.name": workspace.name if workspace else "",
         "workspace.phone": _phone(workspace.phone if workspace else None, workspace),
         "workspace.website": (workspace.website or "") if workspace else "",
     }
+
+
+def _seen(contact: Contact, name: str) -> str:
+    """A field of a contact, as far as the writer sees it."""
+    return (getattr(contact, name) or "") if schema.sees(Contact, name) else ""
 
 
 def _phone(number: str | None, workspace: Workspace | None) -> str:

@@ -66,6 +66,8 @@ def searched(query: ListQuery) -> ListQuery:
     """The query after its search, which page and count then share; needs no call where only one of them is wanted."""
     if query.hits is not None or not query.q.strip():
         return query
+    seen = schema.fields(query.model)
+    query = replace(query, search=tuple(name for name in query.search if name in seen))
     return replace(query, hits=search_index.look_up(query.model, query.search, query.q))
 
 
@@ -194,7 +196,7 @@ def options(
 ) -> tuple[list[Any], bool]:
     """Choices for a picker: rows (id, title, extra) that start with or contain `q`, and whether there are more."""
     title = registry.title_of(model)
-    columns = (title, extra) if extra else (title,)
+    columns = (title, extra) if extra and schema.sees(model, extra) else (title,)
     query = ListQuery(
         model, columns, search or (title,), q, sort=title if q and _sortable(model, title) else "-id", limit=limit
     )
@@ -204,8 +206,11 @@ def options(
 
 def sortable(model: type[Any]) -> tuple[str, ...]:
     """Fields a list can be sorted by."""
+    seen = schema.fields(model)
+    if seen is registry.fields(model):
+        return _sortable_columns(model)
     more = (n for n, one in schema.added(model).items() if one.kind in _SORTABLE - custom_index.UNINDEXED)
-    return (*_sortable_columns(model), *more)
+    return (*(n for n in _sortable_columns(model) if n == "id" or n in seen), *more)
 
 
 @registry.per_model

@@ -224,7 +224,12 @@ def _missing(record: Any, values: Mapping[str, Any]) -> dict[str, str]:
     }
     # A field that was made required later is asked for where somebody sets it, not where a colleague is assigned.
     for name, one in schema.added(type(record)).items():
-        if one.required and (name in values or not stored) and schema.value(record, name) in (None, ""):
+        if (
+            one.required
+            and not one.readonly
+            and (name in values or not stored)
+            and schema.value(record, name) in (None, "")
+        ):
             missing[name] = f"{one.label} is needed."
     return missing
 

@@ -15,9 +15,11 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Forbidden, Invalid, NotFound
+from app.services import schema
 from app.services.operation import operation
 from models import scope, tenancy
 from models.base import session
+from models.custom import FieldRight
 from models.scope import Actor, Reach, Rights
 from models.user import Permission, PermissionView, Role, ViewMenu, assoc_permissionview_role
 from models.workspace import Membership, Workspace
@@ -53,8 +55,10 @@ def get(role_id: int) -> Role:
     return role
 
 
-def create(label: str, rights: Rights, *, actor: Actor) -> Role:
-    """A role of this brokerage's own. Nobody grants more than they may do themselves. Raises `Invalid`, `Forbidden`."""
+def create(label: str, rights: Rights, *, actor: Actor, like: int | None = None) -> Role:
+    """A role of this brokerage's own; `like` another, it sees no more fields than that one. Nobody grants more than
+    they may do and see themselves. Raises `Invalid`, `Forbidden`.
+    """
     permissions.require(actor, "write", "role")
     clean = _checked(label, rights, actor)
     workspace_id = scope.workspace_id()
@@ -64,6 +68,7 @@ def create(label: str, rights: Rights, *, actor: Actor) -> Role:
         session.add(role)
         session.flush()
         _store(role, rights)
+        _limit(role, like, actor.role_id)
         op.audit("role.created", entity="role", record_id=role.id, facts={"label": clean, "rights": words(rights)})
     return role
 
@@ -141,6 +146,11 @@ def within(actor: Actor, rights: Rights) -> None:
 def may_give(role: Role, actor: Actor) -> None:
     """Raise `Forbidden` unless the actor may give this role to somebody, or take it from them."""
     within(actor, current_rights(role))
+    theirs = schema.limits_of(role.id)
+    for entity, more in schema.limits_of(actor.role_id).items():
+        for name, level in more.items():
+            if theirs.get(entity, {}).get(name, "") not in (level, schema.HIDDEN):
+                raise Forbidden("write", "role", "This role sees or changes fields that your own does not.")
     if role.key == "owner" and actor.role != "owner" and not actor.everything:
         raise Forbidden("write", "membership", "Only an owner makes, changes or removes an owner.")
 
@@ -171,6 +181,21 @@ def words(rights: Rights) -> list[str]:
     return sorted(
         f"{entity}:{action}.{reach}" for entity, actions in rights.items() for action, reach in actions.items()
     )
+
+
+def _limit(role: Role, *sources: int | None) -> None:
+    """Keep a new role from every field that one of these roles is kept from; the stricter level counts."""
+    found: dict[tuple[str, str], str] = {}
+    for entity, name, level in (
+        (e, n, v) for s in sources for e, more in schema.limits_of(s).items() for n, v in more.items()
+    ):
+        if found.get((entity, name)) != schema.HIDDEN:
+            found[entity, name] = level
+    for (entity, name), level in found.items():
+        session.add(FieldRight(role_id=role.id, entity=entity, field=name, level=level))
+    if found:
+        session.flush()
+        schema.renew_workspace(role.workspace_id)
 
 
 def _checked(label: str, rights: Mapping[str, Mapping[str, Reach]], actor: Actor, besides: int | None = None) -> str:

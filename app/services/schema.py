@@ -8,8 +8,8 @@ rows behind them (`app.services.custom_index`).
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,13 +18,15 @@ from app.errors import Conflict
 from app.services import values
 from models import registry, scope, tenancy
 from models.base import session
-from models.custom import CustomField
+from models.custom import CustomField, FieldRight
 from models.fields import Field, Kind
 from models.policy import Category, Purpose
 from models.workspace import Workspace
 
 _WHY = tenancy.reason("the workspace's own mark, by its own id")
 _EMPTY: Mapping[str, Field] = {}
+_NO_LIMITS: Mapping[str, Any] = {}
+HIDDEN, READ = "hidden", "read"
 # What each kind is stored as; all others as texts.
 _HELD: Mapping[Kind, type[Any] | tuple[type[Any], ...]] = {
     Kind.MONEY: int,
@@ -42,65 +44,119 @@ _COLUMNS = (
 
 @dataclass(slots=True)
 class Schema:
-    """What one workspace added: entity -> key -> field, in order. `retired` are fields in the bin: their values are
-    kept and named in history, and nothing else.
+    """What one workspace added and what its roles see. `added` and `retired`: entity -> key -> field, in order; retired
+    fields are in the bin: their values are kept and named in history, and nothing else. `limits`: role -> entity ->
+    field -> "hidden" or "read".
     """
 
+    mark: int
     added: Mapping[str, Mapping[str, Field]]
     retired: Mapping[str, Mapping[str, Field]]
-    merged: dict[str, Mapping[str, Field]] = field(default_factory=dict)
-    writable: dict[str, Mapping[str, Field]] = field(default_factory=dict)
+    limits: Mapping[int, Mapping[str, Mapping[str, str]]]
+    seen: dict[tuple[str, int | None], Mapping[str, Field]] = field(default_factory=dict)
+    writable: dict[tuple[str, int | None], Mapping[str, Field]] = field(default_factory=dict)
 
 
-_NOTHING = Schema({}, {})
+_NOTHING = Schema(0, {}, {}, {})
 _cache: dict[int, tuple[int, Schema]] = {}
 
 
 def fields(model: type[Any]) -> Mapping[str, Field]:
-    """Every field of the entity by name, the model's own first."""
-    here, name = current(), model.__tablename__
-    if name not in here.added:
+    """Every field of the entity that the role in force sees, by name, the model's own first. What the role may only
+    read is read-only.
+    """
+    here, name, role = current(), model.__tablename__, scope.role()
+    limits = here.limits.get(role or 0, _NO_LIMITS).get(name, _NO_LIMITS)
+    if name not in here.added and not limits:
         return registry.fields(model)
-    if name not in here.merged:
-        here.merged[name] = {**registry.fields(model), **here.added[name]}
-    return here.merged[name]
+    key = (name, role)
+    if key not in here.seen:
+        every = {**registry.fields(model), **here.added.get(name, _EMPTY)}
+        here.seen[key] = {
+            n: replace(one, readonly=True) if n in limits else one
+            for n, one in every.items()
+            if limits.get(n) != HIDDEN
+        }
+    return here.seen[key]
 
 
 def writable(model: type[Any]) -> Mapping[str, Field]:
-    """The fields that a person may set."""
-    here, name = current(), model.__tablename__
-    if name not in here.added:
+    """The fields that the role in force may set."""
+    here, key = current(), (model.__tablename__, scope.role())
+    found = fields(model)
+    if found is registry.fields(model):
         return registry.writable(model)
-    if name not in here.writable:
-        more = {key: one for key, one in here.added[name].items() if not one.readonly}
-        here.writable[name] = {**registry.writable(model), **more}
-    return here.writable[name]
+    if key not in here.writable:
+        here.writable[key] = {name: one for name, one in found.items() if not one.readonly}
+    return here.writable[key]
 
 
 def added(model: type[Any]) -> Mapping[str, Field]:
-    """The fields that the workspace added."""
+    """The fields that the workspace added, as far as the role in force sees them."""
+    here, name = current(), model.__tablename__
+    if name not in here.added:
+        return _EMPTY
+    if not here.limits.get(scope.role() or 0):
+        return here.added[name]
+    return {key: one for key, one in fields(model).items() if one.custom}
+
+
+def every(model: type[Any]) -> Mapping[str, Field]:
+    """Every field whoever looks: for what the product itself keeps of a record, never for what it shows."""
+    more = current().added.get(model.__tablename__)
+    return {**registry.fields(model), **more} if more else registry.fields(model)
+
+
+def every_added(model: type[Any]) -> Mapping[str, Field]:
+    """Every field that the workspace added, whoever looks."""
     return current().added.get(model.__tablename__, _EMPTY)
 
 
 def known(model: type[Any]) -> Mapping[str, Field]:
-    """Every field that history may name: also those in the bin."""
+    """Every field that history may name to the role in force: also those in the bin."""
+    here, name = current(), model.__tablename__
+    retired = here.retired.get(name)
+    if not retired:
+        return fields(model)
+    limits = here.limits.get(scope.role() or 0, _NO_LIMITS).get(name, _NO_LIMITS)
+    return {**{key: one for key, one in retired.items() if limits.get(key) != HIDDEN}, **fields(model)}
+
+
+def every_known(model: type[Any]) -> Mapping[str, Field]:
+    """Every field that history may hold, whoever looks."""
     retired = current().retired.get(model.__tablename__)
-    return {**retired, **fields(model)} if retired else fields(model)
+    return {**retired, **every(model)} if retired else every(model)
+
+
+def limits_of(role_id: int | None) -> Mapping[str, Mapping[str, str]]:
+    """What a role is kept from: entity -> field -> level."""
+    return current().limits.get(role_id or 0, _NO_LIMITS)
+
+
+def sight() -> Hashable:
+    """What the fields that are seen depend on, as a part of a kept statement's key."""
+    here, role = current(), scope.role()
+    return (here.mark, role) if here.limits.get(role or 0) else None
+
+
+def sees(model: type[Any], name: str) -> bool:
+    """Whether the role in force sees a field."""
+    return name in fields(model)
 
 
 def is_required(model: type[Any], name: str) -> bool:
     """Whether a form must not leave the field empty; yes or no is never empty."""
-    one = fields(model)[name]
+    one = every(model)[name]
     if one.kind is Kind.BOOLEAN:
         return False
     return one.required if one.custom else not model.__table__.c[name].nullable
 
 
 def value(record: Any, name: str) -> Any:
-    """The value of a field of a record."""
+    """The value of a field of a record, whoever looks: who shows it asks `fields` first."""
     if not name.startswith(registry.CUSTOM_PREFIX):
         return getattr(record, name)
-    return of_stored(fields(type(record))[name], (record.custom or {}).get(name))
+    return of_stored(every(type(record))[name], (record.custom or {}).get(name))
 
 
 def of_stored(one: Field, kept: Any) -> Any:
@@ -179,11 +235,16 @@ def enter(workspace: int, mark: int) -> None:
 
 def renew(records: Iterable[Any]) -> None:
     """Where definitions are among the records of an operation, have every session read the schema anew."""
-    table = Workspace.__table__
     for workspace in {record.workspace_id for record in records if isinstance(record, CustomField)}:
-        statement = sa.update(table).where(table.c.id == workspace).values(schema_mark=secrets.randbits(62) or 1)
-        session.execute(statement, execution_options=_WHY)
-        leave()
+        renew_workspace(workspace)
+
+
+def renew_workspace(workspace: int) -> None:
+    """Have every session read the schema of a workspace anew; part of the operation that is open."""
+    table = Workspace.__table__
+    statement = sa.update(table).where(table.c.id == workspace).values(schema_mark=secrets.randbits(62) or 1)
+    session.execute(statement, execution_options=_WHY)
+    leave()
 
 
 def leave() -> None:
@@ -201,12 +262,12 @@ def _of(workspace: int, mark: int) -> Schema:
     if known_mark != mark:
         if len(_cache) >= _MOST:
             _cache.clear()
-        found = _read(workspace)
+        found = _read(workspace, mark)
         _cache[workspace] = (mark, found)
     return found
 
 
-def _read(workspace: int) -> Schema:
+def _read(workspace: int, mark: int) -> Schema:
     columns = (getattr(CustomField, name) for name in _COLUMNS)
     statement = sa.select(*columns).order_by(CustomField.position, CustomField.id)
     added: dict[str, dict[str, Field]] = {}
@@ -214,7 +275,10 @@ def _read(workspace: int) -> Schema:
     with scope.inside(workspace), session.no_autoflush:
         for row in session.execute(statement, execution_options=tenancy.with_deleted()):
             (added if row.deleted_at is None else retired).setdefault(row.entity, {})[row.key] = made(row)
-    return Schema(added, retired)
+        limits: dict[int, dict[str, dict[str, str]]] = {}
+        for right in session.scalars(sa.select(FieldRight)):
+            limits.setdefault(right.role_id, {}).setdefault(right.entity, {})[right.field] = right.level
+    return Schema(mark, added, retired, limits)
 
 
 def made(row: Any) -> Field:

@@ -79,7 +79,7 @@ def related(record: Any, names: tuple[str, ...], *, actor: Actor, most: int = 5)
     model = type(record)
     links = filters.links(model)
     shown = [registry.entity(name) for name in (*names, *(link.target for link in links.values()))]
-    key = ("related", model, names, most, kept.sight(actor, shown))
+    key = ("related", model, names, most, kept.sight(actor, shown), schema.sight())
     whole = kept.statement(key, lambda: _related(model, names, actor, most))
     found: dict[str, list[Related]] = {}
     if whole is not None:
@@ -167,9 +167,19 @@ def _talk(record: Any, actor: Actor, limit: int, before: dt.datetime | None) -> 
         return []
     bound = _bound(record) | ({} if before is None else {"before": before})
     return [
-        Event(r.kind, r.id, r.at, r.who, r.title, r.body, r.kind, r.id, r.verb)
+        Event(r.kind, r.id, r.at, r.who, *_seen(r), r.kind, r.id, r.verb)
         for r in session.execute(whole, bound, execution_options=_WHY)
     ]
+
+
+# What the timeline shows of a note, an activity and an e-mail: its title and its text.
+_WORDS = {"note": ("", "body"), "activity": ("title", "details"), "message": ("subject", "state")}
+
+
+def _seen(row: Any) -> tuple[str, str | None]:
+    """Title and text, as far as the role in force sees these fields."""
+    model, (title, body) = registry.entity(row.kind), _WORDS[row.kind]
+    return row.title if schema.sees(model, title) else "", row.body if schema.sees(model, body) else None
 
 
 def _talk_of(link: str, actor: Actor, limit: int, earlier: bool) -> Any | None:
@@ -233,14 +243,10 @@ def _part(model: type[Any], entity: str, actor: Actor, most: int) -> Any:
 
 def _columns(model: type[Any], entity: str) -> list[Any]:
     extra = next(
-        (
-            getattr(model, n)
-            for n in ("label", "state", "side", "kind", "mime")
-            if hasattr(model, n) and n in registry.fields(model)
-        ),
+        (getattr(model, n) for n in ("label", "state", "side", "kind", "mime") if schema.sees(model, n)),
         sa.literal(""),
     )
-    at = getattr(model, "due_at", None)
+    at = getattr(model, "due_at", None) if schema.sees(model, "due_at") else None
     return [
         sa.literal(entity).label("entity"),
         model.id.label("id"),

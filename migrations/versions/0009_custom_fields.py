@@ -33,8 +33,9 @@ def upgrade() -> None:
     op.create_index("ix_change_batch", "change", ["workspace_id", "batch", "id"], **when(sa.text("batch IS NOT NULL")))
     _custom_field()
     _custom_value()
+    _field_right()
     if op.get_context().dialect.name == "postgresql":
-        for table in ("custom_field", "custom_value"):
+        for table in ("custom_field", "custom_value", "field_right"):
             rule = f"CASE WHEN {TOLD} = '*' THEN true ELSE cast(workspace_id as text) = {TOLD} END"
             op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
             op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
@@ -43,6 +44,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("field_right")
     op.drop_table("custom_value")
     op.drop_table("custom_field")
     op.drop_index("ix_change_batch", table_name="change")
@@ -112,6 +114,23 @@ def _custom_value() -> None:
     op.create_index("ix_custom_value_n", "custom_value", ["workspace_id", "field_id", "n", "record_id"])
     op.create_index("ix_custom_value_t", "custom_value", ["workspace_id", "field_id", "t", "record_id"])
     op.create_index("ix_custom_value_subject", "custom_value", ["workspace_id", "subject_id"])
+
+
+def _field_right() -> None:
+    op.create_table(
+        "field_right",
+        sa.Column("role_id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("field", sa.String(length=60), nullable=False),
+        sa.Column("level", sa.String(length=10), nullable=False),
+        sa.Column("id", KEY, autoincrement=True, nullable=False),
+        sa.Column("workspace_id", KEY, nullable=False),
+        sa.ForeignKeyConstraint(["role_id"], ["ab_role.id"], name=op.f("fk_field_right_role_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_field_right_workspace_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_field_right")),
+        sa.UniqueConstraint("workspace_id", "id", name="uq_field_right_workspace_id_id"),
+        sa.UniqueConstraint("workspace_id", "role_id", "entity", "field", name="uq_field_right_field"),
+    )
 
 
 def _grant() -> None:
