@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from flask import Flask, Response, redirect, render_template, request, stream_with_context
+from flask import Flask, Response, redirect, render_template, request
 from flask_admin import Admin, AdminIndexView, BaseView, expose
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -28,6 +28,7 @@ from models.job import Job
 from models.workspace import Membership
 from views import shell
 from views.ledgers import LEDGERS, Ledger, entry_words, facts_of
+from views.streaming import streamed
 
 HOME = "/compliance/"
 _KINDS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
@@ -101,7 +102,7 @@ class AuditView(ComplianceView, AdminIndexView):
             raise NotFound()
         body = audit_log.export(read_filters()[0], kind, actor=shell.actor())
         name = f'attachment; filename="audit-log.{kind}"'
-        return Response(stream_with_context(body), content_type=_KINDS[kind], headers={"Content-Disposition": name})
+        return Response(streamed(body), content_type=_KINDS[kind], headers={"Content-Disposition": name})
 
     def _page(
         self,

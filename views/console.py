@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, Response, jsonify, redirect, render_template, request, stream_with_context
+from flask import Flask, Response, jsonify, redirect, render_template, request
 from flask_appbuilder import AppBuilder, BaseView, expose
 from flask_wtf import CSRFProtect
 from werkzeug.wrappers import Response as AnyResponse
@@ -29,6 +29,7 @@ from views.lists import show_list
 from views.record_page import show_record
 from views.redirects import back
 from views.screen import Screen, check, of, screens
+from views.streaming import streamed
 
 Answer = str | AnyResponse | tuple[str, int]
 
@@ -173,7 +174,7 @@ class EntityView(BaseView):
             "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         }
         return Response(
-            stream_with_context(body),
+            streamed(body),
             content_type=types[kind],
             headers={"Content-Disposition": f'attachment; filename="{self.screen.slug}.{kind}"'},
         )
