@@ -121,18 +121,18 @@ def person(text: str) -> int | None:
 def entry(key: int, *, actor: Actor) -> Entry:
     """One entry; raises `NotFound`."""
     permissions.require(actor, "read", "audit")
-    row = session.scalars(sa.select(Audit).where(Audit.id == key)).one_or_none()
-    if row is None:
-        raise NotFound()
     mine, earlier = orm.aliased(AuditSeal), orm.aliased(AuditSeal)
     neighbour = sa.and_(earlier.chain == mine.chain, earlier.sequence == mine.sequence - 1)
     found = session.execute(
-        sa.select(mine.sequence, mine.hash, earlier.sequence, earlier.hash)
+        sa.select(Audit, mine.sequence, mine.hash, earlier.sequence, earlier.hash)
+        .outerjoin(mine, mine.audit_id == Audit.id)
         .outerjoin(earlier, neighbour)
-        .where(mine.audit_id == key)
+        .where(Audit.id == key)
     ).one_or_none()
-    place, before = (found[:2], found[2:]) if found else (None, None)
-    return Entry(row, _pair(place), _pair(before))
+    if found is None:
+        raise NotFound()
+    row, *places = found
+    return Entry(row, _pair(places[:2]), _pair(places[2:]))
 
 
 def open_values(key: int, *, actor: Actor) -> dict[str, Any] | None:
@@ -235,5 +235,5 @@ def _text(rows: list[dict[str, Any]], kind: str) -> bytes:
     return b"".join(orjson.dumps({name: row[name] for name in EXPORTED}) + b"\n" for row in rows)
 
 
-def _pair(seal: Any | None) -> tuple[int, bytes] | None:
-    return None if seal is None or seal[0] is None else (int(seal[0]), bytes(seal[1]))
+def _pair(seal: list[Any]) -> tuple[int, bytes] | None:
+    return None if seal[0] is None else (int(seal[0]), bytes(seal[1]))
