@@ -181,10 +181,13 @@ class EntityView(BaseView):
 
     @expose("/picker", methods=("GET",))
     def picker(self) -> Answer:
-        spec = self.screen
+        spec, q = self.screen, request.args.get("q", "")[:200]
+        beside = values.whole(request.args.get("beside", ""))
+        among = queries.alike(spec.model, spec.within, beside, actor=shell.actor()) if beside and not q else ()
         found, more = queries.options(
-            spec.model, request.args.get("q", "")[:200], actor=shell.actor(), search=spec.search, extra=spec.sub or None
-        )
+            spec.model, q, actor=shell.actor(), search=spec.search, extra=spec.sub or None, among=among,
+            limit=30 if spec.within else 8,
+        )  # fmt: skip
         return jsonify(
             items=[{"id": r[0], "title": str(r[1])[:120], "sub": (r[2] or "") if len(r) > 2 else ""} for r in found],
             more=more,

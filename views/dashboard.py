@@ -45,7 +45,7 @@ def today() -> str:
         needs={
             "note": f"{len(tasks)} of {open_tasks} tasks" if open_tasks > len(tasks) else "",
             "items": [_need(row, local) for row in tasks],
-            "all_url": "/tasks/?f=state:is:open",
+            "all_url": of("task").home,
         },
     )
 
@@ -101,7 +101,7 @@ def _task_figure(number: int) -> dict[str, Any]:
     return {
         "label": "My open tasks",
         "value": f"{number:,}",
-        "url": "/tasks/?f=state:is:open",
+        "url": of("task").home,
         "delta": None,
         "points": [],
     }

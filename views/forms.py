@@ -304,9 +304,15 @@ def _draw(screen: Screen, name: str, typed: Typed, titles: dict[tuple[str, int],
         "step": 1,
     }
     if one.kind is Kind.RELATION:
-        drawn["picker_url"] = of(one.target).url(page="picker") if one.target in screens() else ""
+        drawn["picker_url"] = _picker(of(one.target), text) if one.target in screens() else ""
         drawn["display"] = titles.get((one.target or "", values.whole(text) or 0), "")
     return drawn
+
+
+def _picker(other: Screen, chosen: str) -> str:
+    """Where to choose from; what stands beside the one chosen now comes first, as the stages of its pipeline."""
+    url = other.url(page="picker")
+    return f"{url}?beside={chosen}" if other.within and values.whole(chosen) else url
 
 
 def _group(entity: str, typed: Typed) -> dict[str, Any]:

@@ -284,8 +284,9 @@ def _task(task: Screen, row: timeline.Related, today: dt.date) -> dict[str, Any]
 def _table(record: Any, other: Screen) -> dict[str, Any]:
     link = next(n for n, f in registry.fields(other.model).items() if f.target == record.__tablename__)
     query = queries.ListQuery(
-        other.model, other.columns, filters=(filters.Filter(link, "is", (record.id,)),), sort=other.sort, limit=50
-    )
+        other.model, other.columns, filters=(filters.Filter(link, "is", (record.id,)),), sort=other.sort, limit=50,
+        whole=True,
+    )  # fmt: skip
     page = queries.page(query, actor=shell.actor())
     fields = columns_of(other)
     shown = [(n, fields[n]) for n in other.columns[1:]]

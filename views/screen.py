@@ -56,6 +56,8 @@ class Screen:
     edits: bool
     deletes: bool
     sub: str
+    within: str
+    views: tuple[tuple[str, str], ...]
 
     @property
     def entity(self) -> str:
@@ -78,6 +80,11 @@ class Screen:
         """The address of the list, a record, or one of its pages."""
         base = f"/{self.slug}/"
         return base + page if record_id is None else f"{base}{record_id}{'/' + page if page else ''}"
+
+    @property
+    def home(self) -> str:
+        """Where the menu leads: the list, or the first of its views."""
+        return self.url() + (f"?{self.views[0][1]}" if self.views and self.views[0][1] else "")
 
     def can(self, actor: Actor, action: str) -> bool:
         return permissions.reach(actor, action, registry.permission_entity(self.model)) is not None
@@ -118,13 +125,16 @@ def screen(
     edits: bool = True,
     deletes: bool = True,
     sub: str = "",
+    within: str = "",
+    views: tuple[tuple[str, str], ...] = (),
 ) -> Screen:
     """Register the screen of an entity.
 
     `columns` begins with the title; `form` is a tuple of ("Section", "field", ...) tuples, where "+entity" adds child
     rows;
     `related` names entities listed on the record page; `badge` is a choice or a relation shown beside the name;
-    `sub` the second line in pickers;
+    `views` are tabs over the list as (label, query), of which the first is where the menu leads;
+    `sub` the second line in pickers; `within` the field that a record shares with those it may be exchanged for;
     `group` the menu group (none: not in the menu); `searchable` puts it into the search over all records.
     """
     entity = str(model.__tablename__)
@@ -160,6 +170,8 @@ def screen(
         edits,
         deletes,
         sub,
+        within,
+        views,
     )
     _check(made)
     _screens[entity] = made
@@ -203,7 +215,7 @@ def _check(made: Screen) -> None:
         *made.search,
         made.sort.removeprefix("-"),
         *made.subtitle,
-        *filter(None, (made.badge, made.sub)),
+        *filter(None, (made.badge, made.sub, made.within)),
     ):
         if name not in known and name != "id":
             raise BrokenScreen(f"{made.entity}: the screen names “{name}”, which is no field.")

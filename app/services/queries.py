@@ -37,7 +37,8 @@ _JSON = values.Locale()
 class ListQuery:
     """What a list shows. `sort` is a field name, with "-" for descending; `search` names the searched fields.
 
-    A relation column gives the related title, or with `raw` its id. `hits` is what `searched` found.
+    A relation column gives the related title, or with `raw` its id. `hits` is what `searched` found. `whole` is for
+    short lists without further pages: they come in the order that their model names in `in_order`, if it does.
     """
 
     model: type[Any]
@@ -51,6 +52,7 @@ class ListQuery:
     action: str = "read"
     raw: bool = False
     hits: search_index.Hits | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,9 @@ def page(query: ListQuery, *, actor: Actor, counted: bool = False, exact: bool =
     query = searched(query)
     name, down = _sort(query)
     backwards, value, key = _read_cursor(query, name)
+    last = (not down or not filters.on_postgresql()) ^ backwards
     known = _count_unasked(query, actor, exact) if counted else (0, True)
-    statement = _page(query, actor, known is None, exact, (name, down ^ backwards, value is None))
+    statement = _page(query, actor, known is None, exact, (name, down ^ backwards, last, value is None))
     rows = list(session.execute(statement, {"cursor_value": value, "cursor_id": key} if query.cursor else {}))
     more = len(rows) > query.limit
     rows = rows[: query.limit]
@@ -101,16 +104,18 @@ def page(query: ListQuery, *, actor: Actor, counted: bool = False, exact: bool =
     )
 
 
-def _page(query: ListQuery, actor: Actor, counted: bool, exact: bool, order: tuple[str, bool, bool]) -> Any:
-    """The statement of a page; kept where nothing that was typed is in it. `order` is field, descending, NULL at the
-    cursor.
+def _page(query: ListQuery, actor: Actor, counted: bool, exact: bool, order: tuple[str, bool, bool, bool]) -> Any:
+    """The statement of a page; kept where nothing that was typed is in it. `order` is field, descending, NULLs last,
+    NULL at the cursor.
     """
 
     def build() -> Any:
-        name, down, at_null = order
-        found = _ordered(_base(query, actor, with_sort=name), query.model, name, down)
+        name, down, last, at_null = order
+        found = _ordered(_base(query, actor, with_sort=name), query.model, name, down, last)
+        if query.whole and hasattr(query.model, "in_order"):
+            found = found.order_by(None).order_by(*query.model.in_order())
         if query.cursor:
-            found = found.where(_beyond(query.model, name, down, at_null))
+            found = found.where(_beyond(query.model, name, down, last, at_null))
         if counted:
             found = found.add_columns(_counting(query, actor, exact).scalar_subquery())
         return found.limit(query.limit + 1)
@@ -123,6 +128,7 @@ def _page(query: ListQuery, actor: Actor, counted: bool, exact: bool, order: tup
         query.raw,
         query.action,
         query.limit,
+        query.whole,
         bool(query.cursor),
         filters.on_postgresql(),
     )
@@ -179,16 +185,25 @@ def stream(query: ListQuery, *, actor: Actor, chunk: int = 2000) -> Iterator[lis
 
 
 def options(
-    model: type[Any], q: str, *, actor: Actor, search: tuple[str, ...] = (), limit: int = 8, extra: str | None = None
-) -> tuple[list[Any], bool]:
+    model: type[Any], q: str, *, actor: Actor, search: tuple[str, ...] = (), limit: int = 8, extra: str | None = None,
+    among: tuple[Filter, ...] = (),
+) -> tuple[list[Any], bool]:  # fmt: skip
     """Choices for a picker: rows (id, title, extra) that start with or contain `q`, and whether there are more."""
     title = registry.title_of(model)
     columns = (title, extra) if extra else (title,)
     query = ListQuery(
-        model, columns, search or (title,), q, sort=title if q and _sortable(model, title) else "-id", limit=limit
-    )
+        model, columns, search or (title,), q, among, title if q and _sortable(model, title) else "-id", limit=limit,
+        whole=not q,
+    )  # fmt: skip
     found = page(query, actor=actor)
     return found.rows, found.next is not None
+
+
+def alike(model: type[Any], name: str, key: int, *, actor: Actor) -> tuple[Filter, ...]:
+    """The filter that keeps to records that share `name` with the record `key`, as stages share their pipeline."""
+    one = permissions.restrict(sa.select(getattr(model, name)).where(model.id == key), model, actor)
+    value = session.scalar(one)
+    return () if value is None else (Filter(name, "is", (value,)),)
 
 
 @registry.per_model
@@ -275,16 +290,20 @@ def _sort(query: ListQuery) -> tuple[str, bool]:
     return name, down
 
 
-def _ordered(statement: Any, model: type[Any], name: str, down: bool) -> Any:
-    column = getattr(model, name)
-    order = (column, model.id) if name != "id" else (model.id,)
-    return statement.order_by(*(c.desc() if down else c.asc() for c in order))
+def _ordered(statement: Any, model: type[Any], name: str, down: bool, last: bool) -> Any:
+    """In the order of a field: rising, what is empty comes last; falling, where the database has it, as its index does.
 
-
-def _beyond(model: type[Any], name: str, down: bool, at_null: bool) -> Any:
-    """What comes after the cursor in the order of `_ordered`. NULL is the smallest in SQLite and the largest in
-    PostgreSQL.
+    NULL is the smallest in SQLite and the largest in PostgreSQL, so only a rising order in SQLite has to say so.
     """
+    column = getattr(model, name)
+    order = [c.desc() if down else c.asc() for c in ((column, model.id) if name != "id" else (model.id,))]
+    if sa.inspect(model).columns[name].nullable and last == (down == filters.on_postgresql()):
+        order[0] = order[0].nulls_last() if last else order[0].nulls_first()
+    return statement.order_by(*order)
+
+
+def _beyond(model: type[Any], name: str, down: bool, nulls_last: bool, at_null: bool) -> Any:
+    """What comes after the cursor in the order of `_ordered`."""
     column, id_ = getattr(model, name), model.id
     value, key = sa.bindparam("cursor_value", type_=column.type), sa.bindparam("cursor_id", type_=id_.type)
     if name == "id":
@@ -293,7 +312,6 @@ def _beyond(model: type[Any], name: str, down: bool, at_null: bool) -> Any:
     if not sa.inspect(model).columns[name].nullable:
         here, there = sa.tuple_(column, id_), sa.tuple_(value, key)
         return here < there if down else here > there
-    nulls_last = down == (session.get_bind().dialect.name == "sqlite")
     if at_null:
         same = sa.and_(column.is_(None), later_id)
         return same if nulls_last else sa.or_(same, column.is_not(None))

@@ -210,13 +210,12 @@ def _related(model: type[Any], names: tuple[str, ...], actor: Actor, most: int) 
 
 
 def _part(model: type[Any], entity: str, actor: Actor, most: int) -> Any:
-    """The newest of `model`; what has a position, such as stages, in its own order and more of it."""
+    """The newest of `model`, or its own order where it has one; of what has a position, such as stages, more."""
     link = next(n for n, f in registry.fields(model).items() if f.target == entity)
     part = _walled(sa.select(*_columns(model, model.__tablename__)), model, actor)
     part = part.where(getattr(model, link) == sa.bindparam("record"))
-    if "position" in registry.fields(model):
-        return part.order_by(model.position, model.id).limit(4 * most)
-    return part.order_by(model.id.desc()).limit(most)
+    order = model.in_order() if hasattr(model, "in_order") else (model.id.desc(),)
+    return part.order_by(*order).limit(4 * most if "position" in registry.fields(model) else most)
 
 
 def _columns(model: type[Any], entity: str) -> list[Any]:

@@ -68,6 +68,9 @@ screen(
     columns=("title", "state", "priority", "due_at", "contact_id", "deal_id", "owner_id"),
     form=(("Task", "title", "due_at", "priority", "state", "contact_id", "deal_id", "owner_id", "details"),),
     sort="-id", badge="state", hint="What is to be done, by whom, by when.",
+    views=(
+        ("To do", "f=state%3Ais%3Aopen&sort=due_at"), ("Done", "f=state%3Ais%3Adone&sort=-due_at"), ("All", ""),
+    ),
 )  # fmt: skip
 screen(
     Activity,
@@ -140,6 +143,8 @@ screen(
     form=(("Stage", "name", "pipeline_id", "position", "probability", "outcome"),),
     sort="position",
     badge="outcome",
+    sub="pipeline_id",
+    within="pipeline_id",
     hint="The steps of a pipeline.",
 )
 screen(
