@@ -73,7 +73,7 @@ def _head(screen: Screen, record: Any, tab: str, titles: Titles) -> dict[str, An
     tabs = [{"label": "Overview", "url": url, "current": tab == "overview"}]
     for name in screen.related:
         other = screens().get(name)
-        if other is not None and other.group and other.can(actor, "read"):
+        if other is not None and other.stands and other.can(actor, "read"):
             tabs.append({"label": other.label, "url": f"{url}?tab=related-{name}", "current": tab == f"related-{name}"})
     tabs.append({"label": "History", "url": f"{url}?tab=history", "current": tab == "history"})
     return {
@@ -205,7 +205,7 @@ def _related(screen: Screen, record: Any, found: dict[str, list[timeline.Related
         other = screens().get(name)
         if (
             other is None
-            or not other.group
+            or not other.stands
             or name in ("task", "stored_file", "note", "activity", "message")
             or not other.can(shell.actor(), "read")
         ):
@@ -214,10 +214,10 @@ def _related(screen: Screen, record: Any, found: dict[str, list[timeline.Related
             {"icon": other.icon, "title": r.title, "url": other.url(r.id), "badge": None, "note": ""}
             for r in found.get(name, [])
         ]
-        link = next(n for n, f in registry.fields(other.model).items() if f.target == screen.entity)
+        link = filters.reference(other.model, screen.entity)
         add = (
             f"{other.url(page='new')}?{link}={record.id}"
-            if other.may_add(shell.actor()) and link in other.form_fields
+            if other.may_add(shell.actor()) and link in registry.writable(other.model)
             else None
         )
         groups.append(
@@ -282,7 +282,7 @@ def _task(task: Screen, row: timeline.Related, today: dt.date) -> dict[str, Any]
 
 
 def _table(record: Any, other: Screen) -> dict[str, Any]:
-    link = next(n for n, f in registry.fields(other.model).items() if f.target == record.__tablename__)
+    link = filters.reference(other.model, record.__tablename__) or ""
     query = queries.ListQuery(
         other.model, other.columns, filters=(filters.Filter(link, "is", (record.id,)),), sort=other.sort, limit=50,
         whole=True,

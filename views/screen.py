@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import permissions
-from app.services import verbs
+from app.services import filters, verbs
 from models import registry
 from models.fields import Kind
 from models.scope import Actor
@@ -80,6 +80,11 @@ class Screen:
         """The address of the list, a record, or one of its pages."""
         base = f"/{self.slug}/"
         return base + page if record_id is None else f"{base}{record_id}{'/' + page if page else ''}"
+
+    @property
+    def stands(self) -> bool:
+        """Whether its records have pages that people go to; parts of another record are shown on its page."""
+        return self.model.policy.parent is None
 
     @property
     def home(self) -> str:
@@ -204,7 +209,7 @@ def check() -> None:
 
 def _refers(name: str, entity: str) -> bool:
     model = registry.entities().get(name)
-    return model is not None and any(field.target == entity for field in registry.fields(model).values())
+    return model is not None and filters.reference(model, entity) is not None
 
 
 def _check(made: Screen) -> None:

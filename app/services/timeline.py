@@ -211,11 +211,21 @@ def _related(model: type[Any], names: tuple[str, ...], actor: Actor, most: int) 
 
 def _part(model: type[Any], entity: str, actor: Actor, most: int) -> Any:
     """The newest of `model`, or its own order where it has one; of what has a position, such as stages, more."""
-    link = next(n for n, f in registry.fields(model).items() if f.target == entity)
     part = _walled(sa.select(*_columns(model, model.__tablename__)), model, actor)
-    part = part.where(getattr(model, link) == sa.bindparam("record"))
+    part = part.where(_belongs(model, filters.reference(model, entity) or ""))
     order = model.in_order() if hasattr(model, "in_order") else (model.id.desc(),)
     return part.order_by(*order).limit(4 * most if "position" in registry.fields(model) else most)
+
+
+def _belongs(model: type[Any], name: str) -> Any:
+    """That a record of `model` belongs to the record in question, by a field or by a link to many."""
+    link = filters.links(model).get(name)
+    if link is None:
+        return getattr(model, name) == sa.bindparam("record")
+    through = registry.entity(link.through)
+    ours = sa.and_(through.workspace_id == sa.bindparam("workspace"), through.deleted_at.is_(None))
+    linked = sa.select(getattr(through, link.near)).where(getattr(through, link.far) == sa.bindparam("record"), ours)
+    return model.id.in_(linked)
 
 
 def _columns(model: type[Any], entity: str) -> list[Any]:

@@ -12,6 +12,7 @@ from flask import Flask
 
 from app.services import queries, records
 from models.base import session
+from models.contact import ContactTag, Tag
 from models.deal import Deal, Pipeline, Stage
 from models.fields import now
 from models.work import Task
@@ -123,3 +124,40 @@ def test_a_stage_of_the_neighbours_opens_no_list_of_theirs(
     sign_in(client, world.summit.owner)
     items = client.get(f"/stages/picker?beside={stages['stage']}").get_json()["items"]
     assert items and "Lettings" not in {one["sub"] for one in items}
+
+
+def test_a_tag_and_a_team_show_who_belongs_to_them(app: Flask, owner: Browser, world: World) -> None:
+    office = world.harbour
+    with app.app_context(), office.inside():
+        actor = office.actor("owner")
+        tag = records.create(Tag, {"name": "Waterfront"}, actor=actor).id
+        dana, eli = office.contacts["Dana Whitcombe"], office.contacts["Eli Moreno"]
+        records.create(ContactTag, {"contact_id": dana, "tag_id": tag}, actor=actor)
+        gone = records.create(ContactTag, {"contact_id": eli, "tag_id": tag}, actor=actor)
+        records.delete(ContactTag, gone.id, actor=actor)
+        session.remove()
+    for url in (f"/tags/{tag}", f"/tags/{tag}?tab=related-contact"):
+        page = owner.get(url).get_data(as_text=True)
+        assert f'href="/contacts/{dana}">Dana Whitcombe</a>' in page and "Eli Moreno" not in page, url
+    team = office.teams["east"]
+    page = owner.get(f"/teams/{team}").get_data(as_text=True)
+    assert ">Ada Agent</a>" in page and ">Stella West</a>" not in page and ">Dana Whitcombe</a>" in page
+    page = owner.get(f"/teams/{team}?tab=related-membership").get_data(as_text=True)
+    assert ">Carl Colleague</a>" in page and ">Stella West</a>" not in page
+
+
+def test_an_agent_sees_of_a_tag_what_the_role_reaches(app: Flask, client: Browser, world: World) -> None:
+    office = world.harbour
+    with app.app_context(), office.inside():
+        actor = office.actor("owner")
+        tag = records.create(Tag, {"name": "Waterfront"}, actor=actor).id
+        for contact in office.contacts.values():
+            records.create(ContactTag, {"contact_id": contact, "tag_id": tag}, actor=actor)
+        session.remove()
+    sign_in(client, office.agent)
+    seen = re.findall(r'href="/contacts/\d+">([^<]+)</a>', client.get(f"/tags/{tag}").get_data(as_text=True))
+    listed = client.get("/contacts/").get_data(as_text=True)
+    assert sorted(seen) == sorted(
+        name for name in office.contacts if f">{name}</a>" in listed or f"</i>{name}" in listed
+    )
+    assert "Faye Okafor" not in seen

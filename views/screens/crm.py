@@ -125,7 +125,10 @@ screen(
     Suppression, icon="shield", group="Outreach", columns=("address", "reason", "scope", "created_at"),
     form=(("Suppression", "address", "reason", "scope", "remark"),), hint="Addresses that nothing is sent to, and why.",
 )  # fmt: skip
-screen(Tag, icon="tag", group="Setup", columns=("name", "created_at"), sort="name", hint="Words to group contacts by.")
+screen(
+    Tag, icon="tag", group="Setup", columns=("name", "created_at"), related=("contact",), sort="name",
+    hint="Words to group contacts by.",
+)  # fmt: skip
 screen(
     Pipeline,
     icon="git-branch",
@@ -153,6 +156,7 @@ screen(
     group="Setup",
     columns=("name", "phone", "address"),
     form=(("Team", "name", "phone", "address"),),
+    related=("membership", "contact"),
     sort="name",
     hint="Offices and groups.",
 )
