@@ -69,7 +69,7 @@ screen(
     form=(("Task", "title", "due_at", "priority", "state", "contact_id", "deal_id", "owner_id", "details"),),
     sort="-id", badge="state", hint="What is to be done, by whom, by when.",
     views=(
-        ("To do", "f=state%3Ais%3Aopen&sort=due_at"), ("Done", "f=state%3Ais%3Adone&sort=-due_at"), ("All", ""),
+        ("To do", "f=state:is:open&sort=due_at"), ("Done", "f=state:is:done&sort=-due_at"), ("All", ""),
     ),
 )  # fmt: skip
 screen(
