@@ -98,7 +98,7 @@ class Ledger:
         for name, text in filters.items():
             if self.refers.get(name) == "contact":
                 found[name] = audit_log.person(text)
-            elif name in self.refers:
+            elif name == "id" or name in self.refers:
                 found[name] = values.whole(text) or -1
             else:
                 found[name] = text
@@ -230,6 +230,7 @@ LEDGERS = (
         "AI ledger",
         AiCall,
         (
+            ("id", "AI"),
             ("at", "Time"),
             ("asked_by", "Who"),
             ("contact_id", "About"),
@@ -245,7 +246,7 @@ LEDGERS = (
         "Each call of an AI provider appears here before it is made.",
         group="Inventory",
         icon="sparkles",
-        filters=("contact_id", "feature", "outcome"),
+        filters=("id", "contact_id", "feature", "outcome"),
         choices={"feature": _plainly([drafts.FEATURE]), "outcome": _plainly(ai.OUTCOMES)},
         refers={"contact_id": "contact"},
     ),
