@@ -60,6 +60,7 @@ def edit_form(screen: Screen, key: int | None) -> Response | str | tuple[str, in
 def _save(screen: Screen, record: Any, typed: Typed) -> Response | tuple[str, int]:
     clean, children = _clean(screen, typed), _clean_rows(screen, typed)
     if typed.errors:
+        typed.errors = records.needed(screen.model, clean) | typed.errors
         return _page(screen, record, typed), 422
     key = record.id if record is not None else None
     version = values.whole(typed.version) if key is not None else None
@@ -304,15 +305,9 @@ def _draw(screen: Screen, name: str, typed: Typed, titles: dict[tuple[str, int],
         "step": 1,
     }
     if one.kind is Kind.RELATION:
-        drawn["picker_url"] = _picker(of(one.target), text) if one.target in screens() else ""
+        drawn["picker_url"] = of(one.target).picker(text) if one.target in screens() else ""
         drawn["display"] = titles.get((one.target or "", values.whole(text) or 0), "")
     return drawn
-
-
-def _picker(other: Screen, chosen: str) -> str:
-    """Where to choose from; what stands beside the one chosen now comes first, as the stages of its pipeline."""
-    url = other.url(page="picker")
-    return f"{url}?beside={chosen}" if other.within and values.whole(chosen) else url
 
 
 def _group(entity: str, typed: Typed) -> dict[str, Any]:

@@ -104,6 +104,8 @@ def _badges(screen: Screen, record: Any, titles: Titles) -> list[dict[str, Any]]
 def _actions(screen: Screen, record: Any) -> list[dict[str, Any]]:
     actor = shell.actor()
     found: list[dict[str, Any]] = mail.actions(record) if screen.entity == "message" else []
+    if screen.entity == "stored_file":
+        found.append({"label": "Download", "icon": "download", "url": screen.url(record.id, "download"), "post": False})
     if screen.entity == "contact":
         if record.phone:
             found.append({"label": "Call", "icon": "phone", "url": f"tel:{record.phone}", "post": False})
@@ -149,7 +151,8 @@ def _facts(
     loc, known = shell.locale(), registry.fields(screen.model)
     sections: list[dict[str, Any]] = []
     for section in screen.sections:
-        rows = [_fact(known[n], n, record, titles, loc) for n in section.fields if n in known]
+        names = (*screen.facts, *section.fields) if section is screen.sections[0] else section.fields
+        rows = [_fact(known[n], n, record, titles, loc) for n in names if n in known]
         for child in section.children:
             rows += [
                 {"label": known_label(child), "value": _child(child, r), "note": _child_note(child, r)}
@@ -186,7 +189,10 @@ def _link(other: Screen, key: int, title: str) -> Markup:
 
 
 def known_label(entity: str) -> str:
-    return registry.fields(registry.entity(entity))[registry.title_of(registry.entity(entity))].label
+    model = registry.entity(entity)
+    if hasattr(model, "in_words"):
+        return of(entity).singular.capitalize()
+    return registry.fields(model)[registry.title_of(model)].label
 
 
 def _child(entity: str, row: timeline.Related) -> Any:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import permissions
-from app.services import filters, verbs
+from app.services import filters, values, verbs
 from models import registry
 from models.fields import Kind
 from models.scope import Actor
@@ -58,6 +58,7 @@ class Screen:
     sub: str
     within: str
     views: tuple[tuple[str, str], ...]
+    facts: tuple[str, ...]
 
     @property
     def entity(self) -> str:
@@ -80,6 +81,10 @@ class Screen:
         """The address of the list, a record, or one of its pages."""
         base = f"/{self.slug}/"
         return base + page if record_id is None else f"{base}{record_id}{'/' + page if page else ''}"
+
+    def picker(self, chosen: str = "") -> str:
+        """Where to choose one; what stands beside the one chosen now comes first, as the stages of its pipeline."""
+        return self.url(page="picker") + (f"?beside={chosen}" if self.within and values.whole(chosen) else "")
 
     @property
     def stands(self) -> bool:
@@ -132,12 +137,14 @@ def screen(
     sub: str = "",
     within: str = "",
     views: tuple[tuple[str, str], ...] = (),
+    facts: tuple[str, ...] = (),
 ) -> Screen:
     """Register the screen of an entity.
 
     `columns` begins with the title; `form` is a tuple of ("Section", "field", ...) tuples, where "+entity" adds child
     rows;
     `related` names entities listed on the record page; `badge` is a choice or a relation shown beside the name;
+    `facts` are shown on the record page beside what its form holds;
     `views` are tabs over the list as (label, query), of which the first is where the menu leads;
     `sub` the second line in pickers; `within` the field that a record shares with those it may be exchanged for;
     `group` the menu group (none: not in the menu); `searchable` puts it into the search over all records.
@@ -177,6 +184,7 @@ def screen(
         sub,
         within,
         views,
+        facts,
     )
     _check(made)
     _screens[entity] = made
@@ -220,6 +228,7 @@ def _check(made: Screen) -> None:
         *made.search,
         made.sort.removeprefix("-"),
         *made.subtitle,
+        *made.facts,
         *filter(None, (made.badge, made.sub, made.within)),
     ):
         if name not in known and name != "id":

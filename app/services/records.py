@@ -222,6 +222,15 @@ def _prepare(record: Any, values: Mapping[str, Any], actor: Actor, op: Operation
         function(record, op)
 
 
+def needed(model: type[Any], given: Mapping[str, Any]) -> dict[str, str]:
+    """What a form leaves empty that must not be, by field, so that all its problems can be said at once."""
+    return {
+        name: f"{label} is needed."
+        for name, label, has_default in _needed(model)
+        if not has_default and name in given and given[name] in (None, "")
+    }
+
+
 def _missing(record: Any) -> dict[str, str]:
     stored = sa.inspect(record).persistent
     return {

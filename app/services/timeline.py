@@ -241,10 +241,14 @@ def _columns(model: type[Any], entity: str) -> list[Any]:
     return [
         sa.literal(entity).label("entity"),
         model.id.label("id"),
-        sa.func.substr(getattr(model, registry.title_of(model)), 1, 120).label("title"),
+        sa.func.substr(_title(model), 1, 200).label("title"),
         extra.label("extra"),
         (at if at is not None else model.created_at).label("at"),
     ]
+
+
+def _title(model: type[Any]) -> Any:
+    return model.in_words() if hasattr(model, "in_words") else getattr(model, registry.title_of(model))
 
 
 def _walled(statement: Any, model: type[Record], actor: Actor) -> Any:

@@ -95,6 +95,7 @@ screen(
     group="Records",
     columns=("name", "mime", "size", "contact_id", "deal_id", "created_at"),
     form=(("File", "name", "contact_id", "deal_id"),),
+    facts=("mime", "size"),
     adds=False,
     hint="Files are added on the page of a contact or a deal.",
 )
@@ -105,6 +106,7 @@ screen(
     searchable=True,
     columns=("subject", "recipient", "state", "kind", "contact_id", "created_at"),
     form=(("E-mail", "subject", "body"),),
+    facts=("recipient", "contact_id", "kind", "sent_at", "drafted_by", "answer"),
     search=("subject", "recipient"),
     badge="state",
     adds=False,
