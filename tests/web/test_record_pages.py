@@ -61,3 +61,13 @@ def test_a_form_names_all_that_is_wrong_at_once(client: Browser, dana: int) -> N
     assert "2 things need a change" in page and "Name is needed." in page and "has no @" in page
     page = client.submit(f"/contacts/{dana}/email", {"subject": "", "body": ""}).get_data(as_text=True)
     assert "Subject is needed." in page and "Text is needed." in page
+
+
+def test_a_search_that_finds_more_leads_to_all_of_it(app: Flask, client: Browser, world: World) -> None:
+    with app.app_context(), world.harbour.inside():
+        for number in range(21):
+            records.create(Contact, {"name": f"Smith & Sons {number}"}, actor=world.harbour.actor("owner"))
+        session.remove()
+    sign_in(client, world.harbour.owner)
+    page = client.get("/search/?q=Smith+%26").get_data(as_text=True)
+    assert 'href="/contacts/?q=Smith+%26">All matching contacts</a>' in page
