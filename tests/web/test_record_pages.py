@@ -71,3 +71,21 @@ def test_a_search_that_finds_more_leads_to_all_of_it(app: Flask, client: Browser
     sign_in(client, world.harbour.owner)
     page = client.get("/search/?q=Smith+%26").get_data(as_text=True)
     assert 'href="/contacts/?q=Smith+%26">All matching contacts</a>' in page
+
+
+def test_a_refusal_names_the_right_and_the_thing_in_words(client: Browser, world: World) -> None:
+    sign_in(client, world.harbour.agent)
+    assert "does not include “read” for the audit log." in client.get("/compliance/").get_data(as_text=True)
+    assert "There is no page at this address." in client.get("/no-such-page").get_data(as_text=True)
+
+
+@pytest.mark.parametrize(("who", "steps"), [("stranger", 0), ("owner", 3)])
+def test_first_steps_are_those_that_one_may_take(
+    app: Flask, client: Browser, world: World, who: str, steps: int
+) -> None:
+    with app.app_context(), world.summit.inside():
+        for contact in world.summit.contacts.values():
+            records.delete(Contact, contact, actor=world.summit.actor("owner"))
+        session.remove()
+    sign_in(client, getattr(world.summit, who))
+    assert client.get("/").get_data(as_text=True).count('aria-label="Open: ') == steps
