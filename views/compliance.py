@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from flask import Flask, Response, redirect, render_template, request
+from flask import Flask, Response, g, redirect, render_template, request
 from flask_admin import Admin, AdminIndexView, BaseView, expose
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -263,7 +263,8 @@ def _titles(page: audit_log.Page, entry: Any, opened: dict[str, Any] | None, peo
         row, model = entry.row, _model(entry.row.entity)
         wanted |= {(row.entity, row.record_id), ("contact", row.subject_id)}
         wanted |= names.mentioned(row.facts, model) | names.mentioned(opened, model)
-    return names.titles(wanted) | {("user", user): name for _key, name, user in people}
+    known = names.titles(wanted) | {("user", user): name for _key, name, user in people}
+    return known | {("workspace", g.workspace.id): g.workspace.name}
 
 
 def _model(entity: str | None) -> Any:

@@ -40,6 +40,7 @@ _VERBS = {
     "undo": "undone",
     "revoke": "revoked",
     "accept": "accepted",
+    "ask": "asked for",
 }
 # Parts of the names of actions, in the words of those who look for them.
 ACTIONS = (
