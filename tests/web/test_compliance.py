@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,10 @@ ROW = "<td role=cell class=k2>"
 
 
 @pytest.fixture(autouse=True)
-def _heads(tmp_path: Path) -> None:
+def _heads(tmp_path: Path) -> Iterator[None]:
     audit_heads.use(tmp_path)
+    yield
+    audit_heads.use(None)
 
 
 @pytest.fixture
