@@ -9,6 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+# What the rights of a role are about, where it is not a kind of record.
+_AREAS = {
+    "audit": "the audit log", "workspace": "the settings of the workspace", "membership": "members", "role": "roles",
+    "api_key": "API keys", "job": "all jobs", "ai": "drafting with AI", "import": "imports", "policy": "policy texts",
+    "stored_file": "files",
+}  # fmt: skip
+
 
 class DomainError(Exception):
     """Base of all expected errors."""
@@ -39,10 +46,9 @@ class Forbidden(DomainError):
 
     def __init__(self, action: str, entity: str, message: str = "") -> None:
         self.action, self.entity = action, entity
+        area = _AREAS.get(entity, f"{entity.replace('_', ' ')} records")
         super().__init__(
-            message
-            or f"Your role does not include “{action}” on {entity.replace('_', ' ')}. "
-            "An admin of your workspace can grant it."
+            message or f"Your role does not include “{action}” for {area}. An admin of your workspace can grant it."
         )
 
 

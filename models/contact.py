@@ -164,6 +164,16 @@ class ContactAddress(Record, Base):
     label: Mapped[str] = f.choice(LABELS, default="home", label="Label")
 
     @classmethod
+    def in_words(cls) -> Any:
+        """The address in one line."""
+
+        def then(before: str, part: Any) -> Any:
+            return sa.func.coalesce(sa.literal(before) + sa.func.nullif(part, ""), "")
+
+        town = then(", ", cls.city) + then(", ", cls.state) + then(" ", cls.postal_code)
+        return cls.street + town + then(", ", cls.country)
+
+    @classmethod
     def indexes(cls) -> tuple[Any, ...]:
         return (sa.Index("ix_contact_address_contact", "workspace_id", "contact_id"),)
 

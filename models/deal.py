@@ -42,6 +42,10 @@ class Stage(Record, Base):
     outcome: Mapped[str] = f.choice(OUTCOMES, default="open", label="Outcome")
 
     @classmethod
+    def in_order(cls) -> tuple[Any, ...]:
+        return (cls.pipeline_id, cls.position, cls.id)
+
+    @classmethod
     def indexes(cls) -> tuple[Any, ...]:
         return (sa.Index("ix_stage_pipeline", "workspace_id", "pipeline_id", "position", **alive()),)
 

@@ -26,7 +26,7 @@ class StoredFile(Owned, Base):
     contact_id: Mapped[int | None] = f.ref("contact", label="Contact")
     deal_id: Mapped[int | None] = f.ref("deal", label="Deal")
     mime: Mapped[str] = f.text(120, required=True, default="", label="Type", readonly=True)
-    size: Mapped[int] = f.number(required=True, default=0, label="Size", readonly=True)
+    size: Mapped[int] = f.number(required=True, default=0, label="Size in bytes", readonly=True)
     sha256: Mapped[str] = f.text(64, required=True, default="", label="SHA-256", readonly=True)
     storage_key: Mapped[str] = f.text(120, required=True, default="", label="Storage key", readonly=True, secret=True)
     role: Mapped[str] = f.text(40, required=True, default="document", label="Role", readonly=True)

@@ -91,6 +91,11 @@ class Task(Owned, Base):
     deal_id: Mapped[int | None] = f.ref("deal", label="Deal")
 
     @classmethod
+    def in_order(cls) -> tuple[Any, ...]:
+        """What is late or due next first, what has no date after it, what is done last."""
+        return (cls.state == "done", cls.due_at.is_(None), cls.due_at, cls.id)
+
+    @classmethod
     def indexes(cls) -> tuple[Any, ...]:
         due = sa.Index("ix_task_due", "workspace_id", "state", "due_at", "id", **alive())
         return (*_by_contact("task"), due, *searched("task", "title"))

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from flask import Flask, Response, redirect, render_template, request, stream_with_context
+from flask import Flask, Response, g, redirect, render_template, request
 from flask_admin import Admin, AdminIndexView, BaseView, expose
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -26,8 +26,10 @@ from models.base import session
 from models.fields import Field, Kind
 from models.job import Job
 from models.workspace import Membership
+from views import compliance_names as names
 from views import shell
-from views.ledgers import LEDGERS, Ledger, entry_words, facts_of
+from views.ledgers import ACTIONS, LEDGERS, Ledger, entry_words
+from views.streaming import streamed
 
 HOME = "/compliance/"
 _KINDS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
@@ -101,7 +103,7 @@ class AuditView(ComplianceView, AdminIndexView):
             raise NotFound()
         body = audit_log.export(read_filters()[0], kind, actor=shell.actor())
         name = f'attachment; filename="audit-log.{kind}"'
-        return Response(stream_with_context(body), content_type=_KINDS[kind], headers={"Content-Disposition": name})
+        return Response(streamed(body), content_type=_KINDS[kind], headers={"Content-Disposition": name})
 
     def _page(
         self,
@@ -116,22 +118,25 @@ class AuditView(ComplianceView, AdminIndexView):
     ) -> str:
         zone = ZoneInfo(shell.actor().zone)
         link = f"{HOME}?{urlencode(asked)}{'&' if asked else ''}"
+        people = _people()
+        named = _titles(page, entry, values, people)
         return self.draw(
             "audit.html",
             asked=asked,
             link=link,
             query=urlencode(asked),
             broken=broken or [],
-            people=_people(),
-            entities=sorted(registry.entities()),
-            rows=[_row(row, zone) for row in page.rows],
+            actions=_actions(asked.get("action", "")),
+            people=people,
+            kinds=names.kinds(),
+            rows=[_row(row, zone, named) for row in page.rows],
             page=page,
             filtered=bool(asked),
             check=_check(zone),
             may_export=permissions.reach(shell.actor(), "export", "audit") is not None,
-            entry=entry and _entry(entry, zone),
+            entry=entry and _entry(entry, zone, named),
             opened=opened,
-            values=facts_of(values) if values else values,
+            values=names.facts_of(values, named, _model(entry.row.entity)) if values else values,
         )
 
 
@@ -156,8 +161,8 @@ class LedgerView(ComplianceView):
             after=_number("after"),
             before=_number("before"),
         )
-        zone = ZoneInfo(shell.actor().zone)
-        rows = [(row[0], spec.cells(row[1:], zone)) for row in page.rows]
+        zone, known = ZoneInfo(shell.actor().zone), spec.titles(page.rows)
+        rows = [(row.id, spec.cells(row, known, zone)) for row in page.rows]
         return self.draw(
             "ledger.html",
             spec=spec,
@@ -239,42 +244,59 @@ def _number(name: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-def _people() -> list[tuple[int, str]]:
-    found = session.execute(sa.select(Membership.id, Membership.name).order_by(Membership.name).limit(500))
-    return [(key, name) for key, name in found]
+def _people() -> list[Any]:
+    """The members to choose from, as (membership, name, account)."""
+    found = sa.select(Membership.id, Membership.name, Membership.user_id).order_by(Membership.name).limit(500)
+    return list(session.execute(found))
 
 
-def _row(row: Any, zone: ZoneInfo) -> tuple[Any, ...]:
+def _actions(asked: str) -> list[tuple[str, str]]:
+    """What to choose an action from; one that came with the address, as from a link, is among them."""
+    known = [*ACTIONS] if asked in dict(ACTIONS) or not asked else [*ACTIONS, (asked, entry_words(asked, None)[0])]
+    return known
+
+
+def _titles(page: audit_log.Page, entry: Any, opened: dict[str, Any] | None, people: list[Any]) -> names.Titles:
+    """The names of all records that the page speaks of; accounts go by the name of their member."""
+    wanted = {(row.entity, row.record_id) for row in page.rows}
+    if entry:
+        row, model = entry.row, _model(entry.row.entity)
+        wanted |= {(row.entity, row.record_id), ("contact", row.subject_id)}
+        wanted |= names.mentioned(row.facts, model) | names.mentioned(opened, model)
+    known = names.titles(wanted) | {("user", user): name for _key, name, user in people}
+    return known | {("workspace", g.workspace.id): g.workspace.name}
+
+
+def _model(entity: str | None) -> Any:
+    return registry.entities().get(entity or "")
+
+
+def _row(row: Any, zone: ZoneInfo, named: names.Titles) -> tuple[Any, ...]:
     local = row.at.astimezone(zone)
     verb, bad = entry_words(row.action, row.facts)
-    kind = (row.entity or "").replace("_", " ")
     changed = len(row.facts.get("fields", ())) if isinstance(row.facts, dict) else 0
     change = f"{changed} field{'s' if changed != 1 else ''}" if changed else ""
+    record = names.link(row.entity, row.record_id, named)
     return (
-        row.id,
-        f"{local:%d %b %H:%M:%S}",
-        row.at.isoformat(),
-        row.actor,
-        verb,
-        bad,
-        kind,
-        row.record_id or "",
+        row.id, f"{local:%d %b %H:%M:%S}", row.at.isoformat(), row.actor, verb, bad, names.kind(row.entity), record,
         change,
-    )
+    )  # fmt: skip
 
 
-def _entry(entry: audit_log.Entry, zone: ZoneInfo) -> dict[str, Any]:
+def _entry(entry: audit_log.Entry, zone: ZoneInfo, named: names.Titles) -> dict[str, Any]:
     row = entry.row
     verb, bad = entry_words(row.action, row.facts)
-    known = registry.entities().get(row.entity or "")
     return {
         "row": row,
         "verb": verb,
         "bad": bad,
+        "kind": names.kind(row.entity),
+        "record": names.link(row.entity, row.record_id, named),
+        "person": named.get(("contact", row.subject_id), f"contact #{row.subject_id}"),
         "when": f"{row.at.astimezone(zone):%d %b %Y %H:%M:%S %Z}",
         "place": entry.place,
         "before": entry.before,
-        "facts": facts_of(row.facts, known),
+        "facts": names.facts_of(row.facts, named, _model(row.entity)),
         "sealed": row.sealed is not None,
         "day": row.at.astimezone(zone).date().isoformat(),
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, Response, jsonify, redirect, render_template, request, stream_with_context
+from flask import Flask, Response, jsonify, redirect, render_template, request
 from flask_appbuilder import AppBuilder, BaseView, expose
 from flask_wtf import CSRFProtect
 from werkzeug.wrappers import Response as AnyResponse
@@ -29,6 +29,7 @@ from views.lists import show_fields, show_list
 from views.record_page import show_record
 from views.redirects import back
 from views.screen import Screen, check, of, screens
+from views.streaming import streamed
 
 Answer = str | AnyResponse | tuple[str, int]
 
@@ -187,17 +188,20 @@ class EntityView(BaseView):
             "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         }
         return Response(
-            stream_with_context(body),
+            streamed(body),
             content_type=types[kind],
             headers={"Content-Disposition": f'attachment; filename="{self.screen.slug}.{kind}"'},
         )
 
     @expose("/picker", methods=("GET",))
     def picker(self) -> Answer:
-        spec = self.screen
+        spec, q = self.screen, request.args.get("q", "")[:200]
+        beside = values.whole(request.args.get("beside", ""))
+        among = queries.alike(spec.model, spec.within, beside, actor=shell.actor()) if beside and not q else ()
         found, more = queries.options(
-            spec.model, request.args.get("q", "")[:200], actor=shell.actor(), search=spec.search, extra=spec.sub or None
-        )
+            spec.model, q, actor=shell.actor(), search=spec.search, extra=spec.sub or None, among=among,
+            limit=30 if spec.within else 8,
+        )  # fmt: skip
         return jsonify(
             items=[{"id": r[0], "title": str(r[1])[:120], "sub": (r[2] or "") if len(r) > 2 else ""} for r in found],
             more=more,

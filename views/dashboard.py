@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, render_template
 
+from app import permissions
 from app.services import figures, values
 from models.fields import Field, Kind
 from views import shell
@@ -15,6 +16,15 @@ from views.screen import of
 
 pages = Blueprint("dashboard", __name__)
 _MONEY = Field(Kind.MONEY)
+# The right to write this, label, text, address.
+_STEPS = (
+    ("import", "Import your contacts", "A CSV or vCard file from Google, Outlook or your old CRM.", "/contacts/import"),
+    ("membership", "Invite a colleague", "Everybody gets a role that says what they see.", "/settings/members"),
+    (
+        "workspace", "Complete the brokerage's profile", "Name, address and colour stand on every public page.",
+        "/settings/workspace",
+    ),
+)  # fmt: skip
 _SOURCES = {"form": "Typed in", "import": "Imported", "lead form": "Website", "api": "API", "demo": "Demo data"}
 
 
@@ -45,7 +55,7 @@ def today() -> str:
         needs={
             "note": f"{len(tasks)} of {open_tasks} tasks" if open_tasks > len(tasks) else "",
             "items": [_need(row, local) for row in tasks],
-            "all_url": "/tasks/?f=state:is:open",
+            "all_url": of("task").home,
         },
     )
 
@@ -101,7 +111,7 @@ def _task_figure(number: int) -> dict[str, Any]:
     return {
         "label": "My open tasks",
         "value": f"{number:,}",
-        "url": "/tasks/?f=state:is:open",
+        "url": of("task").home,
         "delta": None,
         "points": [],
     }
@@ -162,28 +172,13 @@ def _need(row: Any, local: dt.datetime) -> dict[str, Any]:
 def _first_steps(
     weeks: list[tuple[dt.date, dict[str, int]]], stages: list[figures.StageFigure]
 ) -> list[dict[str, Any]]:
-    """Shown until the workspace has contacts or deals of its own."""
+    """What this person may do of it, shown until the workspace has contacts or deals of its own."""
     if any(by for _, by in weeks) or any(s.count for s in stages):
         return []
     return [
-        {
-            "label": "Import your contacts",
-            "text": "A CSV or vCard file from Google, Outlook or your old CRM.",
-            "url": "/contacts/import",
-            "done": False,
-        },
-        {
-            "label": "Invite a colleague",
-            "text": "Everybody gets a role that says what they see.",
-            "url": "/settings/members",
-            "done": False,
-        },
-        {
-            "label": "Complete the brokerage's profile",
-            "text": "Name, address and colour stand on every public page.",
-            "url": "/settings/workspace",
-            "done": False,
-        },
+        {"label": label, "text": text, "url": url, "done": False}
+        for entity, label, text, url in _STEPS
+        if permissions.reach(shell.actor(), "write", entity) is not None
     ]
 
 

@@ -61,6 +61,7 @@ def edit_form(screen: Screen, key: int | None) -> Response | str | tuple[str, in
 def _save(screen: Screen, record: Any, typed: Typed) -> Response | tuple[str, int]:
     clean, children = _clean(screen, typed), _clean_rows(screen, typed)
     if typed.errors:
+        typed.errors = records.needed(screen.model, clean) | typed.errors
         return _page(screen, record, typed), 422
     key = record.id if record is not None else None
     version = values.whole(typed.version) if key is not None else None
@@ -309,7 +310,7 @@ def _draw(screen: Screen, name: str, record: Any, typed: Typed, titles: dict[tup
     if one.custom:
         drawn |= custom_inputs.drawn(one, name, text, record)
     if one.kind is Kind.RELATION:
-        drawn["picker_url"] = of(one.target).url(page="picker") if one.target in screens() else ""
+        drawn["picker_url"] = of(one.target).picker(text) if one.target in screens() else ""
         drawn["display"] = titles.get((one.target or "", values.whole(text) or 0), "")
     return drawn
 

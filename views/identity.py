@@ -12,13 +12,14 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import io
+from collections.abc import Callable
 from typing import Any
 
 import segno
-from flask import Blueprint, Flask, Response, current_app, g, redirect, request, session
+from flask import Blueprint, Flask, Response, current_app, g, redirect, render_template, request, session, url_for
 from flask_appbuilder import AppBuilder
 from flask_appbuilder.security.sqla.manager import SecurityManager as FabSecurityManager
-from flask_login import LoginManager
+from flask_login import LoginManager, current_user
 from flask_security import (
     MailUtil,
     MfRecoveryCodesUtil,
@@ -29,7 +30,7 @@ from flask_security import (
     WebauthnUtil,
 )
 from flask_security.mail_util import EmailValidateException
-from flask_security.utils import aware_utcnow
+from flask_security.utils import aware_utcnow, check_and_get_token_status
 from webauthn.helpers.structs import AuthenticatorSelectionCriteria, ResidentKeyRequirement, UserVerificationRequirement
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -166,6 +167,8 @@ def _close_side_doors(app: Flask, security: Security) -> None:
     manager._request_callback = None
     # Would mail "help" to nobody; recovery codes and an owner are the way back in.
     app.view_functions["security.two_factor_rescue"] = _no_such_page
+    finish = "security.two_factor_setup_validate"
+    app.view_functions[finish] = _same_picture(app.view_functions[finish], security)
     manager.session_protection = None
     security.want_json(lambda _request: False)
     security.principal.identity_loaders.clear()
@@ -173,6 +176,28 @@ def _close_side_doors(app: Flask, security: Security) -> None:
     security.hashing_context.update(sha256_crypt__default_rounds=1000)
     processors = app.template_context_processors[None]
     processors[:] = [one for one in processors if one.__name__ != "_user_context_processor"]
+
+
+def _same_picture(finish: Callable[[str], Any], security: Security) -> Callable[[str], Any]:
+    """A mistyped code shows the page it was typed on; the library would begin anew, with a secret that the app does not
+    have.
+    """
+
+    def validate(token: str) -> Any:
+        answer = current_app.make_response(finish(token))
+        late, wrong, state = check_and_get_token_status(
+            token, "tf_setup", current_app.config["SECURITY_TWO_FACTOR_SETUP_WITHIN"]
+        )
+        if late or wrong or answer.location != url_for("security.two_factor_setup"):
+            return answer
+        shown = security.totp_factory.fetch_setup_values(state["totp_secret"], current_user)
+        page = render_template(
+            "security/two_factor_setup.html", chosen_method="authenticator", state_token=token, changing=True,
+            authr_qrcode=shown["image"], authr_key=shown["key"],
+        )  # fmt: skip
+        return page, 422
+
+    return validate
 
 
 def _no_loose_code() -> AnyResponse | None:

@@ -5,19 +5,23 @@ Belongs here: which columns, under which names. Does not belong here: reading th
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import sqlalchemy as sa
+from markupsafe import Markup
 
-from models import registry
+from app.services import audit_log, consent, drafts, values
+from models import ai, job, registry
 from models.ai import AiCall
 from models.audit import Change
+from models.contact import BASES
 from models.job import Job
+from models.policy import Purpose
 from models.privacy import Attestation, Consent, ImportBatch
+from views import compliance_names as names
+from views.compliance_names import Choices, Titles
 
 _VERBS = {
     "create": "created",
@@ -36,13 +40,38 @@ _VERBS = {
     "undo": "undone",
     "revoke": "revoked",
     "accept": "accepted",
+    "ask": "asked for",
 }
+# Parts of the names of actions, in the words of those who look for them.
+ACTIONS = (
+    ("create", "Added"), ("update", "Changed"), ("delete", "Deleted"), ("restore", "Restored"), ("export", "Exported"),
+    ("sign_in", "Sign-ins"), ("membership", "Members"), ("role", "Roles"), ("invitation", "Invitations"),
+    ("api_key", "API keys"), ("consent", "Consents"), ("import", "Imports"), ("draft", "Drafts"), ("job", "Jobs"),
+    ("audit", "Use of this log"), ("refused", "Refused"), ("failed", "Failed"),
+)  # fmt: skip
+_CHANGES = (("create", "Added"), ("update", "Changed"), ("delete", "Deleted"), ("restore", "Restored"))
+_GIVEN = ((True, "Given"), (False, "Withdrawn"))
+_BATCH_STATES = (
+    ("mapping", "Not started"), ("waiting", "Waiting"), ("running", "Running"), ("done", "Done"), ("failed", "Failed"),
+    ("cancelled", "Cancelled"),
+)  # fmt: skip
+_BATCH_KINDS = (("csv", "CSV"), ("xlsx", "Spreadsheet"), ("vcard", "vCard"))
+_ATTESTED = (("import", "Import"),)
 _BAD = ("failed", "refused", "dead", "locked")
+
+
+def _plainly(values_: Iterable[str]) -> Choices:
+    """Choices whose values are words already."""
+    return tuple((value, value[:1].upper() + value[1:]) for value in values_)
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """One ledger: columns as (name, label), and the columns that can be filtered by an exact value."""
+    """One ledger: columns as (name, label), and the columns that can be filtered by an exact value.
+
+    `choices` are the words of a column's values, from which its filter is chosen; `refers` the columns that hold the id
+    of a record, with its kind, or "" where the row's own `entity` says it.
+    """
 
     slug: str
     title: str
@@ -52,6 +81,8 @@ class Ledger:
     group: str = "Records of proof"
     icon: str = "list-details"
     filters: tuple[str, ...] = ()
+    choices: Mapping[str, Choices] = field(default_factory=dict)
+    refers: Mapping[str, str] = field(default_factory=dict)
 
     def names(self) -> tuple[str, ...]:
         return tuple(name for name, _label in self.columns)
@@ -59,20 +90,45 @@ class Ledger:
     def label(self, name: str) -> str:
         return dict(self.columns).get(name, name.replace("_", " ").capitalize())
 
+    def choices_of(self, name: str) -> Choices:
+        return names.kinds() if name == "entity" else self.choices.get(name, ())
+
     def exact(self, filters: Mapping[str, str]) -> dict[str, Any]:
-        """Filters as values of the columns' types; a number that is none finds nothing."""
+        """Filters as values of the columns' types; a number or a person that is none finds nothing."""
         found: dict[str, Any] = {}
         for name, text in filters.items():
-            column = sa.inspect(self.model).columns[name]
-            number = isinstance(column.type, (sa.Integer, sa.BigInteger))
-            found[name] = (
-                (int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1) if number else text
-            )
+            if self.refers.get(name) == "contact":
+                found[name] = audit_log.person(text)
+            elif name == "id" or name in self.refers:
+                found[name] = values.whole(text) or -1
+            else:
+                found[name] = text
         return found
 
-    def cells(self, values: Any, zone: ZoneInfo) -> list[str]:
+    def titles(self, rows: list[Any]) -> Titles:
+        """The names of all records that these rows (id, *columns) speak of."""
+        return names.titles((self._entity(row, name), getattr(row, name)) for row in rows for name in self.refers)
+
+    def cells(self, row: Any, known: Titles, zone: ZoneInfo) -> list[str | Markup]:
         """A row's values as text."""
-        return [words(value, zone) for value in values]
+        return [self._cell(row, name, known, zone) for name in self.names()]
+
+    def _cell(self, row: Any, name: str, known: Titles, zone: ZoneInfo) -> str | Markup:
+        value = getattr(row, name)
+        if name in self.refers:
+            return names.link(self._entity(row, name), value, known)
+        if name == "entity":
+            return names.kind(value)
+        if name in self.choices:
+            return dict(self.choices[name]).get(value, names.words(value, zone))
+        if self.model is Change and name == "new":
+            return names.labels(row.entity, value)
+        if self.model is AiCall and name == "fields":
+            return ", ".join(drafts.READABLE.get(one, one) for one in value)
+        return names.words(value, zone)
+
+    def _entity(self, row: Any, name: str) -> str:
+        return self.refers[name] or row.entity
 
 
 LEDGERS = (
@@ -92,6 +148,8 @@ LEDGERS = (
         "Every change of a record appears here with its fields.",
         icon="git-compare",
         filters=("entity", "record_id"),
+        choices={"verb": _CHANGES},
+        refers={"record_id": ""},
     ),
     Ledger(
         "consents",
@@ -111,6 +169,8 @@ LEDGERS = (
         group="Privacy work",
         icon="checklist",
         filters=("contact_id", "topic"),
+        choices={"topic": (*consent.TOPICS, ("notice", "Notice")), "basis": BASES, "given": _GIVEN},
+        refers={"contact_id": "contact"},
     ),
     Ledger(
         "attestations",
@@ -127,7 +187,8 @@ LEDGERS = (
         "Who vouched for the lawful basis of an import, a list or an automation appears here.",
         group="Privacy work",
         icon="signature",
-        filters=("what",),
+        filters=("basis",),
+        choices={"what": _ATTESTED, "basis": BASES},
     ),
     Ledger(
         "imports",
@@ -145,6 +206,7 @@ LEDGERS = (
         "Imported files appear here with what came of their rows.",
         icon="file-import",
         filters=("state",),
+        choices={"state": _BATCH_STATES, "kind": _BATCH_KINDS},
     ),
     Ledger(
         "jobs",
@@ -161,15 +223,18 @@ LEDGERS = (
         ),
         "Work done in the background appears here with its purpose.",
         icon="stack-2",
-        filters=("state", "name"),
+        filters=("state", "purpose"),
+        choices={"state": _plainly(job.STATES), "purpose": _plainly(purpose.value for purpose in Purpose)},
     ),
     Ledger(
         "ai",
         "AI ledger",
         AiCall,
         (
+            ("id", "AI"),
             ("at", "Time"),
             ("asked_by", "Who"),
+            ("contact_id", "About"),
             ("feature", "Feature"),
             ("provider", "Provider"),
             ("model", "Model"),
@@ -182,27 +247,11 @@ LEDGERS = (
         "Each call of an AI provider appears here before it is made.",
         group="Inventory",
         icon="sparkles",
-        filters=("feature", "outcome"),
+        filters=("id", "contact_id", "feature", "outcome"),
+        choices={"feature": _plainly([drafts.FEATURE]), "outcome": _plainly(ai.OUTCOMES)},
+        refers={"contact_id": "contact"},
     ),
 )
-
-
-def words(value: Any, zone: ZoneInfo) -> str:
-    """A value as short text: moments in the viewer's zone, names of fields instead of their values."""
-    if value is None or value == "":
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, dt.datetime):
-        return f"{value.astimezone(zone):%d %b %Y %H:%M}"
-    if isinstance(value, dict):
-        return ", ".join(
-            f"{name.replace('_', ' ')} {number}" if isinstance(number, int) else name.replace("_", " ")
-            for name, number in value.items()
-        )
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return f"{value:,}" if isinstance(value, int) and value > 999_999 else str(value)
 
 
 def entry_words(action: str, facts: Any) -> tuple[str, bool]:
@@ -213,22 +262,3 @@ def entry_words(action: str, facts: Any) -> tuple[str, bool]:
     if thing in registry.entities() or thing == "audit":
         return _VERBS.get(verb, verb.replace("_", " ")), bad
     return f"{thing.replace('_', ' ').replace('.', ' ')} {_VERBS.get(verb, verb.replace('_', ' '))}".strip(), bad
-
-
-def facts_of(facts: Mapping[str, Any] | None, model: Any = None) -> list[tuple[str, str, str | None]]:
-    """Facts as (label, old or plain value, new value or None): a change is a pair of old and new."""
-    known = registry.fields(model) if model is not None else {}
-    found: list[tuple[str, str, str | None]] = []
-    for name, value in (facts or {}).items():
-        if name == "fields":
-            continue
-        label = known[name].label if name in known else name.replace("_", " ").capitalize()
-        if isinstance(value, list) and len(value) == 2 and not isinstance(value[0], (dict, list)):
-            found.append((label, _plain(value[0]), _plain(value[1])))
-        else:
-            found.append((label, _plain(value), None))
-    return found
-
-
-def _plain(value: Any) -> str:
-    return words(value, ZoneInfo("UTC"))

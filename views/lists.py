@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from functools import lru_cache
 from typing import Any
+from urllib.parse import parse_qsl
 
 from flask import current_app, render_template, request
 from markupsafe import Markup, escape
@@ -84,7 +85,7 @@ def _context(state: State, page: queries.Page, editor_error: str) -> dict[str, A
         "state": pairs,
         "columns_state": state.pairs(without=frozenset({"cols"})),
         "head_actions": _head_actions(state),
-        "views": [],
+        "views": _views(state, pairs),
         "save_view_url": None,
         "filters": list_filters.chips(state),
         "menu": menu,
@@ -141,6 +142,18 @@ def show_fields(screen: Screen) -> str:
             for n in names
         ],
     )
+
+
+def _views(state: State, pairs: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    """The tabs that the screen declares; the present one is that whose query is asked for, search aside."""
+    return [
+        {
+            "label": label,
+            "url": state.screen.url() + (f"?{query}" if query else ""),
+            "current": parse_qsl(query) == pairs,
+        }
+        for label, query in state.screen.views
+    ]
 
 
 def _heads(shown: list[tuple[str, Field]], badge: str) -> list[str]:

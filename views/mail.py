@@ -152,12 +152,12 @@ def _ready(found: Card) -> dict[str, Any]:
         "redraft_url": url_for("mail_pages.redraft", key=message.id),
         "discard_url": url_for("mail_pages.discard", key=message.id),
         "read": ", ".join(drafts.READABLE.get(name, name) for name in call.fields) if call else "nothing",
-        "ledger": {"label": f"AI-{call.id}", "url": _ledger_url()} if call else None,
+        "ledger": {"label": f"AI-{call.id}", "url": _ledger_url(call.id)} if call else None,
     }
 
 
-def _ledger_url() -> str | None:
-    return "/compliance/ai/" if permissions.reach(shell.actor(), "read", "audit") else None
+def _ledger_url(call: int) -> str | None:
+    return f"/compliance/ai/?id={call}" if permissions.reach(shell.actor(), "read", "audit") else None
 
 
 def _started(typed: dict[str, str], key: int | None) -> dict[str, str]:

@@ -25,7 +25,7 @@ _WORDS = {
     400: ("This request was not understood", "Go back, check what was entered and send it once more."),
     401: ("Please sign in", "Sign in and open this page again."),
     403: ("You may not do this", "An admin of your workspace can change your role."),
-    404: ("Nothing is here", "The record does not exist, was deleted, or is not yours to see."),
+    404: ("Nothing is here", "There is no page at this address. Check it for a typing error."),
     405: ("This address does not work that way", "Go back and use the buttons of the page."),
     408: ("The upload took too long", "Nothing was saved. Try again on a faster connection."),
     409: ("Somebody else was faster", "Reload the page, your entries are kept on this device."),

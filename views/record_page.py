@@ -73,7 +73,7 @@ def _head(screen: Screen, record: Any, tab: str, titles: Titles) -> dict[str, An
     tabs = [{"label": "Overview", "url": url, "current": tab == "overview"}]
     for name in screen.related:
         other = screens().get(name)
-        if other is not None and other.group and other.can(actor, "read"):
+        if other is not None and other.stands and other.can(actor, "read"):
             tabs.append({"label": other.label, "url": f"{url}?tab=related-{name}", "current": tab == f"related-{name}"})
     tabs.append({"label": "History", "url": f"{url}?tab=history", "current": tab == "history"})
     return {
@@ -104,6 +104,8 @@ def _badges(screen: Screen, record: Any, titles: Titles) -> list[dict[str, Any]]
 def _actions(screen: Screen, record: Any) -> list[dict[str, Any]]:
     actor = shell.actor()
     found: list[dict[str, Any]] = mail.actions(record) if screen.entity == "message" else []
+    if screen.entity == "stored_file":
+        found.append({"label": "Download", "icon": "download", "url": screen.url(record.id, "download"), "post": False})
     if screen.entity == "contact":
         if record.phone and schema.sees(screen.model, "phone"):
             found.append({"label": "Call", "icon": "phone", "url": f"tel:{record.phone}", "post": False})
@@ -148,8 +150,10 @@ def _facts(
 ) -> list[dict[str, Any]]:
     loc, known = shell.locale(), schema.fields(screen.model)
     sections: list[dict[str, Any]] = []
-    for section in layout.sections(screen):
-        rows = [_fact(known[n], n, record, titles, loc) for n in section.fields if n in known]
+    shown = layout.sections(screen)
+    for section in shown:
+        names = (*screen.facts, *section.fields) if section is shown[0] else section.fields
+        rows = [_fact(known[n], n, record, titles, loc) for n in names if n in known]
         for child in section.children:
             rows += [
                 {"label": known_label(child), "value": _child(child, r), "note": _child_note(child, r)}
@@ -186,7 +190,10 @@ def _link(other: Screen, key: int, title: str) -> Markup:
 
 
 def known_label(entity: str) -> str:
-    return registry.fields(registry.entity(entity))[registry.title_of(registry.entity(entity))].label
+    model = registry.entity(entity)
+    if hasattr(model, "in_words"):
+        return of(entity).singular.capitalize()
+    return registry.fields(model)[registry.title_of(model)].label
 
 
 def _child(entity: str, row: timeline.Related) -> Any:
@@ -205,7 +212,7 @@ def _related(screen: Screen, record: Any, found: dict[str, list[timeline.Related
         other = screens().get(name)
         if (
             other is None
-            or not other.group
+            or not other.stands
             or name in ("task", "stored_file", "note", "activity", "message")
             or not other.can(shell.actor(), "read")
         ):
@@ -214,10 +221,10 @@ def _related(screen: Screen, record: Any, found: dict[str, list[timeline.Related
             {"icon": other.icon, "title": r.title, "url": other.url(r.id), "badge": None, "note": ""}
             for r in found.get(name, [])
         ]
-        link = next(n for n, f in registry.fields(other.model).items() if f.target == screen.entity)
+        link = filters.reference(other.model, screen.entity)
         add = (
             f"{other.url(page='new')}?{link}={record.id}"
-            if other.may_add(shell.actor()) and link in other.form_fields
+            if other.may_add(shell.actor()) and link in registry.writable(other.model)
             else None
         )
         groups.append(
@@ -282,14 +289,11 @@ def _task(task: Screen, row: timeline.Related, today: dt.date) -> dict[str, Any]
 
 
 def _table(record: Any, other: Screen) -> dict[str, Any]:
-    link = next(n for n, f in registry.fields(other.model).items() if f.target == record.__tablename__)
+    link = filters.reference(other.model, record.__tablename__) or ""
     query = queries.ListQuery(
-        other.model,
-        shown_columns(other),
-        filters=(filters.Filter(link, "is", (record.id,)),),
-        sort=sort_of(other),
-        limit=50,
-    )
+        other.model, shown_columns(other), filters=(filters.Filter(link, "is", (record.id,)),), sort=sort_of(other),
+        limit=50, whole=True,
+    )  # fmt: skip
     page = queries.page(query, actor=shell.actor())
     fields = columns_of(other)
     shown = [(n, fields[n]) for n in other.columns[1:] if n in fields]

@@ -11,7 +11,7 @@ from typing import Any
 
 from app import permissions
 from app.errors import NotFound
-from app.services import verbs
+from app.services import filters, values, verbs
 from models import registry
 from models.fields import Kind
 from models.scope import Actor
@@ -57,6 +57,9 @@ class Screen:
     edits: bool
     deletes: bool
     sub: str
+    within: str
+    views: tuple[tuple[str, str], ...]
+    facts: tuple[str, ...]
 
     @property
     def entity(self) -> str:
@@ -86,6 +89,20 @@ class Screen:
         """The address of the list, a record, or one of its pages."""
         base = f"/{self.slug}/"
         return base + page if record_id is None else f"{base}{record_id}{'/' + page if page else ''}"
+
+    def picker(self, chosen: str = "") -> str:
+        """Where to choose one; what stands beside the one chosen now comes first, as the stages of its pipeline."""
+        return self.url(page="picker") + (f"?beside={chosen}" if self.within and values.whole(chosen) else "")
+
+    @property
+    def stands(self) -> bool:
+        """Whether its records have pages that people go to; parts of another record are shown on its page."""
+        return self.model.policy.parent is None
+
+    @property
+    def home(self) -> str:
+        """Where the menu leads: the list, or the first of its views."""
+        return self.url() + (f"?{self.views[0][1]}" if self.views and self.views[0][1] else "")
 
     def can(self, actor: Actor, action: str) -> bool:
         return permissions.reach(actor, action, registry.permission_entity(self.model)) is not None
@@ -126,13 +143,18 @@ def screen(
     edits: bool = True,
     deletes: bool = True,
     sub: str = "",
+    within: str = "",
+    views: tuple[tuple[str, str], ...] = (),
+    facts: tuple[str, ...] = (),
 ) -> Screen:
     """Register the screen of an entity.
 
     `columns` begins with the title; `form` is a tuple of ("Section", "field", ...) tuples, where "+entity" adds child
     rows;
     `related` names entities listed on the record page; `badge` is a choice or a relation shown beside the name;
-    `sub` the second line in pickers;
+    `facts` are shown on the record page beside what its form holds;
+    `views` are tabs over the list as (label, query), of which the first is where the menu leads;
+    `sub` the second line in pickers; `within` the field that a record shares with those it may be exchanged for;
     `group` the menu group (none: not in the menu); `searchable` puts it into the search over all records.
     """
     entity = str(model.__tablename__)
@@ -168,6 +190,9 @@ def screen(
         edits,
         deletes,
         sub,
+        within,
+        views,
+        facts,
     )
     _check(made)
     _screens[entity] = made
@@ -200,7 +225,7 @@ def check() -> None:
 
 def _refers(name: str, entity: str) -> bool:
     model = registry.entities().get(name)
-    return model is not None and any(field.target == entity for field in registry.fields(model).values())
+    return model is not None and filters.reference(model, entity) is not None
 
 
 def _check(made: Screen) -> None:
@@ -211,7 +236,8 @@ def _check(made: Screen) -> None:
         *made.search,
         made.sort.removeprefix("-"),
         *made.subtitle,
-        *filter(None, (made.badge, made.sub)),
+        *made.facts,
+        *filter(None, (made.badge, made.sub, made.within)),
     ):
         if name not in known and name != "id":
             raise BrokenScreen(f"{made.entity}: the screen names “{name}”, which is no field.")

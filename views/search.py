@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, jsonify, render_template, request
 
@@ -55,7 +56,7 @@ def _records(q: str, most: int) -> list[dict[str, Any]]:
                     {
                         "label": spec.label,
                         "items": [_item(spec, r) for r in rows],
-                        "all_url": f"{spec.url()}?q={q}" if more else None,
+                        "more_url": f"{spec.url()}?{urlencode({'q': q})}" if more else None,
                     }
                 )
     return found

@@ -180,7 +180,7 @@ def menu(found: Actor) -> list[dict[str, Any]]:
     for spec in screens().values():
         if spec.group and spec.can(found, "read"):
             groups.setdefault(spec.group, []).append(
-                _item(spec.label, spec.url(), spec.icon, quick=spec.quick, key=_KEYS.get(spec.entity))
+                _item(spec.label, spec.url(), spec.icon, home=spec.home, quick=spec.quick, key=_KEYS.get(spec.entity))
             )
     for group, label, url, symbol, entity, action in _EXTRA:
         if permissions.reach(found, action, entity) is not None:
@@ -188,6 +188,16 @@ def menu(found: Actor) -> list[dict[str, Any]]:
     return [{"label": name, "items": items} for name, items in groups.items() if items]
 
 
-def _item(label: str, url: str, symbol: str, *, quick: bool = False, key: str | None = None) -> dict[str, Any]:
+def _item(
+    label: str, url: str, symbol: str, *, home: str = "", quick: bool = False, key: str | None = None
+) -> dict[str, Any]:
     current = request.path == url if url == "/" else request.path.startswith(url)
-    return {"label": label, "url": url, "icon": symbol, "count": None, "current": current, "quick": quick, "key": key}
+    return {
+        "label": label,
+        "url": home or url,
+        "icon": symbol,
+        "count": None,
+        "current": current,
+        "quick": quick,
+        "key": key,
+    }

@@ -119,7 +119,7 @@ def _line(event: Event, screen: Screen, every: bool, titles: Titles) -> dict[str
 def _talk(event: Event) -> dict[str, Any]:
     """What is special about a note, an activity or an e-mail."""
     if event.kind == "note":
-        return {"text": "wrote a note", "body": event.body}
+        return {"text": "wrote a note", "body": event.body, "url": of("note").url(event.id)}
     if event.kind == "activity":
         return {"text": f"logged: {event.title}", "body": event.body, "url": of("activity").url(event.id)}
     state = registry.fields(Message)["state"].words(event.body)
@@ -154,6 +154,7 @@ def _change(event: Event, screen: Screen, every: bool, titles: Titles) -> dict[s
         "text": words,
         "diff": diff if every else diff[:_SHOWN_DIFF],
         "more": 0 if every else max(len(diff) - _SHOWN_DIFF, 0),
+        "url": other.url(event.record_id) if thing and other and other.stands and event.verb != "delete" else None,
         "more_url": f"{screen.url(event.record_id)}?tab=history" if event.entity == screen.entity else None,
         "undo_url": f"/changes/{event.id}/undo" if undoable else None,
     }

@@ -20,6 +20,7 @@ from models.base import session
 from models.job import Job
 from models.policy import Purpose
 from models.scope import Actor
+from models.workspace import Workspace
 
 JOB = "audit.verify"
 CHECKED = "audit.verify"
@@ -47,7 +48,9 @@ def look(only: int | None = None) -> tuple[chain_check.Report, float]:
 
 
 def note(report: chain_check.Report, seconds: float, *, actor: Actor) -> None:
-    """Write what was found into the log of each workspace that was checked; what is outside any is noted there too."""
+    """Write what was found into the log of each workspace that was checked; what is outside any is noted there too,
+    as is a chain whose workspace was dropped from the database: its copies outside still name it."""
+    present = _present(report)
     with operation(CHECKED, actor=actor) as op:
         for chain, result in sorted(report.results.items()):
             facts: dict[str, Any] = {
@@ -57,7 +60,13 @@ def note(report: chain_check.Report, seconds: float, *, actor: Actor) -> None:
             if result.problem is not None:
                 found = result.problem
                 facts |= {"problem": found.what, "sequence": found.sequence, "entry": found.audit_id}
-            op.audit(CHECKED, entity="audit", facts=facts, workspace_id=chain or None)
+            if chain and chain not in present:
+                facts["chain"] = chain
+            op.audit(CHECKED, entity="audit", facts=facts, workspace_id=chain if chain in present else None)
+
+
+def _present(report: chain_check.Report) -> set[int]:
+    return set(session.scalars(sa.select(Workspace.id).where(Workspace.id.in_(report.results))))
 
 
 def last() -> Any | None:

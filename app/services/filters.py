@@ -77,6 +77,11 @@ def filterable(model: type[Any]) -> dict[str, Field]:
     return own | {name: Field(Kind.RELATION, link.label, target=link.target) for name, link in links(model).items()}
 
 
+def reference(model: type[Any], entity: str) -> str | None:
+    """The field, or the link to many, by which records of `model` belong to one of `entity`."""
+    return next((name for name, field in filterable(model).items() if field.target == entity), None)
+
+
 def links(model: type[Any]) -> dict[str, Link]:
     return getattr(model, "links", {})
 

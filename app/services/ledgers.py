@@ -30,7 +30,7 @@ def page(
     """A page of `model` as rows of (id, *columns); needs the right to read the audit log. The wall keeps it in the
     workspace."""
     permissions.require(actor, "read", "audit")
-    statement = sa.select(model.id, *(getattr(model, name) for name in columns))
+    statement = sa.select(*(getattr(model, name) for name in dict.fromkeys(("id", *columns))))
     statement = statement.where(*(getattr(model, name) == value for name, value in filters.items()))
     if before is not None:
         statement = statement.where(model.id > before).order_by(model.id.asc())

@@ -101,7 +101,7 @@ def write(
     address = _address(recipient or (contact.email if contact else None))
     with operation("message.write", actor=actor) as op:
         words = _words(contact, actor)
-        subject, body = _filled("subject", subject, words), _filled("body", body, words)
+        subject, body = _texts(subject, body, words)
         known = _same(cause, cause_id, occasion, address)
         if known is not None:
             if send and (known.subject, known.body) != (subject, body):
@@ -250,6 +250,20 @@ def _address(text: str | None) -> str:
         return normal.email(text)
     except ValueError as error:
         raise Invalid({"recipient": str(error)}) from None
+
+
+def _texts(subject: str, body: str, words: Mapping[str, str]) -> tuple[str, str]:
+    """Subject and text with their fields filled in; what is wrong with both is said at once."""
+    filled: list[str] = []
+    problems: dict[str, str] = {}
+    for name, text in (("subject", subject), ("body", body)):
+        try:
+            filled.append(_filled(name, text, words))
+        except Invalid as error:
+            problems |= error.fields
+    if problems:
+        raise Invalid(problems)
+    return filled[0], filled[1]
 
 
 def _filled(name: str, text: str, words: Mapping[str, str]) -> str:

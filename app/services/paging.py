@@ -47,48 +47,73 @@ class Cursor:
     key: int = 0
 
 
-def ordered(statement: Any, model: type[Any], order: Order, down: bool, empty: bool, onward: bool) -> Any:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a list as it is read: falling or rising, NULLs `last` or first, `empty` for rows without a value to
+    sort by, `onward` for those behind the cursor.
+    """
+
+    down: bool
+    last: bool
+    empty: bool
+    onward: bool
+
+
+def ordered(statement: Any, model: type[Any], order: Order, part: Part) -> Any:
     """The statement in its order, behind the cursor if it goes `onward`."""
     if order.added is not None:
         of, same = custom_index.joined(model, sa.bindparam("sort_field", type_=sa.BigInteger))
-        if not empty:
-            column = custom_index.column(order.added, of)
-            statement = statement.join(of, same)
-            if onward:
-                here, there = sa.tuple_(column, model.id), _cursor_of(column.type, model)
-                statement = statement.where(here < there if down else here > there)
-            return statement.order_by(*(c.desc() if down else c.asc() for c in (column, model.id)))
+        if not part.empty:
+            return _by_index(statement.join(of, same), model, custom_index.column(order.added, of), part)
         statement = statement.where(~sa.exists(sa.select(sa.literal(1)).where(same)).correlate(model))
-        order = Order("id", down)
-    if onward:
-        statement = statement.where(_beyond(model, order.name, down, empty))
-    column = getattr(model, order.name)
-    columns = (column, model.id) if order.name != "id" else (model.id,)
-    return statement.order_by(*(c.desc() if down else c.asc() for c in columns))
+        order = Order("id", part.down)
+    if part.onward:
+        statement = statement.where(_beyond(model, order.name, part))
+    return statement.order_by(*_columns(model, order.name, part))
+
+
+def _by_index(statement: Any, model: type[Any], column: Any, part: Part) -> Any:
+    if part.onward:
+        here, there = sa.tuple_(column, model.id), _cursor_of(column.type, model)
+        statement = statement.where(here < there if part.down else here > there)
+    return statement.order_by(*(c.desc() if part.down else c.asc() for c in (column, model.id)))
+
+
+def _columns(model: type[Any], name: str, part: Part) -> list[Any]:
+    """The order of a field: rising, what is empty comes last; falling, where the database has it, as its index does.
+
+    NULL is the smallest in SQLite and the largest in PostgreSQL, so only a rising order in SQLite has to say so.
+    """
+    column = getattr(model, name)
+    order = [c.desc() if part.down else c.asc() for c in ((column, model.id) if name != "id" else (model.id,))]
+    if sa.inspect(model).columns[name].nullable and part.last == (part.down == _on_postgresql()):
+        order[0] = order[0].nulls_last() if part.last else order[0].nulls_first()
+    return order
+
+
+def _on_postgresql() -> bool:
+    return session.get_bind().dialect.name == "postgresql"
 
 
 def _cursor_of(type_: Any, model: type[Any]) -> Any:
     return sa.tuple_(sa.bindparam("cursor_value", type_=type_), sa.bindparam("cursor_id", type_=model.id.type))
 
 
-def _beyond(model: type[Any], name: str, down: bool, at_null: bool) -> Any:
-    """What comes after the cursor in the order of `ordered`. NULL is the smallest in SQLite and the largest in
-    PostgreSQL.
-    """
+def _beyond(model: type[Any], name: str, part: Part) -> Any:
+    """What comes after the cursor in the order of `ordered`."""
     column, id_ = getattr(model, name), model.id
     value, key = sa.bindparam("cursor_value", type_=column.type), sa.bindparam("cursor_id", type_=id_.type)
+    later_id = id_ < key if part.down else id_ > key
     if name == "id":
-        return id_ < key if down else id_ > key
-    later_id = id_ < key if down else id_ > key
+        return later_id
     if not sa.inspect(model).columns[name].nullable:
         here, there = sa.tuple_(column, id_), sa.tuple_(value, key)
-        return here < there if down else here > there
-    nulls_last = down == (session.get_bind().dialect.name == "sqlite")
-    if at_null:
+        return here < there if part.down else here > there
+    if part.empty:
         same = sa.and_(column.is_(None), later_id)
-        return same if nulls_last else sa.or_(same, column.is_not(None))
-    after = sa.or_(column < value if down else column > value, sa.and_(column == value, later_id))
-    return sa.or_(after, column.is_(None)) if nulls_last else after
+        return same if part.last else sa.or_(same, column.is_not(None))
+    after = sa.or_(column < value if part.down else column > value, sa.and_(column == value, later_id))
+    return sa.or_(after, column.is_(None)) if part.last else after
 
 
 def _value_at(model: type[Any], columns: tuple[str, ...], order: Order, row: Any) -> Any:

@@ -18,7 +18,7 @@ from app import permissions
 from app.errors import Invalid
 from app.services import custom_columns, custom_index, filters, kept, paging, schema, search_index
 from app.services.filters import Filter
-from app.services.paging import Cursor, Order
+from app.services.paging import Cursor, Order, Part
 from models import registry
 from models.base import session
 from models.fields import Kind
@@ -34,7 +34,8 @@ _PLUMBING = frozenset({"deleted_at", "name_key"})
 class ListQuery:
     """What a list shows. `sort` is a field name, with "-" for descending; `search` names the searched fields.
 
-    A relation column gives the related title, or with `raw` its id. `hits` is what `searched` found.
+    A relation column gives the related title, or with `raw` its id. `hits` is what `searched` found. `whole` is for
+    short lists without further pages: they come in the order that their model names in `in_order`, if it does.
     """
 
     model: type[Any]
@@ -48,6 +49,7 @@ class ListQuery:
     action: str = "read"
     raw: bool = False
     hits: search_index.Hits | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +132,16 @@ def _part(
 ) -> list[Any]:
     """Runs a page's statement; `empty` for rows without a value to sort by, `onward` for those behind the cursor."""
     down = order.down ^ cursor.backwards
+    last = (not order.down or not filters.on_postgresql()) ^ cursor.backwards
     bound: dict[str, Any] = {"cursor_value": cursor.value, "cursor_id": cursor.key} if onward else {}
     if order.added is not None:
         bound["sort_field"] = order.added.custom
 
     def build() -> Any:
         found = _base(query, actor, order)
-        found = paging.ordered(found, query.model, order, down, empty, onward)
+        found = paging.ordered(found, query.model, order, Part(down, last, empty, onward))
+        if query.whole and hasattr(query.model, "in_order") and not schema.is_limited(query.model):
+            found = found.order_by(None).order_by(*query.model.in_order())
         if counted[0]:
             found = found.add_columns(_counting(query, actor, counted[1]).scalar_subquery())
         return found.limit(query.limit + 1)
@@ -145,11 +150,11 @@ def _part(
         return list(session.execute(build(), bound))
     columns, added = custom_columns.split(query.model, query.columns)
     shape = (query.model, columns, bool(added), query.raw)
-    plan = (*shape, query.action, query.limit, onward, filters.on_postgresql())
+    plan = (*shape, schema.sight(), query.action, query.limit, query.whole, onward, filters.on_postgresql())
     known = registry.fields(query.model)
     targets = [registry.entity(target) for n in columns if (target := known[n].target)]
     seen = (kept.sight(actor, (query.model, *targets)), kept.sight(actor, (query.model,), query.action))
-    sorting = (order.name if order.added is None else order.added.kind, order.added is None, down, empty)
+    sorting = (order.name if order.added is None else order.added.kind, order.added is None, down, last, empty)
     return list(session.execute(kept.statement(("page", plan, counted, sorting, seen), build), bound))
 
 
@@ -192,16 +197,25 @@ def stream(query: ListQuery, *, actor: Actor, chunk: int = 2000) -> Iterator[lis
 
 
 def options(
-    model: type[Any], q: str, *, actor: Actor, search: tuple[str, ...] = (), limit: int = 8, extra: str | None = None
-) -> tuple[list[Any], bool]:
+    model: type[Any], q: str, *, actor: Actor, search: tuple[str, ...] = (), limit: int = 8, extra: str | None = None,
+    among: tuple[Filter, ...] = (),
+) -> tuple[list[Any], bool]:  # fmt: skip
     """Choices for a picker: rows (id, title, extra) that start with or contain `q`, and whether there are more."""
     title = registry.title_of(model)
     columns = (title, extra) if extra and schema.sees(model, extra) else (title,)
     query = ListQuery(
-        model, columns, search or (title,), q, sort=title if q and _sortable(model, title) else "-id", limit=limit
-    )
+        model, columns, search or (title,), q, among, title if q and _sortable(model, title) else "-id", limit=limit,
+        whole=not q,
+    )  # fmt: skip
     found = page(query, actor=actor)
     return found.rows, found.next is not None
+
+
+def alike(model: type[Any], name: str, key: int, *, actor: Actor) -> tuple[Filter, ...]:
+    """The filter that keeps to records that share `name` with the record `key`, as stages share their pipeline."""
+    one = permissions.restrict(sa.select(getattr(model, name)).where(model.id == key), model, actor)
+    value = session.scalar(one)
+    return () if value is None else (Filter(name, "is", (value,)),)
 
 
 def sortable(model: type[Any]) -> tuple[str, ...]:

@@ -215,6 +215,17 @@ def _prepare(record: Any, values: Mapping[str, Any], actor: Actor, op: Operation
     formulas.fill(record)
 
 
+def needed(model: type[Any], given: Mapping[str, Any]) -> dict[str, str]:
+    """What a form leaves empty that must not be, by field, so that all its problems can be said at once."""
+    missing = {
+        name: f"{label} is needed."
+        for name, label, has_default in _needed(model)
+        if not has_default and name in given and given[name] in (None, "")
+    }
+    added = {n: one for n, one in schema.added(model).items() if one.required and given.get(n, "-") in (None, "")}
+    return missing | {n: f"{one.label} is needed." for n, one in added.items()}
+
+
 def _missing(record: Any, values: Mapping[str, Any]) -> dict[str, str]:
     stored = sa.inspect(record).persistent
     missing = {

@@ -139,6 +139,11 @@ def sight() -> Hashable:
     return (here.mark, role) if here.limits.get(role or 0) else None
 
 
+def is_limited(model: type[Any]) -> bool:
+    """Whether the role in force is kept from any field of the entity."""
+    return bool(limits_of(scope.role()).get(model.__tablename__))
+
+
 def sees(model: type[Any], name: str) -> bool:
     """Whether the role in force sees a field."""
     return name in fields(model)

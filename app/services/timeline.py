@@ -232,13 +232,23 @@ def _related(model: type[Any], names: tuple[str, ...], actor: Actor, most: int) 
 
 
 def _part(model: type[Any], entity: str, actor: Actor, most: int) -> Any:
-    """The newest of `model`; what has a position, such as stages, in its own order and more of it."""
-    link = next(n for n, f in registry.fields(model).items() if f.target == entity)
+    """The newest of `model`, or its own order where it has one; of what has a position, such as stages, more."""
     part = _walled(sa.select(*_columns(model, model.__tablename__)), model, actor)
-    part = part.where(getattr(model, link) == sa.bindparam("record"))
-    if "position" in registry.fields(model):
-        return part.order_by(model.position, model.id).limit(4 * most)
-    return part.order_by(model.id.desc()).limit(most)
+    part = part.where(_belongs(model, filters.reference(model, entity) or ""))
+    own = hasattr(model, "in_order") and not schema.is_limited(model)
+    order = model.in_order() if own else (model.id.desc(),)
+    return part.order_by(*order).limit(4 * most if "position" in registry.fields(model) else most)
+
+
+def _belongs(model: type[Any], name: str) -> Any:
+    """That a record of `model` belongs to the record in question, by a field or by a link to many."""
+    link = filters.links(model).get(name)
+    if link is None:
+        return getattr(model, name) == sa.bindparam("record")
+    through = registry.entity(link.through)
+    ours = sa.and_(through.workspace_id == sa.bindparam("workspace"), through.deleted_at.is_(None))
+    linked = sa.select(getattr(through, link.near)).where(getattr(through, link.far) == sa.bindparam("record"), ours)
+    return model.id.in_(linked)
 
 
 def _columns(model: type[Any], entity: str) -> list[Any]:
@@ -250,10 +260,16 @@ def _columns(model: type[Any], entity: str) -> list[Any]:
     return [
         sa.literal(entity).label("entity"),
         model.id.label("id"),
-        sa.func.substr(getattr(model, registry.title_of(model)), 1, 120).label("title"),
+        sa.func.substr(_title(model), 1, 200).label("title"),
         extra.label("extra"),
         (at if at is not None else model.created_at).label("at"),
     ]
+
+
+def _title(model: type[Any]) -> Any:
+    """What names a record: in words of its own, unless these hold what the role in force does not see."""
+    own = hasattr(model, "in_words") and not schema.is_limited(model)
+    return model.in_words() if own else getattr(model, registry.title_of(model))
 
 
 def _walled(statement: Any, model: type[Record], actor: Actor) -> Any:

@@ -11,3 +11,9 @@ import { start as toasts } from "c/toast";
 for (const begin of [toasts, dialogs, palette, bulk, keys, drafts]) begin();
 comboboxes(document);
 document.addEventListener("htmx:load", (event) => comboboxes(event.detail.elt));
+
+// Strips that scroll sideways on a phone begin at their current entry.
+for (const current of document.querySelectorAll(":is(.c-setnav,.c-tabs) [aria-current]")) {
+  const strip = current.parentElement;
+  strip.scrollLeft = current.offsetLeft - strip.offsetLeft - (strip.clientWidth - current.offsetWidth) / 2;
+}

@@ -19,6 +19,17 @@ def test_the_palette_finds_a_record_and_opens_it(owner: Page) -> None:
     expect(owner).to_have_url("/contacts/")
 
 
+def test_escape_leaves_the_palette_at_once_though_something_was_typed(owner: Page) -> None:
+    owner.goto("/contacts/")
+    owner.keyboard.press("Control+k")
+    owner.keyboard.type("okafor")
+    owner.keyboard.press("Escape")
+    expect(owner.locator("#palette")).to_be_hidden()
+    owner.keyboard.press("g")
+    owner.keyboard.press("d")
+    owner.wait_for_url("**/deals/")
+
+
 def test_rows_are_walked_ticked_and_opened_by_single_keys(owner: Page) -> None:
     owner.goto("/contacts/")
     for key in ("j", "j", "k", "j"):

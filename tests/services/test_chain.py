@@ -14,7 +14,7 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.services import audit_heads, chain, chain_check, history
+from app.services import audit_checks, audit_heads, chain, chain_check, history
 from app.services.operation import operation
 from models import scope
 from models.audit import Audit
@@ -290,3 +290,24 @@ def test_history_of_a_contact_verifies_after_the_person_is_shredded(
                 assert subject_keys.shred(harbor, key)
             assert subject_keys.opened(row, actor=SYSTEM) is None
         assert chain_check.verify().ok
+
+
+def test_a_workspace_that_was_dropped_is_reported_outside_any(sealed: tuple[Flask, Path, int], tmp_path: Path) -> None:
+    """The operator removes a brokerage with all of its log; the copies outside still name its chain."""
+    _app, folder, harbor = sealed
+    with stolen(folder, tmp_path) as engine:
+        audit_heads.use(tmp_path / "heads")
+        try:
+            note(harbor, 102)
+            chain.seal_all(thorough=True)
+            attacker = Attacker(engine, harbor)
+            for table in ("audit", "audit_seal", "audit_head", "change", "workspace"):
+                attacker.run(f"delete from {table}")
+            report, seconds = audit_checks.look()
+            with scope.across_workspaces("a test checks"):
+                audit_checks.note(report, seconds, actor=SYSTEM)
+                entry = session.scalars(sa.select(Audit).where(Audit.action == audit_checks.CHECKED)).one()
+        finally:
+            audit_heads.use(None)
+        assert (entry.workspace_id, entry.facts["ok"], entry.facts["chain"]) == (None, False, harbor)
+        assert entry.facts["problem"] == f"the chain was cut: entries 1 to {ENTRIES + 1} are gone"

@@ -12,7 +12,7 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.services import housekeeping, records
+from app.services import audit_heads, housekeeping, records
 from app.services.operation import operation
 from jobs import registry, runner, schedule
 from models import scope, tenancy
@@ -54,6 +54,21 @@ def test_every_timed_job_is_on_the_list_and_runs(app: Flask) -> None:
     runner.drain(app)
     with scope.across_workspaces("a test looks"):
         assert set(session.scalars(sa.select(Job.state))) == {"done"}
+
+
+def test_a_workspace_that_is_gone_does_not_end_the_nightly_check(app: Flask, tmp_path: Path) -> None:
+    """A head kept outside names a brokerage that is not in the database any more; the check says so and is done."""
+    audit_heads.use(tmp_path / "heads")
+    try:
+        audit_heads.keep(audit_heads.Head(4711, 12, b"hash", b"signature"))
+        schedule.promise_due(NIGHT)
+        runner.drain(app)
+    finally:
+        audit_heads.use(None)
+    with scope.across_workspaces("a test looks"):
+        assert session.scalars(sa.select(Job.state).where(Job.name == "audit.verify")).one() == "done"
+        found = [one.facts for one in session.scalars(sa.select(Audit).where(Audit.action == "audit.verify"))]
+    assert [(facts["chain"], facts["ok"]) for facts in found if "chain" in facts] == [(4711, False)]
 
 
 @given(

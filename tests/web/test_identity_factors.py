@@ -38,7 +38,9 @@ def test_an_authenticator_app_is_set_up_and_then_asked_for(app: Flask, client: B
         shown = re.search(r'class="font-monospace">([A-Z0-9 -]+)<', page.text).group(1)
         finish = re.search(r'action="(/auth/tf-setup/[^"]+)"', page.text).group(1)
         phone = TOTP(key=shown.replace("-", "").replace(" ", ""))
-        assert client.submit(finish, {"code": "000000"}).headers["Location"] == "/auth/tf-setup"
+        mistyped = client.submit(finish, {"code": "000000"})
+        assert mistyped.status_code == 422 and "This code is wrong" in mistyped.text
+        assert shown in mistyped.text and finish in mistyped.text, "the app keeps what it scanned"
         assert client.submit(finish, {"code": phone.generate().token}).headers["Location"] == "/account/security"
         assert "Set up. You are asked" in client.get("/account/security").text
         assert elsewhere.get("/account/").status_code == 303, "a new factor ends the other sessions"

@@ -138,3 +138,19 @@ def test_the_development_inbox_shows_mail_to_admins_only_and_never_in_production
     assert admin.get("/dev/inbox/..%2f..%2fx.eml").status_code == 404
     app.config["APP_ENV"] = "production"
     assert admin.get("/dev/inbox").status_code == 404
+
+
+def test_the_card_of_a_draft_leads_to_its_own_entry_of_the_ledger(
+    app: Flask, client: Browser, world: World, outbox: Path
+) -> None:
+    with app.app_context():
+        key = _contact(world.harbour)
+    sign_in(client, world.harbour.owner)
+    cards = []
+    for _ in range(2):
+        answer = client.submit(f"/contacts/{key}/draft", page=f"/contacts/{key}")
+        runner.drain(app)
+        cards.append(client.get("/drafts/" + answer.location.split("draft=")[1].split("#")[0]).text)
+    assert 'href="/compliance/ai/?id=1">Ledger AI-1</a>' in cards[0]
+    entry = client.get("/compliance/ai/?id=2").text
+    assert entry.count("<tr role=row>") == 1 and ">Dana Whitcombe</a>" in entry and "name, type" in entry

@@ -69,6 +69,9 @@ screen(
     columns=("title", "state", "priority", "due_at", "contact_id", "deal_id", "owner_id"),
     form=(("Task", "title", "due_at", "priority", "state", "contact_id", "deal_id", "owner_id", "details"),),
     sort="-id", badge="state", hint="What is to be done, by whom, by when.",
+    views=(
+        ("To do", "f=state:is:open&sort=due_at"), ("Done", "f=state:is:done&sort=-due_at"), ("All", ""),
+    ),
 )  # fmt: skip
 screen(
     Activity,
@@ -93,6 +96,7 @@ screen(
     group="Records",
     columns=("name", "mime", "size", "contact_id", "deal_id", "created_at"),
     form=(("File", "name", "contact_id", "deal_id"),),
+    facts=("mime", "size"),
     adds=False,
     hint="Files are added on the page of a contact or a deal.",
 )
@@ -103,6 +107,7 @@ screen(
     searchable=True,
     columns=("subject", "recipient", "state", "kind", "contact_id", "created_at"),
     form=(("E-mail", "subject", "body"),),
+    facts=("recipient", "contact_id", "kind", "sent_at", "drafted_by", "answer"),
     search=("subject", "recipient"),
     badge="state",
     adds=False,
@@ -123,7 +128,10 @@ screen(
     Suppression, icon="shield", group="Outreach", columns=("address", "reason", "scope", "created_at"),
     form=(("Suppression", "address", "reason", "scope", "remark"),), hint="Addresses that nothing is sent to, and why.",
 )  # fmt: skip
-screen(Tag, icon="tag", group="Setup", columns=("name", "created_at"), sort="name", hint="Words to group contacts by.")
+screen(
+    Tag, icon="tag", group="Setup", columns=("name", "created_at"), related=("contact",), sort="name",
+    hint="Words to group contacts by.",
+)  # fmt: skip
 screen(
     Pipeline,
     icon="git-branch",
@@ -141,6 +149,8 @@ screen(
     form=(("Stage", "name", "pipeline_id", "position", "probability", "outcome"),),
     sort="position",
     badge="outcome",
+    sub="pipeline_id",
+    within="pipeline_id",
     hint="The steps of a pipeline.",
 )
 screen(
@@ -149,6 +159,7 @@ screen(
     group="Setup",
     columns=("name", "phone", "address"),
     form=(("Team", "name", "phone", "address"),),
+    related=("membership", "contact"),
     sort="name",
     hint="Offices and groups.",
 )

@@ -71,7 +71,7 @@ export function keysDialog(rows) {
 function moveInMenu(event) {
   const menu = $(".c-menu:popover-open");
   if (!menu || !["ArrowDown", "ArrowUp"].includes(event.key)) return;
-  const items = $$(".c-mi:is(a,button), .c-mi input", menu);
+  const items = $$(".c-mi:is(a,button), :scope>button, :scope>label input", menu);
   const step = event.key === "ArrowDown" ? 1 : -1;
   const now = items.indexOf(document.activeElement);
   items[(now + step + items.length) % items.length]?.focus();

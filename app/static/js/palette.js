@@ -59,6 +59,8 @@ function press(event) {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   if (step) parts.options.move(step);
   else if (event.key === "Enter") enter(event);
+  // A search field would keep the first Escape to itself and empty what was typed.
+  else if (event.key === "Escape") parts.box.close();
   else return;
   event.preventDefault();
   event.stopPropagation();
