@@ -29,6 +29,7 @@ AREAS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "import": ("write",),
     "api_key": ("read", "write"),
     "ai": ("write",),
+    "view": ("write",),
     "audit": ("read", "export"),
 })  # fmt: skip
 _ORDER = {Reach.OWN: 1, Reach.TEAM: 2, Reach.WORKSPACE: 3}
@@ -138,7 +139,7 @@ def builtin_roles() -> dict[str, tuple[str, Rights]]:
     all_, team, own = Reach.WORKSPACE, Reach.TEAM, Reach.OWN
     look = grant(setup, all_, "read")
     tags = grant(["tag"], all_, "read", "write")
-    office = grant(["import", "ai", "api_key"], all_)
+    office = grant(["import", "ai", "api_key", "view"], all_)
     agent_work = {n: {"read": own, "write": own, "delete": own} for n in work}
     helper_work = {n: {"read": team, "write": team, "delete": own} for n in work}
     return {

@@ -14,6 +14,7 @@ from models import (  # noqa: F401
     stored_file,
     tenancy,
     user,
+    view,
     work,
     workspace,
 )

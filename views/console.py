@@ -22,7 +22,20 @@ from app.services.verbs import Verb
 from models import registry
 from models.fields import Field, Kind
 from models.work import Note
-from views import api, custom_inputs, customise, dashboard, dev_inbox, imports, jobs, mail, search, shell
+from views import (
+    api,
+    custom_inputs,
+    customise,
+    dashboard,
+    dev_inbox,
+    imports,
+    jobs,
+    mail,
+    query_builder,
+    saved_views,
+    search,
+    shell,
+)
 from views.forms import edit_form
 from views.list_state import State, read_state
 from views.lists import show_fields, show_list
@@ -73,6 +86,26 @@ class EntityView(BaseView):
     def fields(self) -> Answer:
         permissions.require(shell.actor(), "read", registry.permission_entity(self.screen.model))
         return show_fields(self.screen)
+
+    @expose("/builder", methods=("GET", "POST"))
+    def builder(self) -> Answer:
+        return query_builder.show(self.screen)
+
+    @expose("/views", methods=("GET",))
+    def views(self) -> Answer:
+        return saved_views.show(self.screen)
+
+    @expose("/views/save", methods=("GET", "POST"))
+    def save_view(self) -> Answer:
+        return saved_views.save(self.screen)
+
+    @expose("/views/<int:key>/delete", methods=("POST",))
+    def delete_view(self, key: int) -> Answer:
+        return saved_views.delete(self.screen, key)
+
+    @expose("/views/<int:key>/mail", methods=("POST",))
+    def mail_view(self, key: int) -> Answer:
+        return saved_views.mail(self.screen, key)
 
     @expose("/new", methods=("GET", "POST"))
     def new(self) -> Answer:

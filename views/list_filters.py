@@ -8,7 +8,7 @@ from flask import redirect, request
 from werkzeug.wrappers import Response
 
 from app.errors import Invalid
-from app.services import filters, relatives, values
+from app.services import conditions, filters, relatives, values
 from models.fields import Kind
 from views import shell
 from views.list_state import State
@@ -40,7 +40,7 @@ def chips(state: State) -> list[dict[str, Any]]:
         for v in f.values
     }
     titles = relatives.titles(wanted, actor=shell.actor()) if wanted else {}
-    drawn = []
+    drawn: list[dict[str, Any]] = []
     for index, one in enumerate(state.filters):
         others = tuple(f for i, f in enumerate(state.filters) if i != index)
         rest = [("f", f.text(model, loc)) for f in others] + state.pairs(without=frozenset({"f"}))
@@ -51,6 +51,18 @@ def chips(state: State) -> list[dict[str, Any]]:
                 "value_label": filters.words(model, one, loc, titles),
                 "edit_url": state.url([*state.pairs(), ("edit", str(index))]),
                 "remove_url": state.url(rest),
+            }
+        )
+    if state.where is not None:
+        number = sum(1 for _ in conditions.leaves(state.where))
+        drawn.append(
+            {
+                "label": "Conditions",
+                "op_label": "",
+                "value_label": str(number),
+                "edit_url": state.url(state.pairs(), page="builder"),
+                "remove_url": state.url(state.pairs(without=frozenset({"w"}))),
+                "page": True,
             }
         )
     return drawn

@@ -1,17 +1,22 @@
 """The view of a list as the URL says it: search, filters, sort, columns, place. Kept nowhere else.
 
-Parameters: q, f (repeated, "field:op:values"), sort, cols (repeated), cursor. Does not belong here: drawing.
+Parameters: q, f (repeated, "field:op:values"), w (nested conditions, JSON), sort, cols (repeated), cursor, view (the id
+of a saved view; with "~" behind it when the other parameters say how it was changed). Does not belong here: drawing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
-from app.errors import Invalid
-from app.services import filters, queries, schema
+from werkzeug.datastructures import MultiDict
+
+from app.errors import Invalid, NotFound
+from app.services import conditions, filters, queries, saved_views, schema, values
+from app.services.conditions import Group
 from app.services.queries import ListQuery
+from app.services.schema import View
 from models.fields import Field, Kind
 from views import shell
 from views.screen import Screen
@@ -31,6 +36,8 @@ class State:
     custom_columns: bool
     cursor: str
     broken: tuple[str, ...] = ()
+    where: Group | None = None
+    view: View | None = None
 
     def query(self, *, action: str = "read", limit: int = PAGE) -> ListQuery:
         return ListQuery(
@@ -43,6 +50,7 @@ class State:
             self.cursor,
             limit,
             action,
+            where=self.where,
         )
 
     def pairs(
@@ -51,11 +59,20 @@ class State:
         """The parameters of this view, but q, cursor and those named."""
         loc = shell.locale()
         pairs = [("f", f.text(self.screen.model, loc)) for f in self.filters] if "f" not in without else []
+        if self.where is not None and "w" not in without:
+            pairs.append(("w", conditions.text(self.screen.model, self.where, loc)))
         if self.sort != sort_of(self.screen) and "sort" not in without:
             pairs.append(("sort", self.sort))
         if self.custom_columns and "cols" not in without:
             pairs += [("cols", c) for c in self.columns[1:]]
+        if self.view is not None and "view" not in without:
+            pairs.append(("view", f"{self.view.id}~"))
         return [*pairs, *extra]
+
+    def kept(self) -> str:
+        """What a saved view keeps of it."""
+        own = self.pairs(without=frozenset({"view"}))
+        return urlencode(([("q", self.q)] if self.q else []) + own)
 
     def url(self, pairs: list[tuple[str, str]], page: str = "") -> str:
         return self.screen.url(page=page) + (
@@ -67,6 +84,13 @@ def read_state(screen: Screen, args: Any) -> State:
     """The view from URL or form parameters. Wrong parts are left out and named, so that an old bookmark still works."""
     found: list[filters.Filter] = []
     broken: list[str] = []
+    view, args = _of_view(screen, args, broken)
+    where = None
+    if args.get("w"):
+        try:
+            where = conditions.parse(screen.model, args["w"], shell.locale())
+        except Invalid as error:
+            broken += error.fields.values()
     for text in args.getlist("f"):
         try:
             found.append(filters.parse(screen.model, text, shell.locale()))
@@ -89,7 +113,30 @@ def read_state(screen: Screen, args: Any) -> State:
         bool(custom),
         args.get("cursor", ""),
         tuple(broken),
+        where,
+        view,
     )
+
+
+def _of_view(screen: Screen, args: Any, broken: list[str]) -> tuple[View | None, Any]:
+    """The saved view that is open, and the parameters to read: its own, unless they were changed since."""
+    text = (args.getlist("view") or [""])[-1]
+    key = values.whole(text.removesuffix("~"))
+    if key is None:
+        return None, args
+    try:
+        view = saved_views.find(screen.entity, key, actor=shell.actor())
+    except NotFound as error:
+        broken.append(error.message)
+        return None, args
+    if text.endswith("~"):
+        return view, args
+    kept = MultiDict(parse_qsl(view.query))
+    # What was typed into the search, and the place in the list, stand beside the view.
+    for name in ("q", "cursor"):
+        if args.get(name):
+            kept[name] = args[name]
+    return view, kept
 
 
 def shown_columns(screen: Screen) -> tuple[str, ...]:

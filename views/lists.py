@@ -15,7 +15,7 @@ from flask import current_app, render_template, request
 from markupsafe import Markup, escape
 from werkzeug.wrappers import Response
 
-from app.services import filters, queries, values
+from app.services import filters, queries, saved_views, values
 from models.fields import Field, Kind
 from views import list_filters, shell
 from views.list_state import State, columns_of, read_state
@@ -86,7 +86,9 @@ def _context(state: State, page: queries.Page, editor_error: str) -> dict[str, A
         "columns_state": state.pairs(without=frozenset({"cols"})),
         "head_actions": _head_actions(state),
         "views": _views(state, pairs),
-        "save_view_url": None,
+        "save_view_url": state.url(pairs, page="views/save") if (pairs or state.q) and _is_changed(state) else None,
+        "views_url": screen.url(page="views"),
+        "builder_url": state.url(pairs, page="builder"),
         "filters": list_filters.chips(state),
         "menu": menu,
         "fields": tuple((n, f.label) for n, f in filters.filterable(screen.model).items())[:_MENU],
@@ -106,7 +108,7 @@ def _context(state: State, page: queries.Page, editor_error: str) -> dict[str, A
         "bulk": bulk_verbs(screen, actor),
         "prev_url": state.url([*pairs, ("cursor", page.previous)]) if page.previous else None,
         "next_url": state.url([*pairs, ("cursor", page.next)]) if page.next else None,
-        "filtered": bool(state.q or state.filters),
+        "filtered": bool(state.q or state.filters or state.where),
     }
 
 
@@ -145,15 +147,35 @@ def show_fields(screen: Screen) -> str:
 
 
 def _views(state: State, pairs: list[tuple[str, str]]) -> list[dict[str, Any]]:
-    """The tabs that the screen declares; the present one is that whose query is asked for, search aside."""
-    return [
+    """The tabs: those that the screen declares, of which that is present whose query is asked for, search aside, and
+    the saved views of this person.
+    """
+    screen = state.screen
+    declared = [
         {
             "label": label,
-            "url": state.screen.url() + (f"?{query}" if query else ""),
-            "current": parse_qsl(query) == pairs,
+            "url": screen.url() + (f"?{query}" if query else ""),
+            "current": state.view is None and parse_qsl(query) == pairs,
         }
-        for label, query in state.screen.views
+        for label, query in screen.views
     ]
+    saved = saved_views.seen(screen.entity, actor=shell.actor())
+    if saved and not declared:
+        declared = [{"label": "All", "url": screen.url(), "current": state.view is None and not pairs}]
+    return declared + [
+        {
+            "label": one.name,
+            "url": f"{screen.url()}?view={one.id}",
+            "current": state.view is one,
+            "edited": state.view is one and _is_changed(state),
+        }
+        for one in saved
+    ]
+
+
+def _is_changed(state: State) -> bool:
+    """Whether what is shown is kept in no view as it is."""
+    return state.view is None or state.kept() != state.view.query
 
 
 def _heads(shown: list[tuple[str, Field]], badge: str) -> list[str]:

@@ -38,6 +38,7 @@ _AREAS = {
     "import": "Import",
     "api_key": "API keys",
     "ai": "AI drafting",
+    "view": "Views for everybody",
     "audit": "Audit log",
 }
 

@@ -16,7 +16,8 @@ from sqlalchemy import orm
 
 from app import permissions
 from app.errors import Invalid
-from app.services import custom_columns, custom_index, filters, kept, paging, schema, search_index
+from app.services import conditions, custom_columns, custom_index, filters, kept, paging, schema, search_index
+from app.services.conditions import Group
 from app.services.filters import Filter
 from app.services.paging import Cursor, Order, Part
 from models import registry
@@ -50,6 +51,7 @@ class ListQuery:
     raw: bool = False
     hits: search_index.Hits | None = None
     whole: bool = False
+    where: Group | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ def _part(
             found = found.add_columns(_counting(query, actor, counted[1]).scalar_subquery())
         return found.limit(query.limit + 1)
 
-    if query.q.strip() or query.filters:
+    if query.q.strip() or query.filters or query.where is not None:
         return list(session.execute(build(), bound))
     columns, added = custom_columns.split(query.model, query.columns)
     shape = (query.model, columns, bool(added), query.raw)
@@ -166,7 +168,7 @@ def count(query: ListQuery, *, actor: Actor, exact: bool = False) -> tuple[int, 
 
 def _count_unasked(query: ListQuery, actor: Actor, exact: bool) -> tuple[int, bool] | None:
     """The count of a search that found too many already, if nothing else narrows it."""
-    common = query.hits is not None and query.hits.common and not query.filters and not exact
+    common = query.hits is not None and query.hits.common and not query.filters and query.where is None and not exact
     return (COUNT_CAP, False) if common and permissions.criterion(query.model, actor, query.action) is None else None
 
 
@@ -296,6 +298,8 @@ def _where(statement: Any, query: ListQuery, actor: Actor) -> Any:
         statement = permissions.restrict(statement, query.model, actor, query.action)
     for wanted in query.filters:
         statement = statement.where(filters.condition(query.model, wanted))
+    if query.where is not None:
+        statement = statement.where(conditions.condition(query.model, query.where))
     if query.q.strip():
         if query.hits is not None and query.hits.ids is not None:
             statement = statement.where(search_index.among(query.model.id, query.hits.ids))

@@ -1,4 +1,5 @@
-"""The fields of an entity in the workspace in force: those of its model, and those that the workspace added.
+"""The fields of an entity in the workspace in force: those of its model, and those that the workspace added; with the
+limits of roles and the saved views, which are read along with them.
 
 Everything that reads, writes, shows, filters, exports or describes records asks here and not the model, so that an
 added field is one like any other. Does not belong here: defining fields (`app.services.custom_fields`) and the index
@@ -21,6 +22,7 @@ from models.base import session
 from models.custom import CustomField, FieldRight
 from models.fields import Field, Kind
 from models.policy import Category, Purpose
+from models.view import SavedView
 from models.workspace import Workspace
 
 _WHY = tenancy.reason("the workspace's own mark, by its own id")
@@ -42,22 +44,35 @@ _COLUMNS = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """A saved view, see `models.view`."""
+
+    id: int
+    name: str
+    query: str
+    audience: str
+    membership_id: int
+    team_id: int | None
+
+
 @dataclass(slots=True)
 class Schema:
     """What one workspace added and what its roles see. `added` and `retired`: entity -> key -> field, in order; retired
     fields are in the bin: their values are kept and named in history, and nothing else. `limits`: role -> entity ->
-    field -> "hidden" or "read".
+    field -> "hidden" or "read". `views`: entity -> saved views by name.
     """
 
     mark: int
     added: Mapping[str, Mapping[str, Field]]
     retired: Mapping[str, Mapping[str, Field]]
     limits: Mapping[int, Mapping[str, Mapping[str, str]]]
+    views: Mapping[str, list[View]]
     seen: dict[tuple[str, int | None], Mapping[str, Field]] = field(default_factory=dict)
     writable: dict[tuple[str, int | None], Mapping[str, Field]] = field(default_factory=dict)
 
 
-_NOTHING = Schema(0, {}, {}, {})
+_NOTHING = Schema(0, {}, {}, {}, {})
 _cache: dict[int, tuple[int, Schema]] = {}
 
 
@@ -283,7 +298,11 @@ def _read(workspace: int, mark: int) -> Schema:
         limits: dict[int, dict[str, dict[str, str]]] = {}
         for right in session.scalars(sa.select(FieldRight)):
             limits.setdefault(right.role_id, {}).setdefault(right.entity, {})[right.field] = right.level
-    return Schema(mark, added, retired, limits)
+        views: dict[str, list[View]] = {}
+        for one in session.scalars(sa.select(SavedView).order_by(SavedView.name, SavedView.id)):
+            kept = View(one.id, one.name, one.query, one.audience, one.membership_id, one.team_id)
+            views.setdefault(one.entity, []).append(kept)
+    return Schema(mark, added, retired, limits, views)
 
 
 def made(row: Any) -> Field:

@@ -1,5 +1,5 @@
-"""Fields that a workspace adds at run time: their definitions, the values in each record, and their index rows; and
-changes that belong together."""
+"""Fields that a workspace adds at run time: their definitions, the values in each record, their index rows, the
+limits of roles, saved views, and changes that belong together."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,6 +23,8 @@ GRANTS = {
     "owner": EVERY_ACTION, "admin": EVERY_ACTION, "broker": READ, "agent": READ, "assistant": READ, "compliance": READ,
     "read_only": READ,
 }  # fmt: skip
+# Who may share a view with everybody.
+SHARES = dict.fromkeys(("owner", "admin", "broker"), ("write",))
 
 
 def upgrade() -> None:
@@ -34,8 +36,9 @@ def upgrade() -> None:
     _custom_field()
     _custom_value()
     _field_right()
+    _saved_view()
     if op.get_context().dialect.name == "postgresql":
-        for table in ("custom_field", "custom_value", "field_right"):
+        for table in ("custom_field", "custom_value", "field_right", "saved_view", "view_subscription"):
             rule = f"CASE WHEN {TOLD} = '*' THEN true ELSE cast(workspace_id as text) = {TOLD} END"
             op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
             op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
@@ -44,6 +47,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("view_subscription")
+    op.drop_table("saved_view")
     op.drop_table("field_right")
     op.drop_table("custom_value")
     op.drop_table("custom_field")
@@ -133,23 +138,63 @@ def _field_right() -> None:
     )
 
 
+def _saved_view() -> None:
+    op.create_table(
+        "saved_view",
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("query", sa.Text(), nullable=False),
+        sa.Column("audience", sa.String(length=10), nullable=False),
+        sa.Column("membership_id", KEY, nullable=False),
+        sa.Column("team_id", KEY, nullable=True),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("id", KEY, autoincrement=True, nullable=False),
+        sa.Column("workspace_id", KEY, nullable=False),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_saved_view_workspace_id")),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "membership_id"], ["membership.workspace_id", "membership.id"], name="fk_saved_view_member"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_view")),
+        sa.UniqueConstraint("workspace_id", "id", name="uq_saved_view_workspace_id_id"),
+    )
+    op.create_index("ix_saved_view_entity", "saved_view", ["workspace_id", "entity", "name"])
+    op.create_table(
+        "view_subscription",
+        sa.Column("view_id", KEY, nullable=False),
+        sa.Column("membership_id", KEY, nullable=False),
+        sa.Column("rhythm", sa.String(length=10), nullable=False),
+        sa.Column("sent_on", sa.Date(), nullable=True),
+        sa.Column("id", KEY, autoincrement=True, nullable=False),
+        sa.Column("workspace_id", KEY, nullable=False),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_view_subscription_workspace_id")),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "view_id"], ["saved_view.workspace_id", "saved_view.id"], name="fk_view_subscription_view",
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "membership_id"], ["membership.workspace_id", "membership.id"],
+            name="fk_view_subscription_member",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_view_subscription")),
+        sa.UniqueConstraint("workspace_id", "id", name="uq_view_subscription_workspace_id_id"),
+        sa.UniqueConstraint("workspace_id", "view_id", "membership_id", name="uq_view_subscription_member"),
+    )  # fmt: skip
+
+
 def _grant() -> None:
     """Give the built-in roles of workspaces that exist already what new ones start with."""
     here = op.get_bind()
     roles = here.execute(sa.text("select id, key from ab_role where workspace_id is not null and builtin")).all()
     if not roles:
         return
-    area = _row(here, "ab_view_menu", name="custom_field")
-    held = {
-        action: _row(
-            here, "ab_permission_view", permission_id=_row(here, "ab_permission", name=f"{action}.workspace"),
-            view_menu_id=area,
-        )
-        for action in EVERY_ACTION
-    }  # fmt: skip
-    for role, key in roles:
-        for action in GRANTS.get(key, ()):
-            _row(here, "ab_permission_view_role", permission_view_id=held[action], role_id=role)
+    for area, grants in (("custom_field", GRANTS), ("view", SHARES)):
+        menu = _row(here, "ab_view_menu", name=area)
+        for action in EVERY_ACTION:
+            permission = _row(here, "ab_permission", name=f"{action}.workspace")
+            held = _row(here, "ab_permission_view", permission_id=permission, view_menu_id=menu)
+            for role, key in roles:
+                if action in grants.get(key, ()):
+                    _row(here, "ab_permission_view_role", permission_view_id=held, role_id=role)
 
 
 def _row(here: sa.Connection, table: str, **facts: object) -> int:

@@ -1,0 +1,135 @@
+"""Views that people keep and share. They are read with the workspace's schema, so that a list asks nothing more for its
+tabs.
+
+Whoever opens a shared view sees what their own role and reach allow. Does not belong here: what an address means
+(`views.list_state`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from app import permissions
+from app.errors import Forbidden, Invalid, NotFound
+from app.services import schema
+from app.services.operation import operation
+from models import registry, scope
+from models.base import session
+from models.scope import Actor
+from models.view import AUDIENCES, MOST_QUERY, RHYTHMS, SavedView, ViewSubscription
+
+MOST = 200
+
+
+def seen(entity: str, *, actor: Actor) -> list[schema.View]:
+    """The views of an entity that this person has: their own, their team's and everybody's."""
+    return [one for one in schema.current().views.get(entity, ()) if _sees(one, actor)]
+
+
+def find(entity: str, key: int, *, actor: Actor) -> schema.View:
+    """One of them; raises `NotFound`."""
+    found = next((one for one in seen(entity, actor=actor) if one.id == key), None)
+    if found is None:
+        raise NotFound("This view is gone, or was not shared with you.")
+    return found
+
+
+def may_change(view: schema.View, actor: Actor) -> bool:
+    """One's own, and with the right to share also what everybody has."""
+    return view.membership_id == actor.membership_id or (view.audience == "workspace" and _may_share(actor))
+
+
+def save(entity: str, name: str, query: str, audience: str, *, actor: Actor, key: int | None = None) -> int:
+    """Keep a view, or change the one with the id `key`. Returns its id; raises `Invalid`, `Forbidden`, `NotFound`."""
+    permissions.require(actor, "read", registry.permission_entity(registry.entity(entity)))
+    name = " ".join(name.split())
+    problems = {}
+    if not name or len(name) > 80:
+        problems["name"] = "Give the view a name, at most 80 characters."
+    if audience not in dict(AUDIENCES):
+        problems["audience"] = "Choose who has this view."
+    if audience == "team" and actor.team_id is None:
+        problems["audience"] = "You are in no team to share it with."
+    if len(query) > MOST_QUERY:
+        problems[""] = "This view asks for too much at once. Leave some filters out."
+    present = [v for v in seen(entity, actor=actor) if v.membership_id == actor.membership_id]
+    if any(v.name.casefold() == name.casefold() and v.id != key for v in present):
+        problems["name"] = "You have a view with this name already."
+    if len(present) >= MOST:
+        problems[""] = f"You keep {MOST} views of this list. Delete one first."
+    if problems:
+        raise Invalid(problems)
+    if actor.membership_id is None or (audience == "workspace" and not _may_share(actor)):
+        raise Forbidden("write", "view", "Your role keeps views for yourself and your team; ask somebody to share it.")
+    with operation("view.save", actor=actor) as op:
+        row = SavedView(entity=entity, membership_id=actor.membership_id) if key is None else _load(entity, key, actor)
+        row.name, row.query, row.audience = name, query, audience
+        row.team_id = actor.team_id if audience == "team" else None
+        session.add(row)
+        session.flush()
+        schema.renew_workspace(scope.workspace_id())
+        op.audit("view.saved", entity=entity, record_id=row.id, facts={"name": name, "audience": audience})
+    return row.id
+
+
+def delete(entity: str, key: int, *, actor: Actor) -> str:
+    """Remove a view and who gets it by e-mail. Returns its name."""
+    with operation("view.delete", actor=actor) as op:
+        row = _load(entity, key, actor)
+        name = row.name
+        session.delete(row)
+        session.flush()
+        schema.renew_workspace(scope.workspace_id())
+        op.audit("view.deleted", entity=entity, record_id=key, facts={"name": name})
+    return name
+
+
+def _load(entity: str, key: int, actor: Actor) -> SavedView:
+    if not may_change(find(entity, key, actor=actor), actor):
+        raise Forbidden("write", "view", "This view is somebody else's. Save it under a name of your own.")
+    return session.scalars(sa.select(SavedView).where(SavedView.id == key)).one()
+
+
+def _sees(view: schema.View, actor: Actor) -> bool:
+    if view.audience == "workspace" or view.membership_id == actor.membership_id:
+        return True
+    return view.audience == "team" and view.team_id is not None and view.team_id == actor.team_id
+
+
+def _may_share(actor: Actor) -> bool:
+    return permissions.reach(actor, "write", "view") is not None
+
+
+# By e-mail
+
+
+def subscriptions(*, actor: Actor) -> dict[int, str]:
+    """The views this person gets by e-mail: id -> rhythm."""
+    mine = sa.select(ViewSubscription).where(ViewSubscription.membership_id == actor.membership_id)
+    return {one.view_id: one.rhythm for one in session.scalars(mine)}
+
+
+def subscribe(entity: str, key: int, rhythm: str, *, actor: Actor) -> None:
+    """Have a view sent to oneself; an empty rhythm ends it."""
+    view = find(entity, key, actor=actor)
+    if rhythm and rhythm not in dict(RHYTHMS):
+        raise Invalid({"rhythm": "Choose how often it is sent."})
+    with operation("view.subscribe", actor=actor) as op:
+        mine = sa.select(ViewSubscription).where(
+            ViewSubscription.view_id == view.id, ViewSubscription.membership_id == actor.membership_id
+        )
+        row = session.scalars(mine).one_or_none()
+        if row is not None and not rhythm:
+            session.delete(row)
+        elif row is not None:
+            row.rhythm = rhythm
+        elif rhythm:
+            session.add(ViewSubscription(view_id=view.id, membership_id=actor.membership_id, rhythm=rhythm))
+        op.audit("view.subscribed", entity=entity, record_id=view.id, facts={"rhythm": rhythm or "never"})
+
+
+def of_workspace() -> Sequence[ViewSubscription]:
+    """All subscriptions of the workspace in force."""
+    return session.scalars(sa.select(ViewSubscription).order_by(ViewSubscription.id)).all()

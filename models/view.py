@@ -1,0 +1,64 @@
+"""Views of lists that people keep: a name for a search, filters, order and columns; and who has them sent by e-mail."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, WorkspaceScoped
+from models.fields import UTC, Key, now
+from models.policy import Category, Erase, Policy, SubjectKind
+
+AUDIENCES = (("private", "Only me"), ("team", "My team"), ("workspace", "Everybody"))
+RHYTHMS = (("daily", "Every working day"), ("weekly", "Every Monday"))
+MOST_QUERY = 4000
+
+
+class SavedView(WorkspaceScoped, Base):
+    """A view of an entity's list. `query` is the list's address without its path; whoever opens it sees what they may.
+    `membership_id` is whose it is, `team_id` their team when it was shared with it.
+    """
+
+    __tablename__ = "saved_view"
+    policy = Policy(Category.USER_PROFILE)
+
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    name: Mapped[str] = mapped_column(sa.String(80))
+    query: Mapped[str] = mapped_column(sa.Text)
+    audience: Mapped[str] = mapped_column(sa.String(10), default="private")
+    membership_id: Mapped[int] = mapped_column(Key)
+    team_id: Mapped[int | None] = mapped_column(Key)
+    created_at: Mapped[dt.datetime] = mapped_column(UTC, default=now)
+
+    __table_args__ = (
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "membership_id"], ["membership.workspace_id", "membership.id"], name="fk_saved_view_member"
+        ),
+        sa.Index("ix_saved_view_entity", "workspace_id", "entity", "name"),
+    )
+
+
+class ViewSubscription(WorkspaceScoped, Base):
+    """A person who gets a view by e-mail. `sent_on` is the day it was last sent, in the person's zone."""
+
+    __tablename__ = "view_subscription"
+    policy = Policy(Category.USER_PROFILE, subject="membership_id", kind=SubjectKind.USER, erase=Erase.DELETE)
+
+    view_id: Mapped[int] = mapped_column(Key)
+    membership_id: Mapped[int] = mapped_column(Key)
+    rhythm: Mapped[str] = mapped_column(sa.String(10))
+    sent_on: Mapped[dt.date | None] = mapped_column(sa.Date)
+
+    __table_args__ = (
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "view_id"], ["saved_view.workspace_id", "saved_view.id"], name="fk_view_subscription_view",
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "membership_id"], ["membership.workspace_id", "membership.id"],
+            name="fk_view_subscription_member",
+        ),
+        sa.UniqueConstraint("workspace_id", "view_id", "membership_id", name="uq_view_subscription_member"),
+    )  # fmt: skip

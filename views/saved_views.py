@@ -1,0 +1,121 @@
+"""Keeping, sharing, subscribing to and deleting views of a list."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+from flask import redirect, render_template, request
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response
+
+from app import permissions
+from app.errors import Invalid
+from app.services import saved_views
+from models import registry
+from models.view import AUDIENCES, RHYTHMS
+from views import shell
+from views.list_state import State, read_state
+from views.screen import Screen
+from views.settings_kit import field
+
+Answer = str | Response | tuple[str, int]
+
+
+def show(screen: Screen) -> str:
+    """The views of a list that this person has, with what can be done with each."""
+    actor = shell.actor()
+    permissions.require(actor, "read", registry.permission_entity(screen.model))
+    mailed = saved_views.subscriptions(actor=actor)
+    words = dict(AUDIENCES)
+    return render_template(
+        "views.html",
+        title=f"Views of {screen.label.lower()}",
+        base_url=screen.url(),
+        rhythms=RHYTHMS,
+        rows=[
+            {
+                "name": one.name,
+                "url": f"{screen.url()}?view={one.id}",
+                "audience": words[one.audience],
+                "rhythm": mailed.get(one.id, ""),
+                "mail_url": screen.url(page=f"views/{one.id}/mail"),
+                "edit_url": screen.url(page=f"views/save?view={one.id}") if _changes(one, actor) else None,
+                "delete_url": screen.url(page=f"views/{one.id}/delete") if _changes(one, actor) else None,
+            }
+            for one in saved_views.seen(screen.entity, actor=actor)
+        ],
+    )
+
+
+def save(screen: Screen) -> Answer:
+    """The form that names and shares what is shown, and saving it."""
+    actor = shell.actor()
+    permissions.require(actor, "read", registry.permission_entity(screen.model))
+    if request.method == "GET":
+        return _form(screen, read_state(screen, request.args), {})
+    state = read_state(screen, MultiDict(parse_qsl(request.form.get("state", ""))))
+    own = state.view is not None and _changes(state.view, actor) and not request.form.get("as_new")
+    try:
+        key = saved_views.save(
+            screen.entity,
+            request.form.get("name", ""),
+            state.kept(),
+            request.form.get("audience", ""),
+            actor=actor,
+            key=state.view.id if own and state.view else None,
+        )
+    except Invalid as error:
+        return _form(screen, state, error.fields), 422
+    shell.toast("View saved")
+    return redirect(f"{screen.url()}?view={key}", 303)
+
+
+def delete(screen: Screen, key: int) -> Answer:
+    name = saved_views.delete(screen.entity, key, actor=shell.actor())
+    shell.toast(f"View “{name}” deleted")
+    return redirect(screen.url(page="views"), 303)
+
+
+def mail(screen: Screen, key: int) -> Answer:
+    """Begin or end having a view sent."""
+    rhythm = request.form.get("rhythm", "")
+    saved_views.subscribe(screen.entity, key, rhythm, actor=shell.actor())
+    shell.toast("You get this view by e-mail" if rhythm else "This view is not sent to you any more")
+    return redirect(screen.url(page="views"), 303)
+
+
+def _form(screen: Screen, state: State, errors: dict[str, str]) -> str:
+    actor, view = shell.actor(), state.view
+    own = view is not None and _changes(view, actor)
+    fields: list[dict[str, Any]] = [
+        field("name", "Name", value=view.name if view and own else "", errors=errors, required=True, max=80),
+        field("audience", "Who has it", kind="choice", choices=_audiences(actor), errors=errors, required=True,
+              value=view.audience if view and own else "private"),
+    ]  # fmt: skip
+    if own:
+        fields.append(field("as_new", "Keep the present one and save this beside it", kind="boolean", value=False))
+    pairs = state.pairs()
+    kept = state.url(pairs).partition("?")[2]
+    return render_template(
+        "confirm.html",
+        title="Save this view" if not own else f"Save the view {view.name}" if view else "",
+        text="Filters, order and columns are kept. Everybody sees in it what their own role allows.",
+        action=screen.url(page="views/save"),
+        hidden=[("state", kept)],
+        fields=fields,
+        verb="Save view",
+        cancel_url=state.url(pairs),
+        errors=[text for name, text in errors.items() if name not in ("name", "audience")],
+    )
+
+
+def _audiences(actor: Any) -> list[tuple[str, str]]:
+    allowed = {"private"} | ({"team"} if actor.team_id else set())
+    if permissions.reach(actor, "write", "view") is not None:
+        allowed.add("workspace")
+    return [(key, words) for key, words in AUDIENCES if key in allowed]
+
+
+def _changes(view: Any, actor: Any) -> bool:
+    return saved_views.may_change(view, actor)
