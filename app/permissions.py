@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import orm
 
 from app.errors import Forbidden
 from models import registry
@@ -78,10 +79,11 @@ def criterion(model: type[Any], actor: Actor, action: str = "read", *, of: Any =
         return None
     row = model if of is None else of
     if model.policy.parent:
-        parent = registry.entity(model.policy.parent)
-        inner = criterion(parent, actor, action)
+        # By key, row by row: the other way round, SQLite reads all parents within reach for the page of one record.
+        parent = orm.aliased(registry.entity(model.policy.parent), flat=True)
+        inner = criterion(registry.entity(model.policy.parent), actor, action, of=parent)
         link = getattr(row, registry.parent_link(model))
-        return None if inner is None else link.in_(sa.select(parent.id).where(inner))
+        return None if inner is None else sa.exists().where(parent.id == link, inner).correlate_except(parent)
     if not issubclass(model, Owned):
         return sa.false()
     own = row.owner_id == actor.membership_id

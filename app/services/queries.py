@@ -19,7 +19,7 @@ from sqlalchemy import orm
 
 from app import permissions
 from app.errors import Invalid
-from app.services import filters, kept, search_index, values
+from app.services import asked, filters, kept, search_index, values
 from app.services.filters import Filter
 from models import registry
 from models.base import session
@@ -65,21 +65,23 @@ class Page:
     count: tuple[int, bool] = (0, True)
 
 
-def searched(query: ListQuery) -> ListQuery:
+def searched(query: ListQuery, actor: Actor) -> ListQuery:
     """The query after its search, which page and count then share; needs no call where only one of them is wanted."""
     if query.hits is not None or not query.q.strip():
         return query
-    return replace(query, hits=search_index.look_up(query.model, query.search, query.q))
+    return replace(query, hits=search_index.look_up(query.model, query.search, query.q, actor=actor))
 
 
 def page(query: ListQuery, *, actor: Actor, counted: bool = False, exact: bool = False) -> Page:
     """One page, in one statement, and one more for a search; with `counted` the number of matches comes along."""
-    query = searched(query)
+    query = searched(query, actor)
     name, down = _sort(query)
     backwards, value, key = _read_cursor(query, name)
     known = _count_unasked(query, actor, exact) if counted else (0, True)
-    statement = _page(query, actor, known is None, exact, (name, down ^ backwards, value is None))
-    rows = list(session.execute(statement, {"cursor_value": value, "cursor_id": key} if query.cursor else {}))
+    wanted = _asked(query)
+    statement = _page(query, actor, known is None, exact, (name, down ^ backwards, value is None), wanted)
+    bound = wanted.values | ({"cursor_value": value, "cursor_id": key} if query.cursor else {})
+    rows = list(session.execute(statement, bound))
     more = len(rows) > query.limit
     rows = rows[: query.limit]
     if backwards:
@@ -101,8 +103,10 @@ def page(query: ListQuery, *, actor: Actor, counted: bool = False, exact: bool =
     )
 
 
-def _page(query: ListQuery, actor: Actor, counted: bool, exact: bool, order: tuple[str, bool, bool]) -> Any:
-    """The statement of a page; kept where nothing that was typed is in it. `order` is field, descending, NULL at the
+def _page(
+    query: ListQuery, actor: Actor, counted: bool, exact: bool, order: tuple[str, bool, bool], wanted: asked.Asked
+) -> Any:
+    """The statement of a page, kept: nothing that was typed is in it. `order` is field, descending, NULL at the
     cursor.
     """
 
@@ -115,8 +119,6 @@ def _page(query: ListQuery, actor: Actor, counted: bool, exact: bool, order: tup
             found = found.add_columns(_counting(query, actor, exact).scalar_subquery())
         return found.limit(query.limit + 1)
 
-    if query.q.strip() or query.filters:
-        return build()
     plan = (
         query.model,
         query.columns,
@@ -124,6 +126,7 @@ def _page(query: ListQuery, actor: Actor, counted: bool, exact: bool, order: tup
         query.action,
         query.limit,
         bool(query.cursor),
+        wanted.shape,
         filters.on_postgresql(),
     )
     targets = [
@@ -142,14 +145,21 @@ def _place(query: ListQuery, sort: str) -> int:
 
 def count(query: ListQuery, *, actor: Actor, exact: bool = False) -> tuple[int, bool]:
     """How many records match, and whether that is exact. Stops after `COUNT_CAP` unless `exact`."""
-    query = searched(query)
-    return _count_unasked(query, actor, exact) or _capped(session.scalar(_counting(query, actor, exact)) or 0, exact)
+    query = searched(query, actor)
+    return _count_unasked(query, actor, exact) or _capped(
+        session.scalar(_counting(query, actor, exact), _asked(query).values) or 0, exact
+    )
 
 
 def _count_unasked(query: ListQuery, actor: Actor, exact: bool) -> tuple[int, bool] | None:
-    """The count of a search that found too many already, if nothing else narrows it."""
-    common = query.hits is not None and query.hits.common and not query.filters and not exact
-    return (COUNT_CAP, False) if common and permissions.criterion(query.model, actor, query.action) is None else None
+    """The count that a search knows already, if nothing else narrows it."""
+    hits = query.hits
+    if hits is None or query.filters:
+        return None
+    if hits.common and not exact:
+        narrow = permissions.criterion(query.model, actor, query.action) is not None
+        return (COUNT_CAP, False) if not narrow or (hits.sure and query.action == "read") else None
+    return (len(hits.ids), True) if hits.sure and hits.ids is not None and query.action == "read" else None
 
 
 def _counting(query: ListQuery, actor: Actor, exact: bool) -> Any:
@@ -163,9 +173,9 @@ def _capped(number: int, exact: bool) -> tuple[int, bool]:
 
 def ids(query: ListQuery, *, actor: Actor, limit: int | None = None) -> list[int]:
     """The ids of all matching records, for bulk actions."""
-    return list(
-        session.scalars(_where(sa.select(query.model.id), searched(query), actor).order_by(query.model.id).limit(limit))
-    )
+    query = searched(query, actor)
+    statement = _where(sa.select(query.model.id), query, actor).order_by(query.model.id).limit(limit)
+    return list(session.scalars(statement, _asked(query).values))
 
 
 def stream(query: ListQuery, *, actor: Actor, chunk: int = 2000) -> Iterator[list[Any]]:
@@ -259,13 +269,11 @@ def _where(statement: Any, query: ListQuery, actor: Actor) -> Any:
     statement = permissions.restrict(statement, query.model, actor)
     if query.action != "read":
         statement = permissions.restrict(statement, query.model, actor, query.action)
-    for wanted in query.filters:
-        statement = statement.where(filters.condition(query.model, wanted))
-    if query.q.strip():
-        if query.hits is not None and query.hits.ids is not None:
-            statement = statement.where(search_index.among(query.model.id, query.hits.ids))
-        statement = statement.where(search_index.matches(query.model, query.search, query.q))
-    return statement
+    return statement.where(*_asked(query).conditions())
+
+
+def _asked(query: ListQuery) -> asked.Asked:
+    return asked.of(query.model, query.filters, query.search, query.q, query.hits)
 
 
 def _sort(query: ListQuery) -> tuple[str, bool]:

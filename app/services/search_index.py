@@ -1,8 +1,8 @@
 """Quick search inside a workspace: which records hold the words, through the indexes of `models.base.searched`.
 
 First the ids alone, at most `CAP`: so few are the whole answer and the list is kept to them. More mean a common word,
-and then walking the sorted index finds a page at once. Numbers and reasons: docs/decisions/001. Does not belong here:
-lists (`queries`).
+and then walking the sorted index finds a page at once. Words are parameters of statements that are kept. Numbers and
+reasons: docs/decisions/001. Does not belong here: lists (`queries`).
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from app import permissions
 from app.services import filters, kept
 from models import registry
 from models.base import session
 from models.fields import Kind
+from models.scope import Actor
 
 CAP = 1000
 _MOST_WORDS = 6
@@ -30,52 +32,71 @@ _SHORTEST = 3
 @dataclass(frozen=True, slots=True)
 class Hits:
     """`ids` of all records that may match, or None where they were not looked up; `common` when there are more than
-    `CAP`.
+    `CAP`. `sure` where the ids are those that match and that the viewer may read, no more and no less.
     """
 
     ids: tuple[int, ...] | None
     common: bool = False
+    sure: bool = False
 
 
-def look_up(model: type[Any], names: tuple[str, ...], q: str) -> Hits:
-    """The records of the current workspace that may match `q`; every one that does is among them."""
+Words = tuple[tuple[tuple[str, ...], bool], ...]
+
+
+def look_up(model: type[Any], names: tuple[str, ...], q: str, *, actor: Actor) -> Hits:
+    """The records of the current workspace that may match `q`; every one that does and is within reach is among
+    them.
+    """
     if not set(names) <= _indexed(model):
         return Hits(None)
     if filters.on_postgresql():
         return _by_trigrams(model, names, _words(q))
-    words = [_patterns(model, names, word) for word in _words(q)]
-    shape = tuple(tuple(name for _, name in patterns) for patterns in words)
-    bound = {f"p{i}_{j}": pattern for i, patterns in enumerate(words) for j, (pattern, _) in enumerate(patterns)}
-    number, ids = session.execute(kept.statement(("scan", model, shape), lambda: _scan(model, shape)), bound).one()
-    return Hits(None, common=True) if number > CAP else Hits(tuple(orjson.loads(ids)))
+    words, bound = parameters(model, names, q)
+    key = ("scan", model, words, kept.sight(actor, (model,)))
+    number, ids = session.execute(kept.statement(key, lambda: _scan(model, words, actor)), bound).one()
+    return Hits(None, True, True) if number > CAP else Hits(tuple(orjson.loads(ids)), False, True)
 
 
-def _scan(model: type[Any], shape: tuple[tuple[str, ...], ...]) -> Any:
+def _scan(model: type[Any], words: Words, actor: Actor) -> Any:
     """Reads the covering index of SQLite; the ids come as one JSON text, as a thousand rows would cost more than it."""
-    words = (
-        sa.or_(*(filters.like(getattr(model, name), sa.bindparam(f"p{i}_{j}")) for j, name in enumerate(names)))
-        for i, names in enumerate(shape)
-    )
-    found = sa.select(model.id).where(*words).limit(CAP + 1).subquery()
+    mine = permissions.restrict(sa.select(model.id), model, actor)
+    found = mine.where(matches(model, words)).limit(CAP + 1).subquery()
     return sa.select(sa.func.count(), sa.func.json_group_array(found.c.id)).select_from(found)
 
 
-def matches(model: type[Any], names: tuple[str, ...], q: str) -> Any:
+def parameters(model: type[Any], names: tuple[str, ...], q: str) -> tuple[Words, dict[str, str]]:
+    """What `matches` of `q` is made of, and the values of its parameters.
+
+    For each word, the fields that it is looked for in, and whether it holds a sign that LIKE must not understand.
+    """
+    words = [_patterns(model, names, word) for word in _words(q)]
+    shape = tuple((tuple(name for _, name in word), any("\\" in pattern for pattern, _ in word)) for word in words)
+    return shape, {f"p{i}_{j}": pattern for i, word in enumerate(words) for j, (pattern, _) in enumerate(word)}
+
+
+def matches(model: type[Any], words: Words) -> Any:
     """The condition: every word occurs in one of the named fields; digits also match a phone however it was typed."""
     return sa.and_(
         *(
-            sa.or_(*(filters.like(getattr(model, n), pattern) for pattern, n in _patterns(model, names, word)))
-            for word in _words(q)
+            sa.or_(
+                *(filters.like(getattr(model, name), sa.bindparam(f"p{i}_{j}"), escape) for j, name in enumerate(names))
+            )
+            for i, (names, escape) in enumerate(words)
         )
     )
 
 
-def among(column: Any, ids: Sequence[int]) -> Any:
-    """`column IN ids` as one parameter, however many there are."""
+def among(column: Any) -> Any:
+    """`column IN ids`, the parameter "found", however many they are."""
     if filters.on_postgresql():
-        return column == sa.func.any(sa.cast(list(ids), postgresql.ARRAY(sa.BigInteger)))
-    each = sa.func.json_each(orjson.dumps(ids).decode()).table_valued("value")
+        return column == sa.func.any(sa.bindparam("found", type_=postgresql.ARRAY(sa.BigInteger)))
+    each = sa.func.json_each(sa.bindparam("found", type_=sa.Text)).table_valued("value")
     return column.in_(sa.select(each.c.value))
+
+
+def as_parameter(ids: Sequence[int]) -> Any:
+    """Ids as the parameter of `among`."""
+    return list(ids) if filters.on_postgresql() else orjson.dumps(ids).decode()
 
 
 def _by_trigrams(model: type[Any], names: tuple[str, ...], words: list[str]) -> Hits:
