@@ -7,10 +7,9 @@ editor.
 from __future__ import annotations
 
 import datetime as dt
-from functools import lru_cache
 from typing import Any
 
-from flask import current_app, render_template, request
+from flask import render_template, request
 from markupsafe import Markup, escape
 from werkzeug.wrappers import Response
 
@@ -86,7 +85,6 @@ def _context(state: State, page: queries.Page, editor_error: str) -> dict[str, A
         "views": [],
         "save_view_url": None,
         "filters": list_filters.chips(state),
-        "menu": menu,
         "fields": tuple((n, f.label) for n, f in filters.filterable(screen.model).items()),
         "editor": list_filters.editor(state, editor_error),
         "broken": state.broken,
@@ -207,12 +205,6 @@ def _sorts(state: State) -> tuple[tuple[str, str, bool], ...]:
         for n in names
         for sign in ("", "-")
     )
-
-
-@lru_cache(maxsize=4000)
-def menu(name: str, items: tuple[Any, ...]) -> Markup:
-    """A menu of the list bar as its template draws it; kept, as the same items come with every page of a list."""
-    return Markup(getattr(current_app.jinja_env.get_template("parts/list_menus.html").module, name)(items))  # noqa: S704 (a template's own output)
 
 
 def _sort_label(state: State) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from flask import Flask, g, request, session
@@ -16,7 +15,7 @@ from app import permissions
 from app.services import values
 from models.fields import Field, Kind
 from models.scope import Actor
-from views.headers import asset
+from views import drawing
 from views.screen import screens
 
 _EXTRA = (
@@ -31,10 +30,29 @@ _KEYS = {"contact": "c", "deal": "d"}
 _GROUPS = ("", "Records", "Outreach", "Setup", "Workspace")
 
 
+class Item(NamedTuple):
+    """An entry of a menu. `quick` puts it into the phone's bottom bar, `key` behind the shortcut G."""
+
+    label: str
+    url: str
+    icon: str
+    current: bool
+    quick: bool = False
+    key: str | None = None
+
+
+class Group(NamedTuple):
+    """A part of a menu with its heading."""
+
+    label: str
+    items: tuple[Item, ...]
+
+
 def init(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals.update(icon=icon, csrf=csrf, zip=zip)
+    app.jinja_env.globals.update(csrf=csrf, zip=zip)
+    drawing.init(app)
     app.jinja_env.getattr = _getattr(app.jinja_env.getattr, app.jinja_env.undefined)  # type: ignore[assignment,method-assign]
     app.context_processor(_around)
 
@@ -52,12 +70,6 @@ def locale() -> values.Locale:
         g.locale = values.Locale(actor().zone or workspace.zone, workspace.region, workspace.currency)
     found: values.Locale = g.locale
     return found
-
-
-@lru_cache(maxsize=500)
-def icon(name: str) -> Markup:
-    """An icon of the sprite; decorative, so hidden from screen readers."""
-    return Markup('<svg class=i aria-hidden=true><use href="{}#{}"/></svg>').format(asset("icons.svg"), name)
 
 
 def csrf() -> Markup:
@@ -137,7 +149,7 @@ def _around() -> dict[str, Any]:
         "me": None,
         "workspace": None,
         "workspaces": [],
-        "nav": [],
+        "nav": (),
         "messages": [],
         "running_jobs": [],
         "side": "console",
@@ -172,9 +184,9 @@ def _around() -> dict[str, Any]:
     }
 
 
-def menu(found: Actor) -> list[dict[str, Any]]:
+def menu(found: Actor) -> tuple[Group, ...]:
     """The menu filtered by rights, in memory."""
-    groups: dict[str, list[dict[str, Any]]] = {name: [] for name in _GROUPS}
+    groups: dict[str, list[Item]] = {name: [] for name in _GROUPS}
     groups[""].append(_item("Today", "/", "layout-dashboard", quick=True, key="t"))
     for spec in screens().values():
         if spec.group and spec.can(found, "read"):
@@ -184,9 +196,9 @@ def menu(found: Actor) -> list[dict[str, Any]]:
     for group, label, url, symbol, entity, action in _EXTRA:
         if permissions.reach(found, action, entity) is not None:
             groups[group].append(_item(label, url, symbol))
-    return [{"label": name, "items": items} for name, items in groups.items() if items]
+    return tuple(Group(name, tuple(items)) for name, items in groups.items() if items)
 
 
-def _item(label: str, url: str, symbol: str, *, quick: bool = False, key: str | None = None) -> dict[str, Any]:
+def _item(label: str, url: str, symbol: str, *, quick: bool = False, key: str | None = None) -> Item:
     current = request.path == url if url == "/" else request.path.startswith(url)
-    return {"label": label, "url": url, "icon": symbol, "count": None, "current": current, "quick": quick, "key": key}
+    return Item(label, url, symbol, current, quick, key)
