@@ -185,17 +185,6 @@ def builtin_roles() -> dict[str, tuple[str, Rights]]:
     }
 
 
-def actor_can_reach(actor: Actor, action: str, record: Any) -> bool:
-    """Whether a loaded record is within reach, asked of the database with the same condition as lists use."""
-    model = type(record)
-    if reach(actor, action, registry.permission_entity(model)) is None:
-        return False
-    condition = criterion(model, actor, action)
-    if condition is None:
-        return True
-    return bool(session.scalar(sa.select(sa.literal(1)).select_from(model).where(model.id == record.id, condition)))
-
-
 def members_team(membership_id: int | None) -> int | None:
     """The team that new records of this member belong to."""
     if membership_id is None:

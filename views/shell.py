@@ -27,6 +27,7 @@ _EXTRA = (
 )
 # G and then one of these leads there.
 _KEYS = {"contact": "c", "deal": "d"}
+_MOST_TOASTS = 5
 _GROUPS = ("", "Records", "Outreach", "Setup", "Workspace")
 
 
@@ -84,8 +85,8 @@ def initials(name: str) -> str:
 
 def toast(text: str, undo_url: str | None = None) -> None:
     """Good news on the next page, with a way to take it back."""
-    session.setdefault("toasts", []).append({"text": text, "undo_url": undo_url})
-    session.modified = True
+    # Few are kept for a browser that shows none, such as a program that only sends forms.
+    session["toasts"] = [*session.get("toasts", ())[1 - _MOST_TOASTS :], {"text": text, "undo_url": undo_url}]
 
 
 def day(moment: dt.datetime, zone: ZoneInfo, today: dt.date | None = None) -> str:
