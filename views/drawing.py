@@ -7,7 +7,7 @@ Does not belong here: anything that belongs to one record, request or person.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -71,6 +71,14 @@ def filled_cell(column: Mapping[str, Any], name: str, row: int, value: str) -> M
     fixed = {"value": value} if column["kind"] in _FEW else {}
     spec = (*column.items(), ("id", name), ("row", row))
     return _filled("parts/children_cell.html", "cell", spec, fixed, {} if fixed else {"value": value})
+
+
+def escaped(column: Sequence[Any]) -> list[str]:
+    """Each value of a column of a table, escaped: together, as it costs less than each alone; markup stays as it is."""
+    if any(type(value) is Markup for value in column):
+        return [value if type(value) is Markup else escape(value) for value in column]
+    texts = str(escape(_HOLE.join(map(str, column)))).split(_HOLE)
+    return texts if len(texts) == len(column) else [escape(value) for value in column]
 
 
 def _filled(

@@ -7,6 +7,8 @@ editor.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
+from itertools import repeat
 from typing import Any
 
 from flask import render_template, request
@@ -14,9 +16,10 @@ from markupsafe import Markup, escape
 from werkzeug.wrappers import Response
 
 from app.services import filters, queries, values
-from models import registry
+from models import normal, registry
 from models.fields import Field, Kind
 from views import list_filters, shell
+from views.drawing import escaped
 from views.list_state import State, columns_of, read_state
 from views.screen import Screen
 
@@ -129,13 +132,14 @@ def _drawn(heads: list[str], made: list[tuple[Any, ...]]) -> list[tuple[Any, ...
     """Rows (id, url, title, initials, cells) as texts that are escaped already: four hundred cells are too many for a
     template.
     """
-    drawn = []
-    for key, url, title, short, cells in made:
-        parts: list[str] = []
-        for head, cell in zip(heads, cells, strict=True):
-            parts += (head, cell if cell == "" or type(cell) is Markup else escape(cell))
-        drawn.append((key, url, escape(title), escape(short), "".join(parts)))
-    return drawn
+    if not made:
+        return []
+    keys, urls, titles, initials, cells = zip(*made, strict=True)
+    parts: list[Iterable[str]] = [repeat("")]
+    for head, column in zip(heads, zip(*cells, strict=True), strict=True):
+        parts += (repeat(head), escaped(column))
+    texts = map("".join, zip(*parts, strict=False))
+    return list(zip(keys, urls, escaped(titles), escaped(initials), texts, strict=False))
 
 
 def rows(screen: Screen, shown: list[tuple[str, Field]], found: list[Any]) -> list[tuple[Any, ...]]:
@@ -150,9 +154,9 @@ def rows(screen: Screen, shown: list[tuple[str, Field]], found: list[Any]) -> li
         title = str(row[1] or "(no name)")
         if len(title) > 120:
             title = title[:119] + "…"
-        cells = tuple(
+        cells = [
             "" if value is None or value == "" else make(value) for make, value in zip(makers, row[2:], strict=True)
-        )
+        ]
         made.append((row[0], f"{base}{row[0]}", title, shell.initials(title) if avatars else "", cells))
     return made
 
@@ -173,8 +177,10 @@ def _maker(name: str, field: Field, loc: values.Locale, today: dt.date) -> Any:
         return lambda value: shell.day(value, loc.zone, today)
     if field.kind is Kind.DATE:
         return lambda value: f"{value.day} {value:%b %Y}"
-    if field.kind in (Kind.MONEY, Kind.PHONE):
-        return lambda value: values.to_text(field, value, loc)
+    if field.kind is Kind.MONEY:
+        return lambda value: normal.show_money(value, loc.currency)
+    if field.kind is Kind.PHONE:
+        return lambda value: normal.show_phone(value, loc.region)
     if field.kind is Kind.BOOLEAN:
         return lambda value: "Yes" if value else ""
     if field.kind is Kind.RELATION:

@@ -28,6 +28,7 @@ _EXTRA = (
 # G and then one of these leads there.
 _KEYS = {"contact": "c", "deal": "d"}
 _MOST_TOASTS = 5
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _GROUPS = ("", "Records", "Outreach", "Setup", "Workspace")
 
 
@@ -93,14 +94,15 @@ def day(moment: dt.datetime, zone: ZoneInfo, today: dt.date | None = None) -> st
     """A moment in a list: "today 10:42", "yesterday", "14 May", "14 May 2024"; in the viewer's zone."""
     local = moment.astimezone(zone)
     today = today or dt.datetime.now(zone).date()
-    ago = (today - local.date()).days
+    ago = today.toordinal() - local.toordinal()
     if ago == 0:
         return f"today {local:%H:%M}"
     if ago == 1:
         return "yesterday"
     if ago == -1:
         return f"tomorrow {local:%H:%M}"
-    return f"{local.day} {local:%b}" if local.year == today.year else f"{local.day} {local:%b %Y}"
+    name = _MONTHS[local.month - 1]
+    return f"{local.day} {name}" if local.year == today.year else f"{local.day} {name} {local.year}"
 
 
 def show(field: Field, value: Any, loc: values.Locale) -> Any:
