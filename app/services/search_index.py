@@ -16,8 +16,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from app import permissions
-from app.services import filters, kept
+from app.services import filters, kept, parts
 from models import registry
 from models.base import session
 from models.fields import Kind
@@ -53,14 +52,16 @@ def look_up(model: type[Any], names: tuple[str, ...], q: str, *, actor: Actor) -
         return _by_trigrams(model, names, _words(q))
     words, bound = parameters(model, names, q)
     key = ("scan", model, words, kept.sight(actor, (model,)))
-    number, ids = session.execute(kept.statement(key, lambda: _scan(model, words, actor)), bound).one()
+    statement = kept.statement(key, lambda: _scan(model, words, actor))
+    number, ids = session.execute(statement, bound | parts.here(), execution_options=parts.WHY).one()
     return Hits(None, True, True) if number > CAP else Hits(tuple(orjson.loads(ids)), False, True)
 
 
 def _scan(model: type[Any], words: Words, actor: Actor) -> Any:
     """Reads the covering index of SQLite; the ids come as one JSON text, as a thousand rows would cost more than it."""
-    mine = permissions.restrict(sa.select(model.id), model, actor)
-    found = mine.where(matches(model, words)).limit(CAP + 1).subquery()
+    c = parts.columns(model)
+    mine = parts.walled(sa.select(c.id), model, actor)
+    found = mine.where(matches(c, words)).limit(parts.number(CAP + 1)).subquery()
     return sa.select(sa.func.count(), sa.func.json_group_array(found.c.id)).select_from(found)
 
 
@@ -74,12 +75,14 @@ def parameters(model: type[Any], names: tuple[str, ...], q: str) -> tuple[Words,
     return shape, {f"p{i}_{j}": pattern for i, word in enumerate(words) for j, (pattern, _) in enumerate(word)}
 
 
-def matches(model: type[Any], words: Words) -> Any:
-    """The condition: every word occurs in one of the named fields; digits also match a phone however it was typed."""
+def matches(row: Any, words: Words) -> Any:
+    """The condition on a model, or the columns of its table: every word occurs in one of the named fields; digits also
+    match a phone however it was typed.
+    """
     return sa.and_(
         *(
             sa.or_(
-                *(filters.like(getattr(model, name), sa.bindparam(f"p{i}_{j}"), escape) for j, name in enumerate(names))
+                *(filters.like(getattr(row, name), sa.bindparam(f"p{i}_{j}"), escape) for j, name in enumerate(names))
             )
             for i, (names, escape) in enumerate(words)
         )
