@@ -42,7 +42,9 @@ _MADE = {"icon": icon, "asset": asset}
 
 
 def init(app: Flask) -> None:
-    app.jinja_env.globals.update(icon=icon, drawn=drawn, filled_field=filled_field, filled_cell=filled_cell)
+    app.jinja_env.globals.update(
+        icon=icon, drawn=drawn, repeated=repeated, filled_field=filled_field, filled_cell=filled_cell
+    )
     app.jinja_env.add_extension(Constants)
 
 
@@ -79,6 +81,22 @@ def escaped(column: Sequence[Any]) -> list[str]:
         return [value if type(value) is Markup else escape(value) for value in column]
     texts = str(escape(_HOLE.join(map(str, column)))).split(_HOLE)
     return texts if len(texts) == len(column) else [escape(value) for value in column]
+
+
+def repeated(template: str, macro: str, fixed: tuple[Any, ...], rows: Sequence[tuple[Any, ...]]) -> Markup:
+    """A macro's part for each row, one after the other; the rows' values must be escaped already."""
+    if not rows:
+        return Markup()
+    shape, order = _shape(template, macro, fixed, len(rows[0]))
+    return Markup("".join([shape % tuple([row[place] for place in order]) for row in rows]))  # noqa: S704  as said
+
+
+@lru_cache(maxsize=500)
+def _shape(template: str, macro: str, fixed: tuple[Any, ...], width: int) -> tuple[str, list[int]]:
+    """A macro's part as a format, with the place in a row of each value that stands in it."""
+    holes = (f"{_HOLE}{place}{_HOLE}" for place in range(width))
+    pieces = _macro(template, macro, *fixed, *holes).split(_HOLE)
+    return "%s".join(piece.replace("%", "%%") for piece in pieces[::2]), [int(place) for place in pieces[1::2]]
 
 
 def _filled(

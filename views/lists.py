@@ -129,17 +129,17 @@ def _heads(shown: list[tuple[str, Field]], badge: str) -> list[str]:
 
 
 def _drawn(heads: list[str], made: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Rows (id, url, title, initials, cells) as texts that are escaped already: four hundred cells are too many for a
+    """Rows (id, title, initials, cells) as texts that are escaped already: four hundred cells are too many for a
     template.
     """
     if not made:
         return []
-    keys, urls, titles, initials, cells = zip(*made, strict=True)
+    keys, _, titles, initials, cells = zip(*made, strict=True)
     parts: list[Iterable[str]] = [repeat("")]
     for head, column in zip(heads, zip(*cells, strict=True), strict=True):
         parts += (repeat(head), escaped(column))
     texts = map("".join, zip(*parts, strict=False))
-    return list(zip(keys, urls, escaped(titles), escaped(initials), texts, strict=False))
+    return list(zip(keys, escaped(titles), escaped(initials), texts, strict=False))
 
 
 def rows(screen: Screen, shown: list[tuple[str, Field]], found: list[Any]) -> list[tuple[Any, ...]]:
