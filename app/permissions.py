@@ -12,6 +12,8 @@ from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import orm
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from app.errors import Forbidden
 from models import registry
@@ -72,23 +74,35 @@ def restrict(statement: Any, model: type[Any], actor: Actor, action: str = "read
 
 
 def criterion(model: type[Any], actor: Actor, action: str = "read", *, of: Any = None) -> Any | None:
-    """The condition that `restrict` adds; None for the whole workspace. `of` is an alias of `model` to speak of
-    instead."""
+    """The condition that `restrict` adds; None for the whole workspace. `of` is an alias of `model`, or the columns of
+    its plain table, to speak of instead."""
     found = require(actor, action, registry.permission_entity(model))
     if found is Reach.WORKSPACE:
         return None
     row = model if of is None else of
     if model.policy.parent:
-        parent = registry.entity(model.policy.parent)
-        inner = criterion(parent, actor, action)
-        link = getattr(row, registry.parent_link(model))
-        return None if inner is None else link.in_(sa.select(parent.id).where(inner))
+        return _through_parent(model, row, actor, action)
     if not issubclass(model, Owned):
         return sa.false()
     own = row.owner_id == actor.membership_id
     if found is Reach.TEAM and actor.team_id is not None:
         return sa.or_(own, row.team_id == actor.team_id)
     return own
+
+
+def _through_parent(model: type[Any], row: Any, actor: Actor, action: str) -> Any | None:
+    """By key, row by row: the other way round, SQLite reads all parents within reach for the page of one record."""
+    parent = registry.entity(model.policy.parent or "")
+    plain = isinstance(row, ReadOnlyColumnCollection)
+    other: Any = parent.__table__.alias() if plain else orm.aliased(parent, flat=True)
+    there = other.c if plain else other
+    inner = criterion(parent, actor, action, of=there)
+    if inner is None:
+        return None
+    # The session walls what is read through a model; a plain table needs walls of its own.
+    walls = (there.workspace_id == row.workspace_id, there.deleted_at.is_(None)) if plain else ()
+    same = there.id == getattr(row, registry.parent_link(model))
+    return sa.exists().where(same, inner, *walls).correlate_except(other)
 
 
 def narrow(rights: Rights, scopes: Iterable[str]) -> Rights:
@@ -170,17 +184,6 @@ def builtin_roles() -> dict[str, tuple[str, Rights]]:
         ),
         "read_only": ("Read only", {**grant(work, all_, "read"), **look}),
     }
-
-
-def actor_can_reach(actor: Actor, action: str, record: Any) -> bool:
-    """Whether a loaded record is within reach, asked of the database with the same condition as lists use."""
-    model = type(record)
-    if reach(actor, action, registry.permission_entity(model)) is None:
-        return False
-    condition = criterion(model, actor, action)
-    if condition is None:
-        return True
-    return bool(session.scalar(sa.select(sa.literal(1)).select_from(model).where(model.id == record.id, condition)))
 
 
 def members_team(membership_id: int | None) -> int | None:

@@ -173,14 +173,15 @@ def searched(table: str, *columns: str) -> tuple[sa.Index, ...]:
     """What quick search reads: on PostgreSQL trigrams (GIN, with the workspace inside), on SQLite an index that
     covers the LIKE.
 
-    `deleted_at` is a column of the SQLite one, as its planner takes no partial index for covering.
+    `deleted_at` is a column of the SQLite one, as its planner takes no partial index for covering; owner and team are,
+    so that a search of one's own records reads no others.
     """
     trigrams = sa.Index(
         f"gin_{table}_search", "workspace_id", *columns,
         postgresql_using="gin", postgresql_ops=dict.fromkeys(columns, "gin_trgm_ops"),
         postgresql_with={"gin_pending_list_limit": 1024}, **alive(),
     )  # fmt: skip
-    covering = sa.Index(f"ix_{table}_search", "workspace_id", "deleted_at", *columns)
+    covering = sa.Index(f"ix_{table}_search", "workspace_id", "deleted_at", "owner_id", "team_id", *columns)
     return trigrams.ddl_if(dialect="postgresql"), covering.ddl_if(dialect="sqlite")
 
 

@@ -164,14 +164,15 @@ class ContactAddress(Record, Base):
     label: Mapped[str] = f.choice(LABELS, default="home", label="Label")
 
     @classmethod
-    def in_words(cls) -> Any:
-        """The address in one line."""
+    def in_words(cls, of: Any = None) -> Any:
+        """The address in one line; `of` are the columns of the table, to be spoken of instead of the model."""
+        c = cls if of is None else of
 
         def then(before: str, part: Any) -> Any:
             return sa.func.coalesce(sa.literal(before) + sa.func.nullif(part, ""), "")
 
-        town = then(", ", cls.city) + then(", ", cls.state) + then(" ", cls.postal_code)
-        return cls.street + town + then(", ", cls.country)
+        town = then(", ", c.city) + then(", ", c.state) + then(" ", c.postal_code)
+        return c.street + town + then(", ", c.country)
 
     @classmethod
     def indexes(cls) -> tuple[Any, ...]:

@@ -42,8 +42,10 @@ class Stage(Record, Base):
     outcome: Mapped[str] = f.choice(OUTCOMES, default="open", label="Outcome")
 
     @classmethod
-    def in_order(cls) -> tuple[Any, ...]:
-        return (cls.pipeline_id, cls.position, cls.id)
+    def in_order(cls, of: Any = None) -> tuple[Any, ...]:
+        """As the pipeline goes; `of` are the columns of the table, to be spoken of instead of the model."""
+        c = cls if of is None else of
+        return (c.pipeline_id, c.position, c.id)
 
     @classmethod
     def indexes(cls) -> tuple[Any, ...]:

@@ -91,9 +91,10 @@ class Task(Owned, Base):
     deal_id: Mapped[int | None] = f.ref("deal", label="Deal")
 
     @classmethod
-    def in_order(cls) -> tuple[Any, ...]:
-        """What is late or due next first, what has no date after it, what is done last."""
-        return (cls.state == "done", cls.due_at.is_(None), cls.due_at, cls.id)
+    def in_order(cls, of: Any = None) -> tuple[Any, ...]:
+        """What is late or due next first, what has no date after it, what is done last; `of` as in `Stage`."""
+        c = cls if of is None else of
+        return (c.state == "done", c.due_at.is_(None), c.due_at, c.id)
 
     @classmethod
     def indexes(cls) -> tuple[Any, ...]:

@@ -7,6 +7,8 @@ Answers only to API keys, never to cookies, so it needs no CSRF token. Does not 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -17,6 +19,7 @@ from flask_wtf import CSRFProtect
 from app import permissions
 from app.errors import Forbidden, Invalid
 from app.services import filters, queries, records, schema, values
+from app.services.operation import operation
 from models import registry
 from models.fields import Field
 from views import openapi, shell
@@ -82,9 +85,11 @@ class EntityApi(BaseApi):
         spec = self.screen
         if not spec.may_add(shell.actor()):
             raise Forbidden("write", registry.permission_entity(spec.model))
-        made = records.create(spec.model, _body(spec)[0], actor=shell.actor(), source="api")
-        answer = _json(_whole(spec, made), 201)
-        answer.headers["Location"] = f"/api/v1/{spec.entity}/{made.id}"
+        clean = _body(spec)[0]
+        create = partial(records.create, spec.model, clean, actor=shell.actor(), source="api")
+        made = _written(spec, "create", create)
+        answer = _json(made, 201)
+        answer.headers["Location"] = f"/api/v1/{spec.entity}/{made['id']}"
         return answer
 
     @expose("/<int:key>", methods=("PATCH",))
@@ -97,7 +102,8 @@ class EntityApi(BaseApi):
         if not spec.may_edit(shell.actor()):
             raise Forbidden("write", registry.permission_entity(spec.model))
         clean, version = _body(spec)
-        return _json(_whole(spec, records.update(spec.model, key, clean, actor=shell.actor(), version=version)))
+        update = partial(records.update, spec.model, key, clean, actor=shell.actor(), version=version)
+        return _json(_written(spec, "update", update))
 
     @expose("/<int:key>", methods=("DELETE",))
     def delete(self, key: int) -> Response:
@@ -178,6 +184,12 @@ def _row(members: list[tuple[str, Field, bool]], row: Any) -> dict[str, Any]:
 
 def _whole(spec: Screen, record: Any) -> dict[str, Any]:
     return {"id": record.id} | {n: values.to_json(f, schema.value(record, n)) for n, f in readable(spec).items()}
+
+
+def _written(spec: Screen, verb: str, write: Callable[[], Any]) -> dict[str, Any]:
+    """The record as it is written; read before the commit, as afterwards it would have to be fetched anew."""
+    with operation(f"{spec.entity}.{verb}", actor=shell.actor()):
+        return _whole(spec, write())
 
 
 def _body(spec: Screen) -> tuple[dict[str, Any], int | None]:

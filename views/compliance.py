@@ -184,19 +184,18 @@ class DataMapView(ComplianceView):
         return self.draw("data_map.html", tables=ledgers.data_map())
 
 
-def menu() -> list[dict[str, Any]]:
+def menu() -> tuple[shell.Group, ...]:
     """The menu of the compliance side."""
     here = request.path + ("?sign_ins" if request.args.get("action") == "sign_in" else "")
     entries = [("", "Audit log", HOME, "history")]
     entries += [(ledger.group, ledger.title, f"/compliance/{ledger.slug}/", ledger.icon) for ledger in LEDGERS]
     entries += [("Inventory", "Data map", "/compliance/data-map/", "table")]
     entries += [("Security", "Sign-ins", f"{HOME}?action=sign_in", "shield-lock")]
-    groups: dict[str, list[dict[str, Any]]] = {}
+    groups: dict[str, list[shell.Item]] = {}
     for group, label, url, symbol in entries:
         current = here == url.replace("?action=sign_in", "?sign_ins")
-        item = {"label": label, "url": url, "icon": symbol, "count": None, "current": current, "quick": not group}
-        groups.setdefault(group, []).append(item)
-    return [{"label": label, "items": items} for label, items in groups.items()]
+        groups.setdefault(group, []).append(shell.Item(label, url, symbol, current, quick=not group))
+    return tuple(shell.Group(label, tuple(items)) for label, items in groups.items())
 
 
 def read_filters() -> tuple[Wanted, dict[str, str], list[str]]:

@@ -35,9 +35,9 @@ def drawn(one: Field, name: str, text: str, record: Any) -> dict[str, Any]:
     return {"step": f"{10**-one.places:.{one.places}f}"} if one.places else {}
 
 
-def _offered(one: Field, chosen: set[str]) -> list[tuple[str, str]]:
+def _offered(one: Field, chosen: set[str]) -> tuple[tuple[str, str], ...]:
     """The choices of a form: those offered, and what the record has already."""
-    return [*one.choices, *((key, f"{label} {_GONE}") for key, label in one.retired if key in chosen)]
+    return (*one.choices, *((key, f"{label} {_GONE}") for key, label in one.retired if key in chosen))
 
 
 def is_file(one: Field) -> bool:

@@ -299,7 +299,7 @@ def _draw(screen: Screen, name: str, record: Any, typed: Typed, titles: dict[tup
         "label": one.label,
         "kind": one.kind.value,
         "value": text,
-        "choices": list(one.choices),
+        "choices": one.choices,
         "hint": one.hint,
         "errors": errors,
         "max": one.max_length,
@@ -317,7 +317,7 @@ def _draw(screen: Screen, name: str, record: Any, typed: Typed, titles: dict[tup
 
 def _group(entity: str, typed: Typed) -> dict[str, Any]:
     columns = [
-        {"name": n, "label": f.label, "kind": f.kind.value, "choices": list(f.choices), "width": _width(f)}
+        {"name": n, "label": f.label, "kind": f.kind.value, "choices": f.choices, "width": _width(f)}
         for n, f in _row_fields(entity).items()
     ]
     rows = []

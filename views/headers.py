@@ -29,6 +29,7 @@ _PUBLIC = (
 )
 # Pages for people without an account, in a brokerage's brand.
 PUBLIC_PATHS = ("/b/", "/s/", "/c/", "/v/", "/p/", "/share/", "/verify", "/privacy", "/embed/")
+log = logging.get_logger("access")
 _QUIET = ("/assets/", "/static/", "/healthz", "/readyz", "/metrics")
 _YEAR = 31_536_000
 
@@ -102,7 +103,6 @@ def _harden(answer: Response) -> Response:
 
 def _note(answer: Response) -> None:
     """The access line; answers of the machinery itself only where debugging is wanted."""
-    log = logging.get_logger("access")
     write = log.debug if request.path.startswith(_QUIET) else log.info
     route = request.url_rule.rule if request.url_rule else "none"
     spent = round((time.perf_counter() - g.began) * 1000, 1) if "began" in g else None

@@ -7,17 +7,20 @@ editor.
 from __future__ import annotations
 
 import datetime as dt
-from functools import lru_cache
+from collections.abc import Iterable
+from itertools import repeat
 from typing import Any
 from urllib.parse import parse_qsl
 
-from flask import current_app, render_template, request
+from flask import render_template, request
 from markupsafe import Markup, escape
 from werkzeug.wrappers import Response
 
 from app.services import filters, queries, saved_views, values
+from models import normal
 from models.fields import Field, Kind
 from views import list_filters, shell
+from views.drawing import escaped
 from views.list_state import State, columns_of, read_state
 from views.screen import Screen
 
@@ -90,7 +93,6 @@ def _context(state: State, page: queries.Page, editor_error: str) -> dict[str, A
         "views_url": screen.url(page="views"),
         "builder_url": state.url(pairs, page="builder"),
         "filters": list_filters.chips(state),
-        "menu": menu,
         "fields": tuple((n, f.label) for n, f in filters.filterable(screen.model).items())[:_MENU],
         "fields_url": state.url(pairs, page="fields") if len(fields) > _MENU else None,
         "editor": list_filters.editor(state, editor_error),
@@ -198,16 +200,18 @@ def _heads(shown: list[tuple[str, Field]], badge: str) -> list[str]:
 
 
 def _drawn(heads: list[str], made: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Rows (id, url, title, initials, cells) as texts that are escaped already: four hundred cells are too many for a
+    """Rows (id, title, initials, cells) as texts that are escaped already: four hundred cells are too many for a
     template.
     """
-    drawn = []
-    for key, url, title, short, cells in made:
-        parts: list[str] = []
-        for head, cell in zip(heads, cells, strict=True):
-            parts += (head, cell if cell == "" or type(cell) is Markup else escape(cell))
-        drawn.append((key, url, escape(title), escape(short), "".join(parts)))
-    return drawn
+    if not made:
+        return []
+    keys, _, titles, initials, cells = zip(*made, strict=True)
+    parts: list[Iterable[str]] = [repeat("")]
+    for head, column in zip(heads, zip(*cells, strict=True), strict=True):
+        parts += (repeat(head), escaped(column))
+    texts = map("".join, zip(*parts, strict=False))
+    marks = [f" data-i={escape(letters)}" if letters else "" for letters in initials]
+    return list(zip(keys, escaped(titles), marks, texts, strict=False))
 
 
 def rows(screen: Screen, shown: list[tuple[str, Field]], found: list[Any]) -> list[tuple[Any, ...]]:
@@ -222,9 +226,9 @@ def rows(screen: Screen, shown: list[tuple[str, Field]], found: list[Any]) -> li
         title = str(row[1] or "(no name)")
         if len(title) > 120:
             title = title[:119] + "…"
-        cells = tuple(
+        cells = [
             "" if value is None or value == "" else make(value) for make, value in zip(makers, row[2:], strict=True)
-        )
+        ]
         made.append((row[0], f"{base}{row[0]}", title, shell.initials(title) if avatars else "", cells))
     return made
 
@@ -232,7 +236,7 @@ def rows(screen: Screen, shown: list[tuple[str, Field]], found: list[Any]) -> li
 def _maker(name: str, field: Field, loc: values.Locale, today: dt.date) -> Any:
     """A function that draws a value of this column; chosen once per page, not per cell."""
     if field.kind is Kind.CHOICE:
-        words = dict(field.choices)
+        words = dict((*field.choices, *field.retired))
         if name in _TONED:
             drawn = {
                 k: Markup('<span class="c-b {}">{}</span>').format(TONES.get(k, ""), label)
@@ -245,7 +249,11 @@ def _maker(name: str, field: Field, loc: values.Locale, today: dt.date) -> Any:
         return lambda value: shell.day(value, loc.zone, today)
     if field.kind is Kind.DATE:
         return lambda value: f"{value.day} {value:%b %Y}"
-    if field.kind in (Kind.MONEY, Kind.PHONE, Kind.MULTI):
+    if field.kind is Kind.MONEY:
+        return lambda value: normal.show_money(value, loc.currency)
+    if field.kind is Kind.PHONE:
+        return lambda value: normal.show_phone(value, loc.region)
+    if field.kind is Kind.MULTI:
         return lambda value: values.to_text(field, value, loc)
     if field.kind is Kind.BOOLEAN:
         return lambda value: "Yes" if value else ""
@@ -277,12 +285,6 @@ def _sorts(state: State) -> tuple[tuple[str, str, bool], ...]:
         for n in names
         for sign in ("", "-")
     )
-
-
-@lru_cache(maxsize=4000)
-def menu(name: str, items: tuple[Any, ...]) -> Markup:
-    """A menu of the list bar as its template draws it; kept, as the same items come with every page of a list."""
-    return Markup(getattr(current_app.jinja_env.get_template("parts/list_menus.html").module, name)(items))  # noqa: S704 (a template's own output)
 
 
 def _sort_label(state: State) -> str:

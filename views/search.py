@@ -28,10 +28,10 @@ def palette() -> Response:
     q = request.args.get("q", "").strip()[:200]
     groups = _records(q, _EACH) if len(q) > 1 else []
     places = [
-        _place(i["label"], i["url"], i["icon"])
-        for g in shell.menu(shell.actor())
-        for i in g["items"]
-        if q.casefold() in i["label"].casefold()
+        _place(item.label, item.url, item.icon)
+        for group in shell.menu(shell.actor())
+        for item in group.items
+        if q.casefold() in item.label.casefold()
     ]
     new = [
         _place(f"New {s.singular}", s.url(page="new"), "plus")

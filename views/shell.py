@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from flask import Flask, g, request, session
@@ -16,7 +15,7 @@ from app import permissions
 from app.services import values
 from models.fields import Field, Kind
 from models.scope import Actor
-from views.headers import asset
+from views import drawing
 from views.screen import screens
 
 _EXTRA = (
@@ -29,13 +28,34 @@ _EXTRA = (
 )
 # G and then one of these leads there.
 _KEYS = {"contact": "c", "deal": "d"}
+_MOST_TOASTS = 5
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _GROUPS = ("", "Records", "Outreach", "Setup", "Workspace")
+
+
+class Item(NamedTuple):
+    """An entry of a menu. `quick` puts it into the phone's bottom bar, `key` behind the shortcut G."""
+
+    label: str
+    url: str
+    icon: str
+    current: bool
+    quick: bool = False
+    key: str | None = None
+
+
+class Group(NamedTuple):
+    """A part of a menu with its heading."""
+
+    label: str
+    items: tuple[Item, ...]
 
 
 def init(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals.update(icon=icon, csrf=csrf, zip=zip)
+    app.jinja_env.globals.update(csrf=csrf, zip=zip)
+    drawing.init(app)
     app.jinja_env.getattr = _getattr(app.jinja_env.getattr, app.jinja_env.undefined)  # type: ignore[assignment,method-assign]
     app.context_processor(_around)
 
@@ -55,12 +75,6 @@ def locale() -> values.Locale:
     return found
 
 
-@lru_cache(maxsize=500)
-def icon(name: str) -> Markup:
-    """An icon of the sprite; decorative, so hidden from screen readers."""
-    return Markup('<svg class=i aria-hidden=true><use href="{}#{}"/></svg>').format(asset("icons.svg"), name)
-
-
 def csrf() -> Markup:
     return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
 
@@ -73,22 +87,23 @@ def initials(name: str) -> str:
 
 def toast(text: str, undo_url: str | None = None) -> None:
     """Good news on the next page, with a way to take it back."""
-    session.setdefault("toasts", []).append({"text": text, "undo_url": undo_url})
-    session.modified = True
+    # Few are kept for a browser that shows none, such as a program that only sends forms.
+    session["toasts"] = [*session.get("toasts", ())[1 - _MOST_TOASTS :], {"text": text, "undo_url": undo_url}]
 
 
 def day(moment: dt.datetime, zone: ZoneInfo, today: dt.date | None = None) -> str:
     """A moment in a list: "today 10:42", "yesterday", "14 May", "14 May 2024"; in the viewer's zone."""
     local = moment.astimezone(zone)
     today = today or dt.datetime.now(zone).date()
-    ago = (today - local.date()).days
+    ago = today.toordinal() - local.toordinal()
     if ago == 0:
         return f"today {local:%H:%M}"
     if ago == 1:
         return "yesterday"
     if ago == -1:
         return f"tomorrow {local:%H:%M}"
-    return f"{local.day} {local:%b}" if local.year == today.year else f"{local.day} {local:%b %Y}"
+    name = _MONTHS[local.month - 1]
+    return f"{local.day} {name}" if local.year == today.year else f"{local.day} {name} {local.year}"
 
 
 def show(field: Field, value: Any, loc: values.Locale) -> Any:
@@ -138,7 +153,7 @@ def _around() -> dict[str, Any]:
         "me": None,
         "workspace": None,
         "workspaces": [],
-        "nav": [],
+        "nav": (),
         "messages": [],
         "running_jobs": [],
         "side": "console",
@@ -173,9 +188,9 @@ def _around() -> dict[str, Any]:
     }
 
 
-def menu(found: Actor) -> list[dict[str, Any]]:
+def menu(found: Actor) -> tuple[Group, ...]:
     """The menu filtered by rights, in memory."""
-    groups: dict[str, list[dict[str, Any]]] = {name: [] for name in _GROUPS}
+    groups: dict[str, list[Item]] = {name: [] for name in _GROUPS}
     groups[""].append(_item("Today", "/", "layout-dashboard", quick=True, key="t"))
     for spec in screens().values():
         if spec.group and spec.can(found, "read"):
@@ -185,19 +200,9 @@ def menu(found: Actor) -> list[dict[str, Any]]:
     for group, label, url, symbol, entity, action in _EXTRA:
         if permissions.reach(found, action, entity) is not None:
             groups[group].append(_item(label, url, symbol))
-    return [{"label": name, "items": items} for name, items in groups.items() if items]
+    return tuple(Group(name, tuple(items)) for name, items in groups.items() if items)
 
 
-def _item(
-    label: str, url: str, symbol: str, *, home: str = "", quick: bool = False, key: str | None = None
-) -> dict[str, Any]:
+def _item(label: str, url: str, symbol: str, *, home: str = "", quick: bool = False, key: str | None = None) -> Item:
     current = request.path == url if url == "/" else request.path.startswith(url)
-    return {
-        "label": label,
-        "url": home or url,
-        "icon": symbol,
-        "count": None,
-        "current": current,
-        "quick": quick,
-        "key": key,
-    }
+    return Item(label, home or url, symbol, current, quick, key)

@@ -6,7 +6,7 @@ each filter in its own form. Does not belong here: single filters (`app.services
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,9 +79,19 @@ def leaves(group: Group) -> Iterator[Filter]:
             yield part
 
 
-def condition(model: type[Any], group: Group) -> Any:
-    """The SQL condition."""
+def shape(group: Group) -> tuple[Any, ...]:
+    """How the filters are joined, without the filters."""
+    return (group.join, *(shape(part) if isinstance(part, Group) else None for part in group.parts))
+
+
+def condition(model: type[Any], group: Group, operands: Mapping[int, tuple[Any, ...]]) -> Any:
+    """The SQL condition; `operands` has those of each filter, by its identity."""
     join = sa.and_ if group.join == "and" else sa.or_
     return join(
-        *(condition(model, part) if isinstance(part, Group) else filters.condition(model, part) for part in group.parts)
+        *(
+            condition(model, part, operands)
+            if isinstance(part, Group)
+            else filters.condition(model, part, operands[id(part)])
+            for part in group.parts
+        )
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from app.errors import Invalid
-from app.services import kept, record_forms, records, verbs
+from app.services import parts, record_forms, records, verbs
 from app.services.operation import Operation
 from models import normal
 from models.base import session
@@ -91,13 +92,15 @@ verbs.assignable("contact")
 def _address_taken(address: str, contact_id: int | None) -> bool:
     with session.no_autoflush:
         # No contact has the id 0: of a new one every row of the address is somebody else's.
-        bound = {"address": address, "contact": contact_id or 0}
-        return session.scalar(kept.statement("address of another", _address_of_another), bound) is not None
+        bound = {"address": address, "contact": contact_id or 0} | parts.here()
+        return session.scalar(_address_of_another(), bound, execution_options=parts.WHY) is not None
 
 
+@cache
 def _address_of_another() -> Any:
-    taken = (ContactEmail.address == sa.bindparam("address"), ContactEmail.contact_id != sa.bindparam("contact"))
-    return sa.select(ContactEmail.id).where(*taken).limit(1)
+    c = parts.columns(ContactEmail)
+    taken = (c.address == sa.bindparam("address"), c.contact_id != sa.bindparam("contact"))
+    return parts.inside(sa.select(c.id).where(*taken), ContactEmail).limit(parts.number(1))
 
 
 def _age(born: dt.date) -> int:

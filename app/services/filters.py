@@ -7,6 +7,7 @@ In a URL a filter is `f=field:op:value`, several values parted by "|". Does not 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -132,50 +133,68 @@ def _value(field: Field, op: str, text: str, locale: values.Locale) -> Any:
     return values.from_text(field, text, locale)
 
 
-def condition(model: type[Any], wanted: Filter) -> Any:
-    """The SQL condition of a filter."""
+def condition(model: type[Any], wanted: Filter, given: tuple[Any, ...] | None = None) -> Any:
+    """The SQL condition of a filter; `given` are its `operands`, or parameters that stand for them."""
+    given = operands(wanted) if given is None else given
     if wanted.field in links(model):
-        return _link_condition(model, links(model)[wanted.field], wanted)
+        return _link_condition(model, links(model)[wanted.field], wanted, given)
     one = schema.added(model).get(wanted.field)
     if one is not None:
-        return custom_filters.condition(model, wanted.field, one, wanted.op, _operands(wanted), like)
-    return _of_column(getattr(model, wanted.field), wanted)
+        return custom_filters.condition(model, wanted.field, one, wanted.op, given, like)
+    return _of_column(getattr(model, wanted.field), wanted, given)
 
 
-def _of_column(column: Any, wanted: Filter) -> Any:
-    first = wanted.values[0] if wanted.values else None
+def _of_column(column: Any, wanted: Filter, given: tuple[Any, ...]) -> Any:
     match wanted.op:
         case "empty":
             return column.is_(None)
         case "filled":
             return column.is_not(None)
-        case "contains":
-            return like(column, f"%{escaped(first)}%")
-        case "starts":
-            return like(column, f"{escaped(first)}%")
+        case "contains" | "starts":
+            return like(column, given[0])
         case "after":
-            return column > first
+            return column > given[0]
         case "before":
-            return column < first
+            return column < given[0]
         case "between":
-            return column.between(min(wanted.values), max(wanted.values))
+            return column.between(*given)
         case "not":
-            return sa.or_(column.not_in(wanted.values), column.is_(None))
-    return column == first if len(wanted.values) == 1 else column.in_(wanted.values)
+            return sa.or_(column.not_in(given), column.is_(None))
+    return column == given[0] if len(given) == 1 else column.in_(given)
 
 
-def _operands(wanted: Filter) -> tuple[Any, ...]:
+def parameters(model: type[Any], wanted: Filter, mark: str) -> tuple[Hashable, tuple[Any, ...], dict[str, Any]]:
+    """How a filter stands in a statement that is kept: its shape, parameters in place of its operands, and their
+    values.
+    """
+    link = links(model).get(wanted.field)
+    if link is None and wanted.field not in registry.fields(model):
+        return wanted, operands(wanted), {}
+    column = getattr(registry.entity(link.through), link.far) if link else getattr(model, wanted.field)
+    values = {f"{mark}_{number}": value for number, value in enumerate(operands(wanted))}
+    given = tuple(sa.bindparam(name, type_=column.type) for name in values)
+    return (wanted.field, wanted.op, len(given)), given, values
+
+
+def operands(wanted: Filter) -> tuple[Any, ...]:
+    """The values of a filter as its condition compares with them."""
     match wanted.op:
         case "contains":
             return (f"%{escaped(wanted.values[0])}%",)
         case "starts":
             return (f"{escaped(wanted.values[0])}%",)
+        case "between":
+            return tuple(sorted(wanted.values))
     return wanted.values
 
 
-def like(column: Any, pattern: Any) -> Any:
-    """Matches without regard to case. SQLite's LIKE does that by itself; `ilike` there would lower each value first."""
-    return column.ilike(pattern, escape="\\") if on_postgresql() else column.like(pattern, escape="\\")
+def like(column: Any, pattern: Any, escape: bool = True) -> Any:
+    """Matches without regard to case. SQLite's LIKE does that by itself; `ilike` there would lower each value first.
+
+    `escape` False for a pattern in which nothing is `escaped`: SQLite is a fifth faster without.
+    """
+    sign = "\\" if escape else None
+    return column.ilike(pattern, escape=sign) if on_postgresql() else column.like(pattern, escape=sign)
 
 
 def on_postgresql() -> bool:
@@ -203,10 +222,10 @@ def _shown(field: Field, value: Any, locale: values.Locale) -> str:
     return values.to_text(field, value, locale)
 
 
-def _link_condition(model: type[Any], link: Link, wanted: Filter) -> Any:
+def _link_condition(model: type[Any], link: Link, wanted: Filter, given: tuple[Any, ...]) -> Any:
     through = registry.entity(link.through)
     found = sa.select(getattr(through, link.near))
-    if wanted.values:
-        found = found.where(getattr(through, link.far).in_(wanted.values))
+    if given:
+        found = found.where(getattr(through, link.far).in_(given))
     inside = model.id.in_(found)
     return ~inside if wanted.op in ("empty", "not") else inside

@@ -34,6 +34,9 @@ Tracked = (Record, Workspace)
 _BOOKKEEPING = frozenset({"updated_at", "version"})
 _QUIET = frozenset({"last_activity", "name_key"})
 _WHY = tenancy.reason("history of the operation itself, stamped with its own workspace")
+_CHANGES = sa.insert(Change.__table__)
+# Inline, so without RETURNING: row security lets a sign-in write rows that it may not read.
+_AUDITS = sa.insert(Audit.__table__).inline()
 
 
 @dataclass(slots=True)
@@ -117,10 +120,9 @@ class Tracker:
 def insert_rows(changes: list[dict[str, Any]], audits: list[dict[str, Any]]) -> None:
     """Insert prepared rows of both stores; bulk verbs call this in chunks."""
     if changes:
-        session.execute(sa.insert(Change.__table__), changes, execution_options=_WHY)
+        session.execute(_CHANGES, changes, execution_options=_WHY)
     if audits:
-        # Inline, so without RETURNING: row security lets a sign-in write rows that it may not read.
-        session.execute(sa.insert(Audit.__table__).inline(), audits, execution_options=_WHY)
+        session.execute(_AUDITS, audits, execution_options=_WHY)
 
 
 def change_row(op: Operation, edit: Edit) -> dict[str, Any]:

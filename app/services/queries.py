@@ -16,7 +16,7 @@ from sqlalchemy import orm
 
 from app import permissions
 from app.errors import Invalid
-from app.services import conditions, custom_columns, custom_index, filters, kept, paging, schema, search_index
+from app.services import asked, custom_columns, custom_index, filters, kept, paging, schema, search_index
 from app.services.conditions import Group
 from app.services.filters import Filter
 from app.services.paging import Cursor, Order, Part
@@ -66,18 +66,18 @@ class Page:
     count: tuple[int, bool] = (0, True)
 
 
-def searched(query: ListQuery) -> ListQuery:
+def searched(query: ListQuery, actor: Actor) -> ListQuery:
     """The query after its search, which page and count then share; needs no call where only one of them is wanted."""
     if query.hits is not None or not query.q.strip():
         return query
     seen = schema.fields(query.model)
     query = replace(query, search=tuple(name for name in query.search if name in seen))
-    return replace(query, hits=search_index.look_up(query.model, query.search, query.q))
+    return replace(query, hits=search_index.look_up(query.model, query.search, query.q, actor=actor))
 
 
 def page(query: ListQuery, *, actor: Actor, counted: bool = False, exact: bool = False) -> Page:
     """One page, in one statement, and one more for a search; with `counted` the number of matches comes along."""
-    query = searched(query)
+    query = searched(query, actor)
     order = _sort(query)
     cursor = paging.read(query.model, order, query.cursor)
     known = _count_unasked(query, actor, exact) if counted else (0, True)
@@ -135,7 +135,8 @@ def _part(
     """Runs a page's statement; `empty` for rows without a value to sort by, `onward` for those behind the cursor."""
     down = order.down ^ cursor.backwards
     last = (not order.down or not filters.on_postgresql()) ^ cursor.backwards
-    bound: dict[str, Any] = {"cursor_value": cursor.value, "cursor_id": cursor.key} if onward else {}
+    wanted = _asked(query)
+    bound = wanted.values | ({"cursor_value": cursor.value, "cursor_id": cursor.key} if onward else {})
     if order.added is not None:
         bound["sort_field"] = order.added.custom
 
@@ -148,10 +149,10 @@ def _part(
             found = found.add_columns(_counting(query, actor, counted[1]).scalar_subquery())
         return found.limit(query.limit + 1)
 
-    if query.q.strip() or query.filters or query.where is not None:
+    if wanted.shape is None:
         return list(session.execute(build(), bound))
     columns, added = custom_columns.split(query.model, query.columns)
-    shape = (query.model, columns, bool(added), query.raw)
+    shape = (query.model, columns, bool(added), query.raw, wanted.shape)
     plan = (*shape, schema.sight(), query.action, query.limit, query.whole, onward, filters.on_postgresql())
     known = registry.fields(query.model)
     targets = [registry.entity(target) for n in columns if (target := known[n].target)]
@@ -162,14 +163,21 @@ def _part(
 
 def count(query: ListQuery, *, actor: Actor, exact: bool = False) -> tuple[int, bool]:
     """How many records match, and whether that is exact. Stops after `COUNT_CAP` unless `exact`."""
-    query = searched(query)
-    return _count_unasked(query, actor, exact) or _capped(session.scalar(_counting(query, actor, exact)) or 0, exact)
+    query = searched(query, actor)
+    return _count_unasked(query, actor, exact) or _capped(
+        session.scalar(_counting(query, actor, exact), _asked(query).values) or 0, exact
+    )
 
 
 def _count_unasked(query: ListQuery, actor: Actor, exact: bool) -> tuple[int, bool] | None:
-    """The count of a search that found too many already, if nothing else narrows it."""
-    common = query.hits is not None and query.hits.common and not query.filters and query.where is None and not exact
-    return (COUNT_CAP, False) if common and permissions.criterion(query.model, actor, query.action) is None else None
+    """The count that a search knows already, if nothing else narrows it."""
+    hits = query.hits
+    if hits is None or query.filters or query.where is not None:
+        return None
+    if hits.common and not exact:
+        narrow = permissions.criterion(query.model, actor, query.action) is not None
+        return (COUNT_CAP, False) if not narrow or (hits.sure and query.action == "read") else None
+    return (len(hits.ids), True) if hits.sure and hits.ids is not None and query.action == "read" else None
 
 
 def _counting(query: ListQuery, actor: Actor, exact: bool) -> Any:
@@ -183,9 +191,9 @@ def _capped(number: int, exact: bool) -> tuple[int, bool]:
 
 def ids(query: ListQuery, *, actor: Actor, limit: int | None = None) -> list[int]:
     """The ids of all matching records, for bulk actions."""
-    return list(
-        session.scalars(_where(sa.select(query.model.id), searched(query), actor).order_by(query.model.id).limit(limit))
-    )
+    query = searched(query, actor)
+    statement = _where(sa.select(query.model.id), query, actor).order_by(query.model.id).limit(limit)
+    return list(session.scalars(statement, _asked(query).values))
 
 
 def stream(query: ListQuery, *, actor: Actor, chunk: int = 2000) -> Iterator[list[Any]]:
@@ -296,15 +304,11 @@ def _where(statement: Any, query: ListQuery, actor: Actor) -> Any:
     statement = permissions.restrict(statement, query.model, actor)
     if query.action != "read":
         statement = permissions.restrict(statement, query.model, actor, query.action)
-    for wanted in query.filters:
-        statement = statement.where(filters.condition(query.model, wanted))
-    if query.where is not None:
-        statement = statement.where(conditions.condition(query.model, query.where))
-    if query.q.strip():
-        if query.hits is not None and query.hits.ids is not None:
-            statement = statement.where(search_index.among(query.model.id, query.hits.ids))
-        statement = statement.where(search_index.matches(query.model, query.search, query.q))
-    return statement
+    return statement.where(*_asked(query).conditions())
+
+
+def _asked(query: ListQuery) -> asked.Asked:
+    return asked.of(query.model, query.filters, query.where, query.search, query.q, query.hits)
 
 
 def _sort(query: ListQuery) -> Order:

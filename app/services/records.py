@@ -16,14 +16,14 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from app import permissions
 from app.errors import Clash, Conflict, Forbidden, Invalid, NotFound
-from app.services import formulas, kept, schema
+from app.services import formulas, kept, parts, schema
 from app.services.operation import Operation, operation
 from models import registry, tenancy
 from models.audit import Change
 from models.base import Owned, session
 from models.fields import Kind, now
 from models.registry import CUSTOM_PREFIX
-from models.scope import Actor
+from models.scope import Actor, Reach
 
 Rule = Callable[[Any, Operation], None]
 MAX_ID = 2**63
@@ -269,14 +269,14 @@ def _bad_references(record: Any, values: Mapping[str, Any], actor: Actor) -> dic
     return problems
 
 
-def _out_of_reach(target: type[Any], key: int, actor: Actor) -> bool:
-    shape = ("within reach", target, kept.sight(actor, (target,)))
-    statement = kept.statement(shape, lambda: _within_reach(target, actor))
+def _out_of_reach(target: type[Any], key: int, actor: Actor, action: str = "read") -> bool:
+    shape = ("within reach", target, action, kept.sight(actor, (target,), action))
+    statement = kept.statement(shape, lambda: _within_reach(target, actor, action))
     return session.scalar(statement, {"key": key}) is None
 
 
-def _within_reach(target: type[Any], actor: Actor) -> Any:
-    return permissions.restrict(sa.select(target.id).where(target.id == sa.bindparam("key")), target, actor)
+def _within_reach(target: type[Any], actor: Actor, action: str) -> Any:
+    return permissions.restrict(sa.select(target.id).where(target.id == sa.bindparam("key")), target, actor, action)
 
 
 def _duplicates(record: Any) -> dict[str, str]:
@@ -288,15 +288,17 @@ def _duplicates(record: Any) -> dict[str, str]:
             continue
         statement = kept.statement(("twin", model, names), partial(_twin, model, names))
         # No record has the id 0: a new one compares itself with all.
-        if session.scalar(statement, {**dict(zip(names, values, strict=True)), "self": record.id or 0}) is not None:
+        bound = {**dict(zip(names, values, strict=True)), "self": record.id or 0} | parts.here()
+        if session.scalar(statement, bound, execution_options=parts.WHY) is not None:
             label = registry.fields(model)[names[-1]].label
             problems[names[-1]] = f"{label}: another {model.__tablename__.replace('_', ' ')} already has this."
     return problems
 
 
 def _twin(model: type[Any], names: tuple[str, ...]) -> Any:
-    same = (getattr(model, n) == sa.bindparam(n) for n in names)
-    return sa.select(model.id).where(*same, model.id != sa.bindparam("self")).limit(1)
+    c = parts.columns(model)
+    same = (c[n] == sa.bindparam(n) for n in names)
+    return parts.inside(sa.select(c.id).where(*same, c.id != sa.bindparam("self")), model).limit(parts.number(1))
 
 
 @registry.per_model
@@ -327,5 +329,6 @@ def _flush(record: Any) -> None:
 
 def _stay_in_reach(record: Any, actor: Actor) -> None:
     """What one writes must stay within one's own reach, or an agent could plant records under a colleague's name."""
-    if not permissions.actor_can_reach(actor, "write", record):
+    reach = permissions.require(actor, "write", registry.permission_entity(type(record)))
+    if reach is not Reach.WORKSPACE and _out_of_reach(type(record), record.id, actor, "write"):
         raise Invalid({"owner_id": "With your role you can only keep records within your own reach."})

@@ -1,6 +1,6 @@
 """What hangs on a record: titles of related records, and the child rows of a form; one statement for all of them.
 
-The parts of each union carry workspace and bin conditions of their own, as one union cannot be filtered from outside.
+The parts of each union carry workspace, bin and reach of their own (`parts`).
 """
 
 from __future__ import annotations
@@ -11,12 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from app import permissions
-from app.services import filters, kept
-from models import registry, scope, tenancy
+from app.services import filters, kept, parts
+from models import registry
 from models.base import Link, session
 from models.scope import Actor
-
-_WHY = tenancy.reason("each part of the union names its own workspace")
 
 
 def titles(wanted: set[tuple[str, int]], *, actor: Actor, linked: Any = None) -> dict[tuple[str, int], str]:
@@ -33,8 +31,9 @@ def titles(wanted: set[tuple[str, int]], *, actor: Actor, linked: Any = None) ->
     key = ("titles", names, model, tuple(links), kept.sight(actor, shown))
     statement = kept.statement(key, lambda: _titles(names, links, actor))
     bound: dict[str, Any] = {f"{n}_ids": [key for e, key in wanted if e == n] for n in names}
-    bound |= {"workspace": scope.workspace_id()} | ({"record": linked.id} if links else {})
-    return {(row.entity, row.id): str(row.title) for row in session.execute(statement, bound, execution_options=_WHY)}
+    bound |= parts.here() | ({"record": linked.id} if links else {})
+    rows = session.execute(statement, bound, execution_options=parts.WHY)
+    return {(entity, key): str(title) for entity, key, title in rows}
 
 
 def _readable(entity: str, actor: Actor) -> bool:
@@ -42,27 +41,27 @@ def _readable(entity: str, actor: Actor) -> bool:
 
 
 def _titles(names: tuple[str, ...], links: dict[str, Link], actor: Actor) -> Any:
-    parts = [_titles_of(registry.entity(n), actor) for n in names]
-    parts += [_titles_of_link(name, link, actor) for name, link in links.items()]
-    return sa.union_all(*parts) if len(parts) > 1 else parts[0]
+    each = [_titles_of(registry.entity(n), actor) for n in names]
+    each += [_titles_of_link(name, link, actor) for name, link in links.items()]
+    return sa.union_all(*each) if len(each) > 1 else each[0]
 
 
 def _titles_of(model: type[Any], actor: Actor) -> Any:
     keys: Any = sa.bindparam(f"{model.__tablename__}_ids", expanding=True)
-    return permissions.restrict(_title_columns(model, model.__tablename__).where(model.id.in_(keys)), model, actor)
+    return _title_columns(model, model.__tablename__, actor).where(parts.columns(model).id.in_(keys))
 
 
 def _titles_of_link(name: str, link: Link, actor: Actor) -> Any:
     target, through = registry.entity(link.target), registry.entity(link.through)
-    part = _title_columns(target, name).join(through, getattr(through, link.far) == target.id)
-    near = getattr(through, link.near) == sa.bindparam("record")
-    part = part.where(near, through.workspace_id == sa.bindparam("workspace"), through.deleted_at.is_(None))
-    return permissions.restrict(part, target, actor)
+    tie = parts.columns(through)
+    part = _title_columns(target, name, actor).join(through.__table__, tie[link.far] == parts.columns(target).id)
+    return parts.inside(part, through).where(tie[link.near] == sa.bindparam("record"))
 
 
-def _title_columns(model: type[Any], label: str) -> Any:
-    title = getattr(model, registry.title_of(model))
-    return _walled(sa.select(sa.literal(label).label("entity"), model.id.label("id"), title.label("title")), model)
+def _title_columns(model: type[Any], label: str, actor: Actor) -> Any:
+    c = parts.columns(model)
+    picked = sa.select(parts.constant(label).label("entity"), c.id, c[registry.title_of(model)].label("title"))
+    return parts.walled(picked, model, actor)
 
 
 def children(record: Any, wanted: dict[str, tuple[str, ...]], *, actor: Actor, most: int) -> dict[str, list[Any]]:
@@ -72,29 +71,24 @@ def children(record: Any, wanted: dict[str, tuple[str, ...]], *, actor: Actor, m
     statement = kept.statement(key, lambda: _children(tuple(wanted), slots, actor, most))
     mine = {entity: [i for i, (e, _) in enumerate(slots, 2) if e == entity] for entity in wanted}
     found: dict[str, list[Any]] = {entity: [] for entity in wanted}
-    bound = {"record": record.id, "workspace": scope.workspace_id()}
-    for row in session.execute(statement, bound, execution_options=_WHY):
+    bound = {"record": record.id} | parts.here()
+    for row in session.execute(statement, bound, execution_options=parts.WHY):
         found[row[0]].append((row[1], *(row[i] for i in mine[row[0]])))
     return {entity: sorted(rows, key=itemgetter(0)) for entity, rows in found.items()}
 
 
 def _children(entities: tuple[str, ...], slots: tuple[tuple[str, str], ...], actor: Actor, most: int) -> Any:
     """Each entity fills its own columns of the union and leaves the others' empty, so every value keeps its type."""
-    parts = []
+    each = []
     for entity in entities:
         model = registry.entity(entity)
-        cells = [_slot(getattr(registry.entity(e), n), e == entity).label(f"{e}_{n}") for e, n in slots]
-        part = _walled(sa.select(sa.literal(entity).label("entity"), model.id.label("id"), *cells), model)
-        part = part.where(getattr(model, registry.parent_link(model)) == sa.bindparam("record"))
-        part = permissions.restrict(part, model, actor).order_by(model.id).limit(most)
-        parts.append(sa.select(part.subquery()))
-    return sa.union_all(*parts)
+        c = parts.columns(model)
+        cells = [_slot(parts.columns(registry.entity(e))[n], e == entity).label(f"{e}_{n}") for e, n in slots]
+        part = parts.walled(sa.select(parts.constant(entity).label("entity"), c.id, *cells), model, actor)
+        part = part.where(c[registry.parent_link(model)] == sa.bindparam("record"))
+        each.append(part.order_by(c.id).limit(parts.number(most)))
+    return parts.union(each)
 
 
 def _slot(column: Any, filled: bool) -> Any:
     return column if filled else sa.cast(sa.null(), column.type)
-
-
-def _walled(statement: Any, model: type[Any]) -> Any:
-    """One part of a union cannot be filtered from outside, so each carries the walls itself."""
-    return statement.where(model.workspace_id == sa.bindparam("workspace"), model.deleted_at.is_(None))

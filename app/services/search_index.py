@@ -1,8 +1,8 @@
 """Quick search inside a workspace: which records hold the words, through the indexes of `models.base.searched`.
 
 First the ids alone, at most `CAP`: so few are the whole answer and the list is kept to them. More mean a common word,
-and then walking the sorted index finds a page at once. Numbers and reasons: docs/decisions/001. Does not belong here:
-lists (`queries`).
+and then walking the sorted index finds a page at once. Words are parameters of statements that are kept. Numbers and
+reasons: docs/decisions/001. Does not belong here: lists (`queries`).
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from app.services import filters, kept
+from app.services import filters, kept, parts, schema
 from models import registry
 from models.base import session
+from models.custom import CustomValue
 from models.fields import Kind
+from models.scope import Actor
 
 CAP = 1000
 _MOST_WORDS = 6
+_FOUND = frozenset({Kind.TEXT, Kind.EMAIL, Kind.PHONE})
 # A trigram index has nothing on shorter words.
 _SHORTEST = 3
 
@@ -30,52 +33,93 @@ _SHORTEST = 3
 @dataclass(frozen=True, slots=True)
 class Hits:
     """`ids` of all records that may match, or None where they were not looked up; `common` when there are more than
-    `CAP`.
+    `CAP`. `sure` where the ids are those that match and that the viewer may read, no more and no less.
     """
 
     ids: tuple[int, ...] | None
     common: bool = False
+    sure: bool = False
 
 
-def look_up(model: type[Any], names: tuple[str, ...], q: str) -> Hits:
-    """The records of the current workspace that may match `q`; every one that does is among them."""
+# For each word: the fields it is looked for in, whether LIKE must not understand some sign of it, and the ids of the
+# fields that the workspace added and has found by search.
+Words = tuple[tuple[tuple[str, ...], bool, tuple[int, ...]], ...]
+
+
+def look_up(model: type[Any], names: tuple[str, ...], q: str, *, actor: Actor) -> Hits:
+    """The records of the current workspace that may match `q`; every one that does and is within reach is among
+    them.
+    """
     if not set(names) <= _indexed(model):
         return Hits(None)
     if filters.on_postgresql():
         return _by_trigrams(model, names, _words(q))
-    words = [_patterns(model, names, word) for word in _words(q)]
-    shape = tuple(tuple(name for _, name in patterns) for patterns in words)
-    bound = {f"p{i}_{j}": pattern for i, patterns in enumerate(words) for j, (pattern, _) in enumerate(patterns)}
-    number, ids = session.execute(kept.statement(("scan", model, shape), lambda: _scan(model, shape)), bound).one()
-    return Hits(None, common=True) if number > CAP else Hits(tuple(orjson.loads(ids)))
+    words, bound = parameters(model, names, q)
+    key = ("scan", model, words, kept.sight(actor, (model,)))
+    statement = kept.statement(key, lambda: _scan(model, words, actor))
+    number, ids = session.execute(statement, bound | parts.here(), execution_options=parts.WHY).one()
+    return Hits(None, True, True) if number > CAP else Hits(tuple(orjson.loads(ids)), False, True)
 
 
-def _scan(model: type[Any], shape: tuple[tuple[str, ...], ...]) -> Any:
+def _scan(model: type[Any], words: Words, actor: Actor) -> Any:
     """Reads the covering index of SQLite; the ids come as one JSON text, as a thousand rows would cost more than it."""
-    words = (
-        sa.or_(*(filters.like(getattr(model, name), sa.bindparam(f"p{i}_{j}")) for j, name in enumerate(names)))
-        for i, names in enumerate(shape)
-    )
-    found = sa.select(model.id).where(*words).limit(CAP + 1).subquery()
+    c = parts.columns(model)
+    mine = parts.walled(sa.select(c.id), model, actor)
+    found = mine.where(matches(c, words)).limit(parts.number(CAP + 1)).subquery()
     return sa.select(sa.func.count(), sa.func.json_group_array(found.c.id)).select_from(found)
 
 
-def matches(model: type[Any], names: tuple[str, ...], q: str) -> Any:
-    """The condition: every word occurs in one of the named fields; digits also match a phone however it was typed."""
-    return sa.and_(
-        *(
-            sa.or_(*(filters.like(getattr(model, n), pattern) for pattern, n in _patterns(model, names, word)))
-            for word in _words(q)
+def parameters(model: type[Any], names: tuple[str, ...], q: str) -> tuple[Words, dict[str, str]]:
+    """What `matches` of `q` is made of, and the values of its parameters."""
+    texts, more = _words(q), _added(model)
+    words = [_patterns(model, names, word) for word in texts]
+    shape = tuple((tuple(name for _, name in w), any("\\" in pattern for pattern, _ in w), more) for w in words)
+    bound = {f"p{i}_{j}": pattern for i, word in enumerate(words) for j, (pattern, _) in enumerate(word)}
+    return shape, bound | ({f"a{i}": f"%{filters.escaped(word)}%" for i, word in enumerate(texts)} if more else {})
+
+
+def matches(row: Any, words: Words) -> Any:
+    """The condition on a model, or the columns of its table: every word occurs in one of the named fields; digits also
+    match a phone however it was typed.
+    """
+    found = []
+    for i, (names, escape, added) in enumerate(words):
+        some = [filters.like(getattr(row, name), sa.bindparam(f"p{i}_{j}"), escape) for j, name in enumerate(names)]
+        if added:
+            some.append(row.id.in_(_of_added(row, added, sa.bindparam(f"a{i}"))))
+        found.append(sa.or_(*some))
+    return sa.and_(*found)
+
+
+def _of_added(row: Any, added: tuple[int, ...], pattern: Any) -> Any:
+    """The records whose added fields hold a word; over the model behind its wall, over a plain table with its own."""
+    if hasattr(row, "__table__"):
+        return sa.select(CustomValue.record_id).where(
+            CustomValue.field_id.in_(added), filters.like(CustomValue.t, pattern)
         )
+    c = CustomValue.__table__.c
+    mine = sa.select(c.record_id).where(c.workspace_id == parts.WORKSPACE, c.field_id.in_(added))
+    return mine.where(filters.like(c.t, pattern))
+
+
+def _added(model: type[Any]) -> tuple[int, ...]:
+    """The added fields of an entity that are found by search and that the role in force sees."""
+    return tuple(
+        one.custom for one in schema.added(model).values() if one.custom and one.searchable and one.kind in _FOUND
     )
 
 
-def among(column: Any, ids: Sequence[int]) -> Any:
-    """`column IN ids` as one parameter, however many there are."""
+def among(column: Any) -> Any:
+    """`column IN ids`, the parameter "found", however many they are."""
     if filters.on_postgresql():
-        return column == sa.func.any(sa.cast(list(ids), postgresql.ARRAY(sa.BigInteger)))
-    each = sa.func.json_each(orjson.dumps(ids).decode()).table_valued("value")
+        return column == sa.func.any(sa.bindparam("found", type_=postgresql.ARRAY(sa.BigInteger)))
+    each = sa.func.json_each(sa.bindparam("found", type_=sa.Text)).table_valued("value")
     return column.in_(sa.select(each.c.value))
+
+
+def as_parameter(ids: Sequence[int]) -> Any:
+    """Ids as the parameter of `among`."""
+    return list(ids) if filters.on_postgresql() else orjson.dumps(ids).decode()
 
 
 def _by_trigrams(model: type[Any], names: tuple[str, ...], words: list[str]) -> Hits:
@@ -83,9 +127,11 @@ def _by_trigrams(model: type[Any], names: tuple[str, ...], words: list[str]) -> 
     common = False
     for word in sorted((w for w in words if len(w) >= _SHORTEST), key=len, reverse=True)[:3]:
         patterns = dict.fromkeys(pattern for pattern, _ in _patterns(model, names, word))
-        found = sa.union(
-            *(sa.select(sa.func.search_ids(model.__tablename__, pattern, CAP + 1)) for pattern in patterns)
-        )
+        some = [sa.select(sa.func.search_ids(model.__tablename__, pattern, CAP + 1)) for pattern in patterns]
+        if added := _added(model):
+            wanted = _of_added(model, added, f"%{filters.escaped(word)}%").limit(CAP + 1)
+            some.append(sa.select(wanted.subquery().c.record_id))
+        found = sa.union(*some)
         hits = _hits(session.scalars(found).all())
         if not hits.common:
             return hits

@@ -179,7 +179,7 @@ def load_key(prefix: str, secret: str) -> tuple[Facts, Facts, Place] | None:
     member.
     """
     with scope.across_workspaces("whose API key this is"):
-        row = session.execute(_whole_key(), {"prefix": prefix}).mappings().one_or_none()
+        row = session.execute(_whole_key(), {"prefix": prefix}, execution_options=_WHY).mappings().one_or_none()
     expected = row["key_digest"] if row else b""
     fits = secrets.compare_digest(keyring().token_hash("api key", f"{prefix}.{secret}"), expected)
     if row is None or not fits or row["key_revoked_at"] or (row["key_expires_at"] and row["key_expires_at"] <= now()):
@@ -189,23 +189,34 @@ def load_key(prefix: str, secret: str) -> tuple[Facts, Facts, Place] | None:
 
 @cache
 def _whole_key() -> Any:
-    """Built once, as every request of a program begins with it."""
+    """Built once and over plain tables, as every request of a program begins with it."""
+    key, user, member = ApiKey.__table__.c, User.__table__.c, Membership.__table__.c
+    workspace, role = Workspace.__table__.c, Role.__table__.c
+    joined = (
+        sa.join(
+            ApiKey.__table__,
+            Membership.__table__,
+            sa.and_(member.workspace_id == key.workspace_id, member.id == key.membership_id),
+        )
+        .join(User.__table__, user.id == member.user_id)
+        .join(Workspace.__table__, workspace.id == key.workspace_id)
+        .join(Role.__table__, role.id == member.role_id)
+    )
     return (
         sa.select(
-            *(getattr(ApiKey, n).label(f"key_{n}") for n in _KEY),
-            *_columns(User, _USER),
-            *_columns(Membership, _MEMBERSHIP),
-            *_columns(Workspace, _WORKSPACE),
-            Role.key.label("role_key"),
+            *(key[n].label(f"key_{n}") for n in _KEY),
+            *(user[n].label(f"user_{n}") for n in _USER),
+            *(member[n].label(f"membership_{n}") for n in _MEMBERSHIP),
+            *(workspace[n].label(f"workspace_{n}") for n in _WORKSPACE),
+            role.key.label("role_key"),
         )
-        .join(
-            Membership, sa.and_(Membership.workspace_id == ApiKey.workspace_id, Membership.id == ApiKey.membership_id)
+        .select_from(joined)
+        .where(
+            key.prefix == sa.bindparam("prefix"),
+            member.active.is_(True),
+            member.deleted_at.is_(None),
+            user.active.is_(True),
         )
-        .join(User, User.id == Membership.user_id)
-        .join(Workspace, Workspace.id == ApiKey.workspace_id)
-        .join(Role, Role.id == Membership.role_id)
-        .where(ApiKey.prefix == sa.bindparam("prefix"), Membership.active.is_(True), User.active.is_(True))
-        .execution_options(**tenancy.kept_for_long())
     )
 
 
@@ -241,7 +252,14 @@ def save(
             connection.execute(sa.insert(table).values(**values, **facts))
         else:
             # An UPDATE only: a session that was ended meanwhile must not come back.
-            connection.execute(sa.update(table).where(table.c.id == digest).values(**values))
+            connection.execute(_saved(), {"digest": digest} | values)
+
+
+@cache
+def _saved() -> Any:
+    table = UserSession.__table__
+    names = ("data", "user_id", "workspace_id", "seen_at")
+    return sa.update(table).where(table.c.id == sa.bindparam("digest")).values({n: sa.bindparam(n) for n in names})
 
 
 def touch(digest: str) -> None:
@@ -283,11 +301,6 @@ def end(user_id: int, *, only: str | None = None, but: str | None = None) -> int
         statement = statement.where(UserSession.id != but)
     found: Any = session.execute(statement, execution_options=_WHY)
     return int(found.rowcount)
-
-
-def _columns(model: Any, names: tuple[str, ...]) -> list[Any]:
-    prefix = {User: "user", Membership: "membership", Workspace: "workspace"}[model]
-    return [getattr(model, name).label(f"{prefix}_{name}") for name in names]
 
 
 def _facts(row: Any, prefix: str, names: tuple[str, ...]) -> Facts:

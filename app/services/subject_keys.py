@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
+from functools import cache
 from typing import Any
 
 import orjson
@@ -95,10 +96,15 @@ def _make(workspace: int, subjects: set[int]) -> dict[int, bytes]:
     ring = crypto.keyring()
     made: dict[int, bytes] = {}
     rows = [{"workspace_id": workspace, "subject_id": s, "wrapped": ring.new_data_key()} for s in sorted(subjects)]
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(_KEYS).on_conflict_do_nothing(index_elements=["workspace_id", "subject_id"])
-    statement = statement.returning(_KEYS.c.subject_id, _KEYS.c.wrapped)
+    statement = _new_keys(session.get_bind().dialect.name)
     for start in range(0, len(rows), CHUNK):
         found = session.execute(statement, rows[start : start + CHUNK], execution_options=_WHY)
         made.update((row.subject_id, row.wrapped) for row in found)
     return made
+
+
+@cache
+def _new_keys(dialect: str) -> Any:
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(_KEYS)
+    statement = insert.on_conflict_do_nothing(index_elements=["workspace_id", "subject_id"])
+    return statement.returning(_KEYS.c.subject_id, _KEYS.c.wrapped)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -45,8 +46,15 @@ MAIL = Limit("mail", 10, dt.timedelta(hours=1), dt.timedelta(hours=1))
 
 def wait(limit: Limit, what: str) -> int:
     """Seconds until `what` may try again; 0 where it is not locked."""
-    until = session.scalar(sa.select(Throttle.locked_until).where(Throttle.key == limit.key(what)))
+    until = session.scalar(_lock(), {"key": limit.key(what)})
     return max(0, int((until - now()).total_seconds()) + 1) if until is not None and until > now() else 0
+
+
+@cache
+def _lock() -> Any:
+    """Built once and over the plain table, as every request of a program asks."""
+    table = Throttle.__table__
+    return sa.select(table.c.locked_until).where(table.c.key == sa.bindparam("key"))
 
 
 def count(limit: Limit, what: str) -> None:

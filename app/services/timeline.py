@@ -1,7 +1,7 @@
 """What happened around a record, newest first, and what hangs on it; a few statements whatever the number of entities.
 
-The parts of each union carry workspace, bin and reach conditions of their own, as one union cannot be filtered from
-outside. Statements are kept: `record` and `workspace` are bound when they run.
+The parts of each union carry workspace, bin and reach of their own (`parts`). Statements are kept: `record` and
+`workspace` are bound when they run.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Conflict, NotFound
-from app.services import filters, kept, records, schema
+from app.services import filters, kept, parts, records, schema
 from app.services.operation import operation
-from models import registry, scope, tenancy
+from models import registry
 from models.audit import Change
-from models.base import Record, session
+from models.base import session
 from models.message import Message
 from models.scope import Actor
 from models.work import Activity, Note
 
-_WHY = tenancy.reason("each part of the union names its own workspace")
 _NOISE = frozenset({"note", "activity", "message", "contact_tag"})
 
 
@@ -83,10 +82,8 @@ def related(record: Any, names: tuple[str, ...], *, actor: Actor, most: int = 5)
     whole = kept.statement(key, lambda: _related(model, names, actor, most))
     found: dict[str, list[Related]] = {}
     if whole is not None:
-        for row in session.execute(whole, _bound(record), execution_options=_WHY):
-            found.setdefault(row.entity, []).append(
-                Related(row.entity, row.id, str(row.title or ""), row.extra, row.at)
-            )
+        for entity, key, title, extra, at in session.execute(whole, _bound(record), execution_options=parts.WHY):
+            found.setdefault(entity, []).append(Related(entity, key, str(title or ""), extra, at))
     return found
 
 
@@ -141,22 +138,26 @@ def _changes(record: Any, actor: Actor, limit: int, before: dt.datetime | None) 
     )
     key = ("changes", about, readable if about else None, limit, before is None)
     statement = kept.statement(key, lambda: _changes_of(readable if about else None, limit, before is not None))
-    bound = {"entity": record.__tablename__, "record": record.id} | ({} if before is None else {"before": before})
+    bound = {"entity": record.__tablename__} | _bound(record) | ({} if before is None else {"before": before})
     return [
-        Event("change", c.id, c.at, c.actor, "", None, c.entity, c.record_id, c.verb, c.old, c.new, c.undoes)
-        for c in session.execute(statement, bound)
+        Event("change", key, at, who, "", None, entity, record_id, verb, old, new, undoes)
+        for key, at, who, entity, record_id, verb, old, new, undoes in session.execute(
+            statement, bound, execution_options=parts.WHY
+        )
     ]
 
 
 def _changes_of(readable: tuple[str, ...] | None, limit: int, earlier: bool) -> Any:
     """The changes of a record; for a contact also those of `readable` entities about the person."""
-    key = sa.bindparam("record", type_=sa.BigInteger)
-    wanted = sa.and_(Change.entity == sa.bindparam("entity"), Change.record_id == key)
+    c, key = parts.columns(Change), sa.bindparam("record", type_=sa.BigInteger)
+    wanted = sa.and_(c.entity == sa.bindparam("entity"), c.record_id == key)
     if readable is not None:
-        wanted = sa.or_(wanted, sa.and_(Change.subject_id == key, Change.entity.in_(readable)))
+        known = [parts.constant(name) for name in readable]
+        wanted = sa.or_(wanted, sa.and_(c.subject_id == key, c.entity.in_(known)))
     names = ("id", "at", "actor", "entity", "record_id", "verb", "old", "new", "undoes")
-    statement = sa.select(*(getattr(Change, n) for n in names)).where(wanted).order_by(Change.id.desc()).limit(limit)
-    return statement.where(Change.at < sa.bindparam("before")) if earlier else statement
+    statement = sa.select(*(c[n] for n in names)).where(wanted, c.workspace_id == parts.WORKSPACE)
+    statement = statement.order_by(c.id.desc()).limit(parts.number(limit))
+    return statement.where(c.at < sa.bindparam("before")) if earlier else statement
 
 
 def _talk(record: Any, actor: Actor, limit: int, before: dt.datetime | None) -> list[Event]:
@@ -167,8 +168,8 @@ def _talk(record: Any, actor: Actor, limit: int, before: dt.datetime | None) -> 
         return []
     bound = _bound(record) | ({} if before is None else {"before": before})
     return [
-        Event(r.kind, r.id, r.at, r.who, *_seen(r), r.kind, r.id, r.verb)
-        for r in session.execute(whole, bound, execution_options=_WHY)
+        Event(kind, key, at, who, *_seen(kind, title, body), kind, key, verb)
+        for kind, key, at, who, title, body, verb in session.execute(whole, bound, execution_options=parts.WHY)
     ]
 
 
@@ -176,110 +177,97 @@ def _talk(record: Any, actor: Actor, limit: int, before: dt.datetime | None) -> 
 _WORDS = {"note": ("", "body"), "activity": ("title", "details"), "message": ("subject", "state")}
 
 
-def _seen(row: Any) -> tuple[str, str | None]:
+def _seen(kind: str, title: str, body: str | None) -> tuple[str, str | None]:
     """Title and text, as far as the role in force sees these fields."""
-    model, (title, body) = registry.entity(row.kind), _WORDS[row.kind]
-    return row.title if schema.sees(model, title) else "", row.body if schema.sees(model, body) else None
+    model, (named, written) = registry.entity(kind), _WORDS[kind]
+    return title if schema.sees(model, named) else "", body if schema.sees(model, written) else None
 
 
 def _talk_of(link: str, actor: Actor, limit: int, earlier: bool) -> Any | None:
-    shapes: tuple[tuple[type[Any], str, Any, Any, Any], ...] = (
-        (Note, "note", Note.created_at, sa.literal(""), Note.body),
-        (Activity, "activity", Activity.happened_at, Activity.title, Activity.details),
-        (Message, "message", Message.created_at, Message.subject, Message.state),
+    note, activity, message, nothing = (*map(parts.columns, (Note, Activity, Message)), parts.constant(""))
+    shapes: tuple[tuple[type[Any], str, Any, Any, Any, Any], ...] = (
+        (Note, "note", note.created_at, nothing, note.body, nothing),
+        (Activity, "activity", activity.happened_at, activity.title, activity.details, activity.kind),
+        (Message, "message", message.created_at, message.subject, message.state, nothing),
     )
-    parts = []
-    for model, kind, at, title, body in shapes:
-        if not hasattr(model, link) or permissions.reach(actor, "read", kind) is None:
+    each = []
+    for model, kind, at, title, body, extra in shapes:
+        c = parts.columns(model)
+        if link not in c or permissions.reach(actor, "read", kind) is None:
             continue
-        extra = model.kind if model is Activity else sa.literal("")
         part = sa.select(
-            sa.literal(kind).label("kind"),
-            model.id.label("id"),
+            parts.constant(kind).label("kind"),
+            c.id,
             at.label("at"),
-            model.created_by.label("who"),
+            c.created_by.label("who"),
             title.label("title"),
             body.label("body"),
             extra.label("verb"),
-        ).where(getattr(model, link) == sa.bindparam("record"))
+        ).where(c[link] == sa.bindparam("record"))
         if earlier:
             part = part.where(at < sa.bindparam("before"))
-        parts.append(_walled(part, model, actor).order_by(model.id.desc()).limit(limit))
-    return _union(parts)
+        each.append(parts.walled(part, model, actor).order_by(c.id.desc()).limit(parts.number(limit)))
+    return parts.union(each)
 
 
 def _related(model: type[Any], names: tuple[str, ...], actor: Actor, most: int) -> Any | None:
-    parts = []
+    each = []
     for name in names:
         other = registry.entity(name)
         if permissions.reach(actor, "read", registry.permission_entity(other)) is not None:
-            parts.append(_part(other, model.__tablename__, actor, most))
+            each.append(_part(other, model.__tablename__, actor, most))
     for name, link in filters.links(model).items():
         target, through = registry.entity(link.target), registry.entity(link.through)
         if permissions.reach(actor, "read", registry.permission_entity(target)) is None:
             continue
-        part = _walled(
-            sa.select(*_columns(target, name)).join(through, getattr(through, link.far) == target.id), target, actor
-        )
-        parts.append(
-            part.where(
-                getattr(through, link.near) == sa.bindparam("record"),
-                through.workspace_id == sa.bindparam("workspace"),
-                through.deleted_at.is_(None),
-            ).limit(12)
-        )
-    return _union(parts)
+        tie = parts.columns(through)
+        part = sa.select(*_columns(target, name)).join(through.__table__, tie[link.far] == parts.columns(target).id)
+        part = parts.inside(parts.walled(part, target, actor), through)
+        each.append(part.where(tie[link.near] == sa.bindparam("record")).limit(parts.number(12)))
+    return parts.union(each)
 
 
 def _part(model: type[Any], entity: str, actor: Actor, most: int) -> Any:
     """The newest of `model`, or its own order where it has one; of what has a position, such as stages, more."""
-    part = _walled(sa.select(*_columns(model, model.__tablename__)), model, actor)
+    c = parts.columns(model)
+    part = parts.walled(sa.select(*_columns(model, model.__tablename__)), model, actor)
     part = part.where(_belongs(model, filters.reference(model, entity) or ""))
     own = hasattr(model, "in_order") and not schema.is_limited(model)
-    order = model.in_order() if own else (model.id.desc(),)
-    return part.order_by(*order).limit(4 * most if "position" in registry.fields(model) else most)
+    order = model.in_order(c) if own else (c.id.desc(),)
+    return part.order_by(*order).limit(parts.number(4 * most if "position" in registry.fields(model) else most))
 
 
 def _belongs(model: type[Any], name: str) -> Any:
     """That a record of `model` belongs to the record in question, by a field or by a link to many."""
-    link = filters.links(model).get(name)
+    c, link = parts.columns(model), filters.links(model).get(name)
     if link is None:
-        return getattr(model, name) == sa.bindparam("record")
+        return c[name] == sa.bindparam("record")
     through = registry.entity(link.through)
-    ours = sa.and_(through.workspace_id == sa.bindparam("workspace"), through.deleted_at.is_(None))
-    linked = sa.select(getattr(through, link.near)).where(getattr(through, link.far) == sa.bindparam("record"), ours)
-    return model.id.in_(linked)
+    t = parts.columns(through)
+    return c.id.in_(parts.inside(sa.select(t[link.near]).where(t[link.far] == sa.bindparam("record")), through))
 
 
 def _columns(model: type[Any], entity: str) -> list[Any]:
+    c = parts.columns(model)
     extra = next(
-        (getattr(model, n) for n in ("label", "state", "side", "kind", "mime") if schema.sees(model, n)),
-        sa.literal(""),
+        (c[n] for n in ("label", "state", "side", "kind", "mime") if schema.sees(model, n)), parts.constant("")
     )
-    at = getattr(model, "due_at", None) if schema.sees(model, "due_at") else None
+    due = schema.sees(model, "due_at")
     return [
-        sa.literal(entity).label("entity"),
-        model.id.label("id"),
-        sa.func.substr(_title(model), 1, 200).label("title"),
+        parts.constant(entity).label("entity"),
+        c.id,
+        sa.func.substr(_title(model), parts.number(1), parts.number(200)).label("title"),
         extra.label("extra"),
-        (at if at is not None else model.created_at).label("at"),
+        c["due_at" if due else "created_at"].label("at"),
     ]
 
 
 def _title(model: type[Any]) -> Any:
     """What names a record: in words of its own, unless these hold what the role in force does not see."""
+    c = parts.columns(model)
     own = hasattr(model, "in_words") and not schema.is_limited(model)
-    return model.in_words() if own else getattr(model, registry.title_of(model))
-
-
-def _walled(statement: Any, model: type[Record], actor: Actor) -> Any:
-    statement = statement.where(model.workspace_id == sa.bindparam("workspace"), model.deleted_at.is_(None))
-    return permissions.restrict(statement, model, actor)
-
-
-def _union(parts: list[Any]) -> Any | None:
-    return sa.union_all(*(sa.select(p.subquery()) for p in parts)) if parts else None
+    return model.in_words(c) if own else c[registry.title_of(model)]
 
 
 def _bound(record: Any) -> dict[str, Any]:
-    return {"record": record.id, "workspace": scope.workspace_id()}
+    return {"record": record.id} | parts.here()

@@ -55,6 +55,8 @@ _NAMED: dict[str, dict[str, Any]] = {
         "result": None,
         "formula": None,
     },
+    "saved_view": {"entity": "contact", "audience": "workspace", "query": f"q={WORD}+{{mark}}"},
+    "view_subscription": {"rhythm": "weekly"},
     "custom_value": {"n": None, "t": f"{WORD} {{mark}} custom"},
     "contact": {"custom": {"x_{mark}": f"{WORD} {{mark}} custom"}},
     "import_batch": {"mapping": {"origin": "", "choices": []}},

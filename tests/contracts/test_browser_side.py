@@ -71,7 +71,7 @@ def test_the_sprite_holds_exactly_the_listed_icons() -> None:
 
 
 def test_scripts_of_a_console_page_stay_small_and_in_the_import_map() -> None:
-    listed = re.search(r"for name in \(([^)]*)\)", (TEMPLATES / "parts" / "scripts.html").read_text())
+    listed = re.search(r"for name in \(([^)]*)\)", (TEMPLATES / "parts" / "modules.html").read_text())
     assert listed is not None
     mapped = set(re.findall(r"'([a-z]+)'", listed[1]))
     texts = [(STATIC / "console.js").read_text(), *((STATIC / "js" / f"{name}.js").read_text() for name in mapped)]

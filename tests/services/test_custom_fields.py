@@ -295,3 +295,30 @@ def test_index_rows_follow_the_record(owner: Actor) -> None:
     assert indexed() == 0
     with scope.across_workspaces("a test looks"):
         assert session.scalars(sa.select(CustomValue.subject_id).distinct()).all() == []
+
+
+def test_the_same_filter_in_another_brokerage_asks_for_its_own_field(app: Flask, world: World) -> None:
+    """Both have a field of the same key, and one process keeps statements for both."""
+    with app.app_context():
+        for office, name in ((world.summit, "Summit Sue"), (world.harbour, "Harbour Hal")):
+            with office.inside():
+                actor = office.actor("owner")
+                custom_fields.define("contact", {"label": f"Only {office.slug}", "kind": "text", **TAGS}, actor=actor)
+                define_all("contact", actor=actor, only=("Nickname",))
+                make(actor, name, x_nickname="Bean")
+        for office, name in ((world.harbour, "Harbour Hal"), (world.summit, "Summit Sue")):
+            with office.inside():
+                assert names(office.actor("owner"), "x_nickname:is:Bean") == [name]
+                assert names(office.actor("owner"), sort="x_nickname")[0] == name
+
+
+def test_search_finds_what_is_marked_as_found(owner: Actor) -> None:
+    define_all("contact", actor=owner, only=("Nickname", "Private mail"))
+    make(owner, "Hidden Gem", x_nickname="Zephyr", x_private_mail="zorro@example.com")
+
+    def searched(q: str) -> list[str]:
+        query = ListQuery(Contact, ("name",), ("name", "email", "phone", "company"), q, sort="name", limit=100)
+        return [row[1] for row in queries.page(query, actor=owner).rows]
+
+    assert searched("zephyr") == ["Hidden Gem"] and searched("gem zeph") == ["Hidden Gem"]
+    assert searched("zorro") == [], "this field is not found by search"
