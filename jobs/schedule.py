@@ -39,6 +39,7 @@ TIMETABLE = (
     Timed("bin.purge", Purpose.COMPLY_WITH_LAW, DAY, dt.timedelta(hours=3), "Empty the bin"),
     Timed("audit.verify", Purpose.COMPLY_WITH_LAW, DAY, dt.timedelta(hours=2), "Check the audit log"),
     Timed("logs.trim", Purpose.COMPLY_WITH_LAW, DAY, dt.timedelta(hours=3, minutes=20), "Delete what is past its time"),
+    Timed("views.promise", Purpose.SEND_REQUESTED, dt.timedelta(minutes=30), label="Send views by e-mail"),
     Timed(
         "access.clean",
         Purpose.SECURE_ACCOUNTS,

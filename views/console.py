@@ -69,6 +69,7 @@ def register(app: Flask, appbuilder: AppBuilder, csrf: CSRFProtect) -> None:
         app.register_blueprint(pages)
     app.add_url_rule("/changes/<int:key>/undo", "undo", undo, methods=["POST"])
     app.add_url_rule("/changes/batch/<batch>/undo", "undo_batch", undo_batch, methods=["POST"])
+    app.add_url_rule("/to/<entity>", "to_list", saved_views.to_list)
     api.register(app, csrf)
 
 

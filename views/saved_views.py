@@ -10,16 +10,27 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from app import permissions
-from app.errors import Invalid
-from app.services import saved_views
+from app.errors import Invalid, NotFound
+from app.services import saved_views, values
 from models import registry
 from models.view import AUDIENCES, RHYTHMS
 from views import shell
 from views.list_state import State, read_state
-from views.screen import Screen
+from views.screen import Screen, screens
 from views.settings_kit import field
 
 Answer = str | Response | tuple[str, int]
+
+
+def to_list(entity: str) -> Response:
+    """Where letters lead: they know the kind of record, not the address of its list."""
+    screen = screens().get(entity)
+    if screen is None:
+        raise NotFound()
+    if request.args.get("page") == "views":
+        return redirect(screen.url(page="views"))
+    view = values.whole(request.args.get("view", ""))
+    return redirect(screen.url() + (f"?view={view}" if view else ""))
 
 
 def show(screen: Screen) -> str:
