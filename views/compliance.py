@@ -181,7 +181,8 @@ class DataMapView(ComplianceView):
 
     @expose("/")
     def index(self) -> Answer:
-        return self.draw("data_map.html", tables=ledgers.data_map())
+        added = ledgers.added_fields(actor=shell.actor())
+        return self.draw("data_map.html", tables=ledgers.data_map(), added=added)
 
 
 def menu() -> tuple[shell.Group, ...]:

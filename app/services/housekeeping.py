@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.services import files
+from app.services import custom_purge, files
 from app.services.operation import Operation, operation
 from models import registry, tenancy
 from models.access import Invitation, SignInLink, Throttle, UserSession
@@ -54,6 +54,7 @@ def purge_bin(*, actor: Actor) -> dict[str, int]:
     before = now() - dt.timedelta(days=BIN_DAYS)
     with operation("bin.purge", actor=actor) as op:
         gone: dict[str, int] = {}
+        custom_purge.of_fields(before)
         for table in reversed(Base.metadata.sorted_tables):
             model = registry.entities().get(table.name)
             if model is not None and (count := _purge(table, before, op)):
@@ -83,6 +84,7 @@ def _purge(table: sa.Table, before: dt.datetime, op: Operation) -> int:
             execution_options=_WHY,
         )
         files.forget(table, ids, op)
+        custom_purge.of_records(table, ids)
         session.execute(sa.delete(table).where(table.c.id.in_(ids)), execution_options=_WHY)
     return len(rows)
 

@@ -14,6 +14,7 @@ from app import permissions
 from app.services.audit_log import PAGE, Page
 from models import registry
 from models.base import Base, session
+from models.custom import RETENTIONS, CustomField
 from models.policy import Policy
 from models.scope import Actor
 
@@ -47,6 +48,17 @@ def page(
     older = rows[-1].id if more or before is not None else None
     newer = rows[0].id if (before is not None and more) or (before is None and after is not None) else None
     return Page(rows, older, newer)
+
+
+def added_fields(*, actor: Actor) -> dict[str, list[tuple[str, str, str, str, bool]]]:
+    """The fields that the workspace added, by table: (label, category, purpose, how long, personal)."""
+    permissions.require(actor, "read", "audit")
+    words = dict(RETENTIONS)
+    found: dict[str, list[tuple[str, str, str, str, bool]]] = {}
+    for one in session.scalars(sa.select(CustomField).order_by(CustomField.entity, CustomField.position)):
+        kept = words.get(one.keep, one.keep)
+        found.setdefault(one.entity, []).append((one.label, one.category, one.purpose, kept, one.personal))
+    return found
 
 
 def data_map() -> list[tuple[str, Policy, list[tuple[str, str, str, bool]]]]:

@@ -9,10 +9,22 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import time_machine
 from flask import Flask
 
 from app.errors import Conflict, Forbidden, Invalid, NotFound
-from app.services import custom_fields, custom_rework, exports, filters, queries, records, schema, timeline, values
+from app.services import (
+    custom_fields,
+    custom_rework,
+    exports,
+    filters,
+    housekeeping,
+    queries,
+    records,
+    schema,
+    timeline,
+    values,
+)
 from app.services.queries import ListQuery
 from models import scope
 from models.audit import Audit, Change
@@ -20,7 +32,7 @@ from models.base import session
 from models.contact import Contact
 from models.custom import CustomField, CustomValue
 from models.scope import Actor
-from tests.factories import World
+from tests.factories import SYSTEM, World
 from tests.factories_fields import TAGS, VALUES, define_all
 
 LOCALE = values.Locale("America/New_York")
@@ -322,3 +334,23 @@ def test_search_finds_what_is_marked_as_found(owner: Actor) -> None:
 
     assert searched("zephyr") == ["Hidden Gem"] and searched("gem zeph") == ["Hidden Gem"]
     assert searched("zorro") == [], "this field is not found by search"
+
+
+def test_what_is_deleted_for_good_leaves_no_value_behind(app: Flask, world: World) -> None:
+    with app.app_context():
+        with world.harbour.inside():
+            actor = world.harbour.actor("owner")
+            made = define_all("contact", actor=actor, only=("Nickname", "Rooms"))
+            kept, gone = (make(actor, name, x_nickname="Bean", x_rooms=4).id for name in ("Kept", "Gone"))
+            make(actor, "Newest, so that ids go on")
+            records.delete(CustomField, made["x_nickname"].id, actor=actor)
+            records.delete(Contact, gone, actor=actor)
+        later = dt.datetime.now(dt.UTC) + dt.timedelta(days=31)
+        with time_machine.travel(later), scope.across_workspaces("a test empties the bin"):
+            housekeeping.purge_bin(actor=SYSTEM)
+        with world.harbour.inside():
+            session.expire_all()
+            assert records.load(Contact, kept, actor=actor).custom == {"x_rooms": 4}
+            left = session.execute(sa.select(CustomValue.record_id, CustomValue.n, CustomValue.t)).all()
+            assert [tuple(row) for row in left] == [(kept, 4, None)]
+            assert session.scalars(sa.select(CustomField.key)).all() == ["x_rooms"]

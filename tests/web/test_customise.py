@@ -175,3 +175,15 @@ def test_a_file_field_keeps_its_file_though_another_field_is_wrong(app: Flask, w
     assert kept
     assert owner.submit(f"/contacts/{key}/edit", {**form, "name": "Dana", "x_passport": kept[1]}).status_code == 302
     assert "passport.txt" in owner.get(f"/contacts/{key}").text
+
+
+def test_the_data_map_names_it_with_its_tags(app: Flask, world: World, owner: Browser) -> None:
+    add(owner, "text", "Nickname", keep="2")
+    officer = app.test_client()
+    sign_in(officer, world.harbour.compliance)
+    page = officer.get("/compliance/data-map/").text
+    row = page[page.index("Nickname") :][:600]
+    assert "added here" in row and "2 years after it was last changed" in row and "run transactions" in row
+    other = app.test_client()
+    sign_in(other, world.summit.compliance)
+    assert "Nickname" not in other.get("/compliance/data-map/").text
