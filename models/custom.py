@@ -128,3 +128,20 @@ class FieldRight(WorkspaceScoped, Base):
     level: Mapped[str] = mapped_column(sa.String(10))
 
     __table_args__ = (sa.UniqueConstraint("workspace_id", "role_id", "entity", "field", name="uq_field_right_field"),)
+
+
+class EntityLayout(WorkspaceScoped, Base):
+    """How forms, record pages and lists of an entity are laid out, for one role or (`role_id` 0) for everybody.
+
+    `facts`: "labels" {field: [label, help]}, "sections" [[title, [field]]], "required" [field], "columns" [field],
+    "when" {field: filter as in a list's address}. What they do not name stays as it is.
+    """
+
+    __tablename__ = "entity_layout"
+    policy = Policy(Category.TEAM, Purpose.PROVISION)
+
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    role_id: Mapped[int] = mapped_column(sa.Integer, default=0)
+    facts: Mapped[dict[str, Any]] = mapped_column(f.Json, default=dict)
+
+    __table_args__ = (sa.UniqueConstraint("workspace_id", "entity", "role_id", name="uq_entity_layout_entity"),)

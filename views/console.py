@@ -26,6 +26,7 @@ from views import (
     api,
     custom_inputs,
     customise,
+    customise_layout,  # noqa: F401  adds its pages to those of Customise
     dashboard,
     dev_inbox,
     imports,

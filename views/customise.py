@@ -153,6 +153,7 @@ def _page(screen: Screen, editor: Mapping[str, Any] | None) -> str:
         may=may,
         editor=editor,
         base_url=f"/customise/{screen.entity}",
+        layout_url=f"/customise/{screen.entity}/layout" if may else None,
     )
 
 

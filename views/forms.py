@@ -260,6 +260,12 @@ def _page(screen: Screen, record: Any, typed: Typed) -> str:
     )
 
 
+def blank_sections(screen: Screen) -> list[dict[str, Any]]:
+    """The sections of an empty form, as the role in force gets them."""
+    typed = Typed(dict.fromkeys(layout.fields(screen), ""))
+    return [_section(screen, section, None, typed, {}) for section in layout.sections(screen)]
+
+
 def _section(
     screen: Screen, section: Any, record: Any, typed: Typed, titles: dict[tuple[str, int], str]
 ) -> dict[str, Any]:
@@ -307,6 +313,7 @@ def _draw(screen: Screen, name: str, record: Any, typed: Typed, titles: dict[tup
         "currency": shell.locale().currency,
         "step": 1,
     }
+    drawn |= layout.condition(screen, name, typed.texts)
     if one.custom:
         drawn |= custom_inputs.drawn(one, name, text, record)
     if one.kind is Kind.RELATION:

@@ -6,8 +6,13 @@ Does not belong here: drawing a field (`views.forms`, `views.record_page`).
 
 from __future__ import annotations
 
-from app.services import filters, schema
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.services import filters, layouts, schema, values
 from models import registry
+from models.fields import Field
+from views import shell
 from views.screen import Screen, Section
 
 
@@ -20,12 +25,56 @@ def sections(screen: Screen) -> tuple[Section, ...]:
     for name, one in schema.added(screen.model).items():
         added.setdefault(one.section, []).append(name)
     links = filters.links(screen.model)
+    laid_out = layouts.sections(screen.entity)
+    if laid_out:
+        return _laid_out(screen, laid_out, seen)
     found = []
     for section in screen.sections:
         names = (*(n for n in section.fields if n in seen or n in links), *added.pop(section.title, ()))
         if names or section.children:
             found.append(Section(section.title, names, section.children))
     return (*found, *(Section(title, tuple(names)) for title, names in added.items()))
+
+
+def _laid_out(
+    screen: Screen, wanted: Sequence[tuple[str, Sequence[str]]], seen: Mapping[str, Field]
+) -> tuple[Section, ...]:
+    """The sections as the brokerage laid them out. Child rows stay with the first field of their own section; what the
+    layout does not name, a field added since among them, stands at the end, so that nothing is out of reach.
+    """
+    links = filters.links(screen.model)
+    named = {name for _, names in wanted for name in names}
+    rest = [n for s in screen.sections for n in s.fields if n not in named]
+    rest += [n for n in schema.added(screen.model) if n not in named and n not in rest]
+    homes = {s.fields[0]: s.children for s in screen.sections if s.fields and s.children}
+    found = []
+    for title, names in (*wanted, ("More", rest)):
+        shown = tuple(n for n in names if n in seen or n in links)
+        children = tuple(child for first in names for child in homes.get(first, ()))
+        if shown or children:
+            found.append(Section(title, shown, children))
+    return tuple(found)
+
+
+def condition(screen: Screen, name: str, texts: Mapping[str, str]) -> dict[str, Any]:
+    """Where a field is shown under a condition only: the condition, and whether what the form holds misses it."""
+    when = layouts.condition_of(screen.entity, name)
+    if not when:
+        return {}
+    known = schema.fields(screen.model)
+
+    def value_of(other: str) -> Any:
+        try:
+            return values.from_text(known[other], texts.get(other, ""), shell.locale())
+        except (KeyError, ValueError):
+            return None
+
+    return {"when": when, "unmet": layouts.hides(screen.model, name, value_of)}
+
+
+def is_shown(screen: Screen, name: str, record: Any) -> bool:
+    """Whether a record page shows a field."""
+    return not layouts.hides(screen.model, name, lambda other: schema.value(record, other))
 
 
 def fields(screen: Screen) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 from werkzeug.datastructures import MultiDict
 
 from app.errors import Invalid, NotFound
-from app.services import conditions, filters, queries, saved_views, schema, values
+from app.services import conditions, filters, layouts, queries, saved_views, schema, values
 from app.services.conditions import Group
 from app.services.queries import ListQuery
 from app.services.schema import View
@@ -141,8 +141,9 @@ def _of_view(screen: Screen, args: Any, broken: list[str]) -> tuple[View | None,
 
 def shown_columns(screen: Screen) -> tuple[str, ...]:
     """The columns of the screen that the viewer's role sees."""
-    known = schema.fields(screen.model)
-    return tuple(name for name in screen.columns if name in known)
+    known, laid_out = schema.fields(screen.model), layouts.in_force(screen.entity).get("columns")
+    names = (screen.title, *(n for n in laid_out if n != screen.title)) if laid_out else screen.columns
+    return tuple(name for name in names if name in known)
 
 
 def sort_of(screen: Screen) -> str:

@@ -153,7 +153,9 @@ def _facts(
     shown = layout.sections(screen)
     for section in shown:
         names = (*screen.facts, *section.fields) if section is shown[0] else section.fields
-        rows = [_fact(known[n], n, record, titles, loc) for n in names if n in known]
+        rows = [
+            _fact(known[n], n, record, titles, loc) for n in names if n in known and layout.is_shown(screen, n, record)
+        ]
         for child in section.children:
             rows += [
                 {"label": known_label(child), "value": _child(child, r), "note": _child_note(child, r)}

@@ -222,8 +222,8 @@ def needed(model: type[Any], given: Mapping[str, Any]) -> dict[str, str]:
         for name, label, has_default in _needed(model)
         if not has_default and name in given and given[name] in (None, "")
     }
-    added = {n: one for n, one in schema.added(model).items() if one.required and given.get(n, "-") in (None, "")}
-    return missing | {n: f"{one.label} is needed." for n, one in added.items()}
+    more = {n: one for n, one in schema.writable(model).items() if one.required and given.get(n, "-") in (None, "")}
+    return missing | {n: f"{one.label} is needed." for n, one in more.items()}
 
 
 def _missing(record: Any, values: Mapping[str, Any]) -> dict[str, str]:
@@ -234,7 +234,7 @@ def _missing(record: Any, values: Mapping[str, Any]) -> dict[str, str]:
         if (stored or not has_default) and getattr(record, name) in (None, "")
     }
     # A field that was made required later is asked for where somebody sets it, not where a colleague is assigned.
-    for name, one in schema.added(type(record)).items():
+    for name, one in schema.fields(type(record)).items():
         if (
             one.required
             and not one.readonly

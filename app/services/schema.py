@@ -19,7 +19,7 @@ from app.errors import Conflict
 from app.services import values
 from models import registry, scope, tenancy
 from models.base import session
-from models.custom import CustomField, FieldRight
+from models.custom import CustomField, EntityLayout, FieldRight
 from models.fields import Field, Kind
 from models.policy import Category, Purpose
 from models.view import SavedView
@@ -60,7 +60,8 @@ class View:
 class Schema:
     """What one workspace added and what its roles see. `added` and `retired`: entity -> key -> field, in order; retired
     fields are in the bin: their values are kept and named in history, and nothing else. `limits`: role -> entity ->
-    field -> "hidden" or "read". `views`: entity -> saved views by name.
+    field -> "hidden" or "read". `views`: entity -> saved views by name. `layouts`: entity -> role, or 0 for
+    everybody -> facts of `EntityLayout`.
     """
 
     mark: int
@@ -68,11 +69,12 @@ class Schema:
     retired: Mapping[str, Mapping[str, Field]]
     limits: Mapping[int, Mapping[str, Mapping[str, str]]]
     views: Mapping[str, list[View]]
+    layouts: Mapping[str, Mapping[int, Mapping[str, Any]]]
     seen: dict[tuple[str, int | None], Mapping[str, Field]] = field(default_factory=dict)
     writable: dict[tuple[str, int | None], Mapping[str, Field]] = field(default_factory=dict)
 
 
-_NOTHING = Schema(0, {}, {}, {}, {})
+_NOTHING = Schema(0, {}, {}, {}, {}, {})
 _cache: dict[int, tuple[int, Schema]] = {}
 
 
@@ -82,17 +84,28 @@ def fields(model: type[Any]) -> Mapping[str, Field]:
     """
     here, name, role = current(), model.__tablename__, scope.role()
     limits = here.limits.get(role or 0, _NO_LIMITS).get(name, _NO_LIMITS)
-    if name not in here.added and not limits:
+    if name not in here.added and not limits and name not in here.layouts:
         return registry.fields(model)
     key = (name, role)
     if key not in here.seen:
         every = {**registry.fields(model), **here.added.get(name, _EMPTY)}
+        told = _laid_out(every, here.layouts.get(name, {}), role)
         here.seen[key] = {
-            n: replace(one, readonly=True) if n in limits else one
-            for n, one in every.items()
-            if limits.get(n) != HIDDEN
+            n: replace(one, readonly=True) if n in limits else one for n, one in told.items() if limits.get(n) != HIDDEN
         }
     return here.seen[key]
+
+
+def _laid_out(every: dict[str, Field], layouts: Mapping[int, Mapping[str, Any]], role: int | None) -> dict[str, Field]:
+    """Fields with the labels, help texts and requirements that the workspace gave them."""
+    for plan in (layouts.get(0), layouts.get(role) if role else None):
+        for name, (label, hint) in (plan or {}).get("labels", {}).items():
+            if name in every:
+                every[name] = replace(every[name], label=label or every[name].label, hint=hint or every[name].hint)
+        for name in (plan or {}).get("required", ()):
+            if name in every:
+                every[name] = replace(every[name], required=True)
+    return every
 
 
 def writable(model: type[Any]) -> Mapping[str, Field]:
@@ -166,10 +179,10 @@ def sees(model: type[Any], name: str) -> bool:
 
 def is_required(model: type[Any], name: str) -> bool:
     """Whether a form must not leave the field empty; yes or no is never empty."""
-    one = every(model)[name]
+    one = fields(model).get(name) or every(model)[name]
     if one.kind is Kind.BOOLEAN:
         return False
-    return one.required if one.custom else not model.__table__.c[name].nullable
+    return one.required or (not one.custom and not model.__table__.c[name].nullable)
 
 
 def value(record: Any, name: str) -> Any:
@@ -302,7 +315,10 @@ def _read(workspace: int, mark: int) -> Schema:
         for one in session.scalars(sa.select(SavedView).order_by(SavedView.name, SavedView.id)):
             kept = View(one.id, one.name, one.query, one.audience, one.membership_id, one.team_id)
             views.setdefault(one.entity, []).append(kept)
-    return Schema(mark, added, retired, limits, views)
+        layouts: dict[str, dict[int, Mapping[str, Any]]] = {}
+        for plan in session.scalars(sa.select(EntityLayout)):
+            layouts.setdefault(plan.entity, {})[plan.role_id] = plan.facts
+    return Schema(mark, added, retired, limits, views, layouts)
 
 
 def made(row: Any) -> Field:

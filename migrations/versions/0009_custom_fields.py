@@ -15,6 +15,7 @@ RECORDS = (
     "activity", "contact", "contact_address", "contact_email", "contact_phone", "contact_tag", "deal", "membership",
     "message", "note", "pipeline", "stage", "stored_file", "suppression", "tag", "task", "team", "template",
 )  # fmt: skip
+WALLED = ("custom_field", "custom_value", "field_right", "saved_view", "view_subscription", "entity_layout")
 TOLD = "(select current_setting('app.workspace_id', true))"
 EVERY_ACTION = ("read", "write", "delete", "export")
 READ = ("read",)
@@ -37,8 +38,16 @@ def upgrade() -> None:
     _custom_value()
     _field_right()
     _saved_view()
+    _entity_layout()
     if op.get_context().dialect.name == "postgresql":
-        for table in ("custom_field", "custom_value", "field_right", "saved_view", "view_subscription"):
+        for table in (
+            "custom_field",
+            "custom_value",
+            "field_right",
+            "saved_view",
+            "view_subscription",
+            "entity_layout",
+        ):
             rule = f"CASE WHEN {TOLD} = '*' THEN true ELSE cast(workspace_id as text) = {TOLD} END"
             op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
             op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
@@ -47,6 +56,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("entity_layout")
     op.drop_table("view_subscription")
     op.drop_table("saved_view")
     op.drop_table("field_right")
@@ -179,6 +189,21 @@ def _saved_view() -> None:
         sa.UniqueConstraint("workspace_id", "id", name="uq_view_subscription_workspace_id_id"),
         sa.UniqueConstraint("workspace_id", "view_id", "membership_id", name="uq_view_subscription_member"),
     )  # fmt: skip
+
+
+def _entity_layout() -> None:
+    op.create_table(
+        "entity_layout",
+        sa.Column("entity", sa.String(length=60), nullable=False),
+        sa.Column("role_id", sa.Integer(), nullable=False),
+        sa.Column("facts", JSON, nullable=False),
+        sa.Column("id", KEY, autoincrement=True, nullable=False),
+        sa.Column("workspace_id", KEY, nullable=False),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f("fk_entity_layout_workspace_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_entity_layout")),
+        sa.UniqueConstraint("workspace_id", "id", name="uq_entity_layout_workspace_id_id"),
+        sa.UniqueConstraint("workspace_id", "entity", "role_id", name="uq_entity_layout_entity"),
+    )
 
 
 def _grant() -> None:
