@@ -7,9 +7,8 @@ import { start as drafts } from "c/drafts";
 import { start as keys } from "c/keys";
 import { start as palette } from "c/palette";
 import { start as toasts } from "c/toast";
-import { start as conditions } from "c/when";
 
-for (const begin of [toasts, dialogs, palette, bulk, keys, drafts, conditions]) begin();
+for (const begin of [toasts, dialogs, palette, bulk, keys, drafts]) begin();
 comboboxes(document);
 document.addEventListener("htmx:load", (event) => comboboxes(event.detail.elt));
 

@@ -12,10 +12,6 @@ export function start() {
     event.preventDefault();
     link.closest("form").remove();
   });
-  // A field of the query builder, once chosen, brings what it can be asked for.
-  on("change", "[data-builder] select[name$='-field'], [data-builder] select[name$='-op']", (_event, select) => {
-    select.form.requestSubmit($("[name=refresh]"));
-  });
   on("click", ".c-menu a, .c-menu [data-keys-help]", (_event, item) => item.closest("[popover]")?.hidePopover());
   document.addEventListener("keydown", moveInMenu);
   on("dragover", "[data-drop]", (event) => event.preventDefault());
