@@ -9,6 +9,7 @@ from flask import current_app
 from app.services import schema
 from models import registry
 from models.fields import Field, Kind
+from views.api_members import readable
 from views.screen import Screen, screens
 
 VERSION = "1.0"
@@ -161,8 +162,6 @@ def _list_parameters() -> list[dict[str, Any]]:
 
 
 def _schemas(spec: Screen) -> dict[str, Any]:
-    from views.api import readable  # what REST shows is decided there
-
     columns = spec.model.__table__.c
     members = {n: _schema(f, nullable=_nullable(columns, n, f)) for n, f in readable(spec).items()}
     writable = schema.writable(spec.model)

@@ -20,7 +20,7 @@ from models import registry
 from tests.contracts.conftest import program
 from tests.factories import World
 from views import openapi
-from views.api import readable
+from views.api_members import readable
 from views.screen import screens
 
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
@@ -91,7 +91,7 @@ def test_the_contract_sees_an_answer_that_is_not_as_described(
     from views import api
 
     key = program(app, twins.summit).key
-    monkeypatch.setattr(api, "_whole", lambda _spec, record: {"id": str(record.id)})
+    monkeypatch.setattr(api, "whole", lambda _spec, record: {"id": str(record.id)})
     with app.app_context():
         found = failures(app, key, ["/api/v1/tag/"], 30)
     assert any("POST /api/v1/tag/" in fault for fault in found)

@@ -18,7 +18,7 @@ from tests.contracts.conftest import program
 from tests.contracts.samples import HARBOUR_ID, SUMMIT_ID, WORD
 from tests.factories import Browser, Office, World, sign_in
 from views import list_state
-from views.api import readable
+from views.api_members import readable
 from views.screen import Screen, screens
 
 FOREIGN = "harbour"
