@@ -80,6 +80,13 @@ class Conflict(DomainError):
         super().__init__(message)
 
 
+class Busy(DomainError):
+    """The same request is still being worked on."""
+
+    status = 409
+    title = "This request is being worked on"
+
+
 class Outdated(DomainError):
     """The request was made for another state of the record (`If-Match`). `version` is the present one."""
 

@@ -21,6 +21,7 @@ from models import registry
 from views import api_parameters, openapi, shell
 from views.api_conditions import hold, tagged
 from views.api_members import columns, row, whole
+from views.api_once import once
 from views.screen import Screen, screens
 
 
@@ -75,6 +76,7 @@ class EntityApi(BaseApi):
         return tagged(_json(whole(spec, record, names)), record)
 
     @expose("/", methods=("POST",))
+    @once("create")
     def post(self) -> Response:
         api_parameters.none()
         spec = self.screen
@@ -87,6 +89,7 @@ class EntityApi(BaseApi):
         return answer
 
     @expose("/<int:key>", methods=("PATCH",))
+    @once("update")
     def patch(self, key: int) -> Response:
         """Set the members that are given; `version` makes others' changes since then a 409 where both touched the
         same field. `If-Match` refuses whatever others changed."""
@@ -101,6 +104,7 @@ class EntityApi(BaseApi):
         return tagged(_json(whole(spec, record)), record)
 
     @expose("/<int:key>", methods=("DELETE",))
+    @once("delete")
     def delete(self, key: int) -> Response:
         api_parameters.none()
         record = records.load(self.screen.model, key, actor=shell.actor(), action="delete")

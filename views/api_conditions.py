@@ -10,15 +10,17 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from flask import Response, request
+from flask import Response, g, request
 
 from app.errors import Outdated
+from app.services import history
 
 
 def tagged(answer: Response, record: Any) -> Response:
     """The answer with the tag of its representation; 304 without a body where the caller has it already."""
     digest = hashlib.sha256(answer.get_data()).hexdigest()[:16]
     tag = f"{record.id}-{record.version}-{digest}"
+    g.answer_subject = history.subject_of(record)
     # A tag of RFC 9110 is weakly equal whether or not a proxy has marked it as weak on the way.
     if request.method == "GET" and request.if_none_match.contains_weak(tag):
         answer = Response(status=304)
