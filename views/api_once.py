@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from flask import Response, g, request
@@ -15,6 +15,7 @@ from flask import Response, g, request
 from app.errors import Invalid
 from app.services import idempotency
 from app.services.idempotency import Answer, Asked
+from app.services.operation import operation
 from views import shell
 
 HEADER = "Idempotency-Key"
@@ -23,19 +24,20 @@ View = Callable[..., Response]
 
 
 def once(verb: str) -> Callable[[View], View]:
-    """Have a writing view of an entity heed the header; `verb` completes the name of its operation."""
+    """Have a writing view of an entity heed the header; `verb` completes the name of its operation.
+
+    The answer is drawn inside the operation: after its commit the record would have to be read anew.
+    """
 
     def around(view: View) -> View:
         @wraps(view)
         def run(api: Any, *args: Any, **kwargs: Any) -> Response:
+            name, actor = f"{api.screen.entity}.{verb}", shell.actor()
             if HEADER not in request.headers:
-                return view(api, *args, **kwargs)
-            answer, again = idempotency.answered(
-                _asked(),
-                lambda: _kept(view(api, *args, **kwargs)),
-                name=f"{api.screen.entity}.{verb}",
-                actor=shell.actor(),
-            )
+                with operation(name, actor=actor):
+                    return view(api, *args, **kwargs)
+            work = partial(view, api, *args, **kwargs)
+            answer, again = idempotency.answered(_asked(), lambda: _kept(work()), name=name, actor=actor)
             return _told(answer, again)
 
         return run
