@@ -1,4 +1,4 @@
-"""REST over the same registry, rights and services as the pages: list, get, create, update, delete.
+"""REST over the same registry, rights and services as the pages: list, get, create, update, delete, bulk.
 
 JSON in and out (RFC 8259), errors as problem+json (RFC 9457), times as RFC 3339 in UTC, money in cents, cursor paging.
 Answers only to API keys, never to cookies, so it needs no CSRF token. Does not belong here: the OpenAPI text
@@ -18,7 +18,7 @@ from app import permissions
 from app.errors import Forbidden
 from app.services import queries, records
 from models import registry
-from views import api_parameters, openapi, shell
+from views import api_bulk, api_parameters, openapi, openapi_page, shell
 from views.api_conditions import hold, tagged
 from views.api_members import columns, row, whole
 from views.api_once import once
@@ -88,6 +88,12 @@ class EntityApi(BaseApi):
         answer.headers["Location"] = f"/api/v1/{spec.entity}/{made.id}"
         return answer
 
+    @expose("/_bulk", methods=("POST",))
+    @once("bulk")
+    def bulk(self) -> Response:
+        api_parameters.none()
+        return _json(api_bulk.run(self.screen))
+
     @expose("/<int:key>", methods=("PATCH",))
     @once("update")
     def patch(self, key: int) -> Response:
@@ -122,7 +128,7 @@ def openapi_document() -> Response:
 
 def docs() -> str:
     """The document as a page; needs no script and no other host."""
-    return render_template("api_docs.html", title="API reference", **openapi.reading())
+    return render_template("api_docs.html", title="API reference", **openapi_page.reading())
 
 
 def _json(body: Any, status: int = 200) -> Response:
