@@ -18,10 +18,11 @@ from app import permissions
 from app.errors import Forbidden
 from app.services import queries, records
 from models import registry
-from views import api_bulk, api_parameters, openapi, openapi_page, shell
+from views import api_bulk, api_expansion, api_parameters, openapi, openapi_page, shell
 from views.api_conditions import hold, tagged
 from views.api_members import columns, row, whole
 from views.api_once import once
+from views.api_parameters import Shown
 from views.screen import Screen, screens
 
 
@@ -55,14 +56,11 @@ class EntityApi(BaseApi):
     def get_list(self) -> Response:
         spec = self.screen
         permissions.require(shell.actor(), "read", registry.permission_entity(spec.model))
-        query, counted = api_parameters.read_list(spec)
+        query, shown, counted = api_parameters.read_list(spec)
         page = queries.page(query, actor=shell.actor())
         members = columns(spec, query.columns)
-        body: dict[str, Any] = {
-            "data": [row(members, one) for one in page.rows],
-            "next": page.next,
-            "previous": page.previous,
-        }
+        data = _shown([row(members, one) for one in page.rows], shown)
+        body: dict[str, Any] = {"data": data, "next": page.next, "previous": page.previous}
         if counted:
             number, exact = queries.count(query, actor=shell.actor(), exact=counted == "exact")
             body |= {"count": number, "count_is_exact": exact}
@@ -71,9 +69,10 @@ class EntityApi(BaseApi):
     @expose("/<int:key>", methods=("GET",))
     def get(self, key: int) -> Response:
         spec = self.screen
-        names = api_parameters.read_one(spec)
+        shown = api_parameters.read_one(spec)
         record = records.load(spec.model, key, actor=shell.actor())
-        return tagged(_json(whole(spec, record, names)), record)
+        (made,) = _shown([whole(spec, record, shown.read)], shown)
+        return tagged(_json(made), record)
 
     @expose("/", methods=("POST",))
     @once("create")
@@ -129,6 +128,16 @@ def openapi_document() -> Response:
 def docs() -> str:
     """The document as a page; needs no script and no other host."""
     return render_template("api_docs.html", title="API reference", **openapi_page.reading())
+
+
+def _shown(found: list[dict[str, Any]], shown: Shown) -> list[dict[str, Any]]:
+    """Records with what `expand` asks for, and without what was read for that alone."""
+    if shown.links:
+        api_expansion.expand(found, shown.links)
+        for name in set(shown.links) - set(shown.names):
+            for record in found:
+                del record[name]
+    return found
 
 
 def _json(body: Any, status: int = 200) -> Response:

@@ -6,23 +6,37 @@ Does not belong here: what is given back (`views.api_members`).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from flask import current_app, request
 
 from app.errors import Invalid
 from app.services import filters, queries, schema, values
-from views import shell
+from views import api_expansion, shell
 from views.api_members import readable
 from views.json_body import read_object
 from views.screen import Screen
 
-_ONCE = ("q", "sort", "cursor", "limit", "fields", "count")
+_ONCE = ("q", "sort", "cursor", "limit", "fields", "count", "expand")
 _MOST_BODY = 1 << 20
 
 
-def read_list(spec: Screen) -> tuple[queries.ListQuery, str]:
-    """The query of a list, and how its matches are to be counted: "", "capped" or "exact"."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The members that are wanted of each record, and the links to expand, name -> entity."""
+
+    names: tuple[str, ...]
+    links: dict[str, str]
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """What must be read for it: a link that is expanded need not be shown."""
+        return tuple(dict.fromkeys((*self.names, *self.links)))
+
+
+def read_list(spec: Screen) -> tuple[queries.ListQuery, Shown, str]:
+    """The query of a list, what it shows, and how its matches are to be counted: "", "capped" or "exact"."""
     args, problems = request.args, _unknown((*_ONCE, "f"))
     limit = args.get("limit", "50")
     most = current_app.config.get("API_MAX_PAGE_SIZE", queries.MAX_LIMIT)
@@ -37,19 +51,21 @@ def read_list(spec: Screen) -> tuple[queries.ListQuery, str]:
     if problems:
         raise Invalid(problems)
     found = tuple(filters.parse(spec.model, text, shell.locale()) for text in args.getlist("f"))
-    sort = args.get("sort") or spec.sort
-    return queries.ListQuery(
-        spec.model, wanted, spec.search, args.get("q", ""), found, sort, args.get("cursor", ""), int(limit), raw=True
-    ), counted
+    sort, cursor = args.get("sort") or spec.sort, args.get("cursor", "")
+    shown = Shown(wanted, api_expansion.read(spec))
+    query = queries.ListQuery(
+        spec.model, shown.read, spec.search, args.get("q", ""), found, sort, cursor, int(limit), raw=True
+    )
+    return query, shown, counted
 
 
-def read_one(spec: Screen) -> tuple[str, ...]:
-    """The members that are wanted of one record."""
-    problems = _unknown(("fields",))
+def read_one(spec: Screen) -> Shown:
+    """What is wanted of one record."""
+    problems = _unknown(("fields", "expand"))
     wanted = _fields(spec, problems)
     if problems:
         raise Invalid(problems)
-    return wanted
+    return Shown(wanted, api_expansion.read(spec))
 
 
 def none() -> None:

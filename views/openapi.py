@@ -6,9 +6,11 @@ from typing import Any
 
 from flask import current_app
 
-from app.services import batches
+from app.services import batches, expansion
 from models import registry
+from models.fields import Kind
 from views import openapi_schemas
+from views.api_members import readable
 from views.screen import Screen, screens
 
 VERSION = "1.0"
@@ -101,14 +103,14 @@ def _paths(spec: Screen) -> dict[str, Any]:
 
 
 def _list(spec: Screen) -> dict[str, Any]:
-    made = _operation(spec, "list", f"List {spec.label.lower()}", "read", "401 403 422 429")
-    made["parameters"] = _list_parameters()
+    made = _operation(spec, "list", f"List {spec.label.lower()}", "read", "400 401 403 422 429")
+    made["parameters"] = [*_list_parameters(), *_expand(spec)]
     return _answers(made, "200", f"{spec.entity}.list")
 
 
 def _get(spec: Screen) -> dict[str, Any]:
-    made = _operation(spec, "get", f"Get one {spec.singular}", "read", "401 403 404 422 429")
-    made["parameters"] = [_FIELDS, _parameter("IfNoneMatch")]
+    made = _operation(spec, "get", f"Get one {spec.singular}", "read", "400 401 403 404 422 429")
+    made["parameters"] = [_FIELDS, *_expand(spec), _parameter("IfNoneMatch")]
     made["responses"]["304"] = {"description": "It is as you know it", "headers": _headers("ETag")}
     return _answers(made, "200", spec.entity, "ETag")
 
@@ -182,6 +184,13 @@ def _schema(name: str) -> dict[str, str]:
 
 def _parameter(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/parameters/{name}"}
+
+
+def _expand(spec: Screen) -> list[dict[str, Any]]:
+    links = [n for n, f in readable(spec).items() if f.kind is Kind.RELATION and f.target]
+    words = "Links whose records are given as well, in _expanded, parted by commas; of at most "
+    text = f"{words}{expansion.MOST_KINDS} kinds (a search takes the place of one): {', '.join(links)}"
+    return [{"name": "expand", "in": "query", "schema": {"type": "string"}, "description": text}] if links else []
 
 
 def _list_parameters() -> list[dict[str, Any]]:

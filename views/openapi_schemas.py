@@ -33,8 +33,9 @@ def of_entity(spec: Screen) -> dict[str, Any]:
     needed += [n for n, f in schema.added(spec.model).items() if f.required and not f.readonly]
     name = spec.entity
     change = {**set_, "version": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}}
-    made = {
-        name: {"type": "object", "properties": {"id": {"type": "integer"}, **members}, "required": ["id"]},
+    whole = {"id": {"type": "integer"}, **members} | _expanded(spec)
+    made: dict[str, Any] = {
+        name: {"type": "object", "properties": whole, "required": ["id"]},
         f"{name}.list": _list(name),
         f"{name}.bulk": _bulk(spec),
     }
@@ -45,6 +46,13 @@ def of_entity(spec: Screen) -> dict[str, Any]:
         made[f"{name}.change"] = {**closed, "properties": change}
         made[f"{name}.bulk_change"] = {**closed, "properties": {"id": ID, **change}, "required": ["id"]}
     return made
+
+
+def _expanded(spec: Screen) -> dict[str, Any]:
+    """The member that `expand` adds: each link's record with its title, or null."""
+    related = {"type": ["object", "null"], "required": ["id", "title"], "properties": {"id": ID, "title": {}}}
+    links = {n: related for n, f in readable(spec).items() if f.kind is Kind.RELATION and f.target}
+    return {"_expanded": {"type": "object", "properties": links, "description": "With expand"}} if links else {}
 
 
 def _list(name: str) -> dict[str, Any]:
