@@ -57,13 +57,12 @@ class EntityApi(BaseApi):
         spec = self.screen
         permissions.require(shell.actor(), "read", registry.permission_entity(spec.model))
         query, shown, counted = api_parameters.read_list(spec)
-        page = queries.page(query, actor=shell.actor())
+        page = queries.page(query, actor=shell.actor(), counted=bool(counted), exact=counted == "exact")
         members = columns(spec, query.columns)
         data = _shown([row(members, one) for one in page.rows], shown)
         body: dict[str, Any] = {"data": data, "next": page.next, "previous": page.previous}
         if counted:
-            number, exact = queries.count(query, actor=shell.actor(), exact=counted == "exact")
-            body |= {"count": number, "count_is_exact": exact}
+            body["count"], body["count_is_exact"] = page.count
         return _json(body)
 
     @expose("/<int:key>", methods=("GET",))
