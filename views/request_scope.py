@@ -28,6 +28,7 @@ from app.services.operation import operation
 from models import scope
 from models.fields import now
 from models.scope import Actor, ActorKind, Rights
+from views import api_rate
 from views.headers import PUBLIC_PATHS
 from views.sessions import Session
 
@@ -206,6 +207,7 @@ def _enter_program() -> None:
     key, user, place = found
     if place.workspace.status != "active":
         _refuse_key(address)
+    api_rate.spend(key.id)
     rights = permissions.narrow(
         permissions.rights_of_role(place.membership.role_id, place.workspace.keys_version), key.scopes
     )
