@@ -7,6 +7,7 @@ Answers only to API keys, never to cookies, so it needs no CSRF token. Does not 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -24,6 +25,8 @@ from views.api_members import columns, row, whole
 from views.api_once import once
 from views.api_parameters import Shown
 from views.screen import Screen, screens
+
+_GUIDE = Path(__file__).resolve().parent.parent / "docs" / "api.md"
 
 
 def register(app: Flask, csrf: CSRFProtect) -> None:
@@ -43,6 +46,7 @@ def register(app: Flask, csrf: CSRFProtect) -> None:
         app.appbuilder.add_api(api)  # type: ignore[attr-defined]
     app.add_url_rule("/api/v1/_openapi", "openapi", openapi_document)
     app.add_url_rule("/api/docs", "api_docs", docs)
+    app.add_url_rule("/api/docs/guide", "api_guide", guide)
 
 
 class EntityApi(BaseApi):
@@ -127,6 +131,11 @@ def openapi_document() -> Response:
 def docs() -> str:
     """The document as a page; needs no script and no other host."""
     return render_template("api_docs.html", title="API reference", **openapi_page.reading())
+
+
+def guide() -> Response:
+    """How the API is used, by example, as the text that it is."""
+    return Response(_GUIDE.read_bytes(), content_type="text/plain; charset=utf-8")
 
 
 def _shown(found: list[dict[str, Any]], shown: Shown) -> list[dict[str, Any]]:

@@ -27,19 +27,19 @@ _BULK = (
     "each problem as “create.0.email”; else each record has its own status. Deleting needs the scope for it."
 )
 _PARAMETERS: dict[str, Any] = {
-    "IfMatch": {
+    "If-Match": {
         "name": "If-Match",
         "in": "header",
         "schema": {"type": "string"},
         "description": "The ETag of the state that this is meant for, or *; another one is refused with 412",
     },
-    "IfNoneMatch": {
+    "If-None-Match": {
         "name": "If-None-Match",
         "in": "header",
         "schema": {"type": "string"},
         "description": "The ETag of what you have; answered 304 while it is still the same",
     },
-    "IdempotencyKey": {
+    "Idempotency-Key": {
         "name": "Idempotency-Key",
         "in": "header",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255},
@@ -50,10 +50,20 @@ _PARAMETERS: dict[str, Any] = {
 _HEADERS: dict[str, Any] = {
     "ETag": {"schema": {"type": "string"}, "description": "The state and view of the record (RFC 9110)"},
     "Location": {"schema": {"type": "string"}, "description": "The address of the new record"},
-    "IdempotencyReplayed": {"schema": {"const": "true"}, "description": "The answer of the first time"},
+    "Idempotency-Replayed": {"schema": {"const": "true"}, "description": "The answer of the first time"},
+    "RateLimit-Policy": {
+        "schema": {"type": "string"},
+        "description": 'q requests in w seconds, as in "key";q=600;w=60 (draft-ietf-httpapi-ratelimit-headers-10)',
+    },
+    "RateLimit": {
+        "schema": {"type": "string"},
+        "description": 'r requests are left, all of them again in t seconds, as in "key";r=599;t=1',
+    },
+    "WWW-Authenticate": {"schema": {"type": "string"}, "description": "How to send a key (RFC 6750)"},
+    "Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds until there is one again"},
 }
-# Header fields whose name is no plain word.
-_WRITTEN = {"IdempotencyReplayed": "Idempotency-Replayed"}
+# On every answer to a known key, while there is a limit.
+_RATE = ("RateLimit", "RateLimit-Policy")
 _ERRORS = {
     "400": "The request is not understood",
     "401": "No valid key",
@@ -64,7 +74,7 @@ _ERRORS = {
     "413": "Too large",
     "415": "Not JSON",
     "422": "A value does not fit; errors names it",
-    "429": "Too many requests",
+    "429": "The key has made too many requests; Retry-After says when there is one again",
 }
 
 
@@ -84,6 +94,7 @@ def document() -> dict[str, Any]:
             "schemas": schemas,
             "parameters": _PARAMETERS,
             "headers": _HEADERS,
+            "responses": {code: _problem(code) for code in _ERRORS},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{"key": []}],
@@ -110,38 +121,39 @@ def _list(spec: Screen) -> dict[str, Any]:
 
 def _get(spec: Screen) -> dict[str, Any]:
     made = _operation(spec, "get", f"Get one {spec.singular}", "read", "400 401 403 404 422 429")
-    made["parameters"] = [_FIELDS, *_expand(spec), _parameter("IfNoneMatch")]
-    made["responses"]["304"] = {"description": "It is as you know it", "headers": _headers("ETag")}
+    made["parameters"] = [_FIELDS, *_expand(spec), _parameter("If-None-Match")]
+    made["responses"]["304"] = {"description": "It is as you know it", "headers": _headers("ETag", *_RATE)}
     return _answers(made, "200", spec.entity, "ETag")
 
 
 def _create(spec: Screen) -> dict[str, Any]:
     made = _operation(spec, "create", f"Add a {spec.singular}", "write", "400 401 403 409 413 415 422 429")
-    made |= {"parameters": [_parameter("IdempotencyKey")], "requestBody": _body(f"{spec.entity}.write")}
-    return _answers(made, "201", spec.entity, "ETag", "Location", "IdempotencyReplayed")
+    made |= {"parameters": [_parameter("Idempotency-Key")], "requestBody": _body(f"{spec.entity}.write")}
+    return _answers(made, "201", spec.entity, "ETag", "Location", "Idempotency-Replayed")
 
 
 def _change(spec: Screen) -> dict[str, Any]:
     bad = "400 401 403 404 409 412 413 415 422 429"
     made = _operation(spec, "update", f"Change a {spec.singular}", "write", bad)
-    made["parameters"] = [_parameter("IfMatch"), _parameter("IdempotencyKey")]
+    made["parameters"] = [_parameter("If-Match"), _parameter("Idempotency-Key")]
     made["requestBody"] = _body(f"{spec.entity}.change")
-    return _answers(made, "200", spec.entity, "ETag", "IdempotencyReplayed")
+    return _answers(made, "200", spec.entity, "ETag", "Idempotency-Replayed")
 
 
 def _delete(spec: Screen) -> dict[str, Any]:
     words, bad = f"Move a {spec.singular} to the bin", "401 403 404 409 412 422 429"
     made = _operation(spec, "delete", words, "delete", bad)
-    made["parameters"] = [_parameter("IfMatch"), _parameter("IdempotencyKey")]
-    return _answers(made, "204", None, "IdempotencyReplayed")
+    made["parameters"] = [_parameter("If-Match"), _parameter("Idempotency-Key")]
+    return _answers(made, "204", None, "Idempotency-Replayed")
 
 
 def _bulk(spec: Screen) -> dict[str, Any]:
     words = f"Write many {spec.label.lower()} at once"
-    made = _operation(spec, "bulk", words, "write", "400 401 403 409 413 415 422 429")
+    right = "write" if spec.adds or spec.edits else "delete"
+    made = _operation(spec, "bulk", words, right, "400 401 403 409 413 415 422 429")
     made["description"] = _BULK
-    made |= {"parameters": [_parameter("IdempotencyKey")], "requestBody": _body(f"{spec.entity}.bulk")}
-    return _answers(made, "200", "BulkResults", "IdempotencyReplayed")
+    made |= {"parameters": [_parameter("Idempotency-Key")], "requestBody": _body(f"{spec.entity}.bulk")}
+    return _answers(made, "200", "BulkResults", "Idempotency-Replayed")
 
 
 def _operation(spec: Screen, act: str, summary: str, right: str, bad: str) -> dict[str, Any]:
@@ -150,13 +162,13 @@ def _operation(spec: Screen, act: str, summary: str, right: str, bad: str) -> di
         "summary": summary,
         "tags": [spec.label],
         "x-scope": f"{registry.permission_entity(spec.model)}:{right}",
-        "responses": {code: _problem(code) for code in bad.split()},
+        "responses": {code: {"$ref": f"#/components/responses/{code}"} for code in bad.split()},
     }
 
 
 def _answers(made: dict[str, Any], code: str, schema: str | None, *headers: str) -> dict[str, Any]:
     """The operation with its good answer first."""
-    good: dict[str, Any] = {"description": "Done", "headers": _headers(*headers)}
+    good: dict[str, Any] = {"description": "Done", "headers": _headers(*headers, *_RATE)}
     if schema is not None:
         good["content"] = {"application/json": {"schema": _schema(schema)}}
     made["responses"] = {code: good, **dict(sorted(made["responses"].items()))}
@@ -164,14 +176,16 @@ def _answers(made: dict[str, Any], code: str, schema: str | None, *headers: str)
 
 
 def _problem(code: str) -> dict[str, Any]:
+    names = {"401": ("WWW-Authenticate",), "429": ("Retry-After", *_RATE)}.get(code, _RATE)
     return {
         "description": _ERRORS[code],
+        "headers": _headers(*names),
         "content": {"application/problem+json": {"schema": _schema("Problem")}},
     }
 
 
 def _headers(*names: str) -> dict[str, Any]:
-    return {_WRITTEN.get(name, name): {"$ref": f"#/components/headers/{name}"} for name in names}
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 def _body(schema: str) -> dict[str, Any]:

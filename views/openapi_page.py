@@ -23,10 +23,14 @@ def reading() -> dict[str, Any]:
     intro = [
         "Send an API key as “Authorization: Bearer …”. A key sees what its owner sees, cut down to its scopes.",
         "Lists come in pages: follow “next” until it is null. Errors are problem+json with one sentence per field.",
+        "“expand” gives related records as well. An “ETag” stands for the state of a record: with “If-Match” a change "
+        "is refused where somebody else was faster. With an “Idempotency-Key” a request may be sent again safely.",
+        "Every answer tells in “RateLimit” how many requests the key has left. The guide shows all of it by example.",
     ]
     return {
         "base_url": "/api/v1",
         "openapi_url": "/api/v1/_openapi",
+        "guide_url": "/api/docs/guide",
         "version": openapi.VERSION,
         "intro": intro,
         "groups": list(groups.values()),
@@ -48,7 +52,7 @@ def _reading(whole: dict[str, Any], path: str, method: str, op: dict[str, Any], 
         "params": params,
         "body": body,
         "body_example": None,
-        "answers": [(code, a["description"]) for code, a in op["responses"].items()],
+        "answers": [(code, _meant(whole, a)["description"]) for code, a in op["responses"].items()],
         "example": None,
         "scope": op["x-scope"],
     }
@@ -83,7 +87,7 @@ def _members(schema: dict[str, Any]) -> list[dict[str, Any]]:
 def _words(schema: dict[str, Any]) -> str:
     if "enum" in schema:
         return "one of " + ", ".join(str(v) for v in schema["enum"] if v is not None)
-    if schema.get("type") == "array" and "$ref" in schema["items"]:
-        return "list of " + schema["items"]["$ref"].rsplit("/", 1)[1]
+    if schema.get("type") == "array":
+        return "list of " + ("objects" if "$ref" in schema["items"] else f"{schema['items'].get('type', 'text')}s")
     kind = schema.get("type", "any")
     return " or ".join(kind) if isinstance(kind, list) else str(kind)

@@ -10,6 +10,11 @@ from views.api_members import readable
 from views.screen import Screen
 
 ID = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
+_LISTS = {
+    "create": "Records as they are added singly",
+    "update": "Changes as they are made singly, each with the id of its record",
+    "delete": "Ids of records that go to the bin",
+}
 _TYPES: dict[Kind, dict[str, Any]] = {
     Kind.EMAIL: {"type": "string"},
     Kind.PHONE: {"type": "string"},
@@ -80,7 +85,10 @@ def _bulk(spec: Screen) -> dict[str, Any]:
         listed["update"] = {"$ref": f"{refs}.bulk_change"}
     if spec.deletes:
         listed["delete"] = ID
-    lists = {act: {"type": "array", "items": items, "maxItems": batches.MOST} for act, items in listed.items()}
+    lists = {
+        act: {"type": "array", "items": items, "maxItems": batches.MOST, "description": _LISTS[act]}
+        for act, items in listed.items()
+    }
     atomic = {"type": "boolean", "default": True, "description": "All or nothing"}
     return {"type": "object", "additionalProperties": False, "properties": {**lists, "atomic": atomic}}
 

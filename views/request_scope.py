@@ -42,7 +42,7 @@ _OWN = ("/account/",)
 _KEYS = "/account/keys"
 # The reference describes the API and holds no record; people read it signed in or not. Who is known, by key too, finds
 # the fields of their workspace in it.
-_REFERENCE = frozenset({"api_docs", "openapi"})
+_REFERENCE = frozenset({"api_docs", "api_guide", "openapi"})
 _KEY_START = "rec_"
 
 
