@@ -46,7 +46,7 @@ def register(app: Flask, csrf: CSRFProtect) -> None:
         app.appbuilder.add_api(api)  # type: ignore[attr-defined]
     app.add_url_rule("/api/v1/_openapi", "openapi", openapi_document)
     app.add_url_rule("/api/docs", "api_docs", docs)
-    app.add_url_rule("/api/docs/guide", "api_guide", guide)
+    app.add_url_rule("/api/docs/guide.txt", "api_guide", guide)
 
 
 class EntityApi(BaseApi):

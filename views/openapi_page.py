@@ -30,7 +30,7 @@ def reading() -> dict[str, Any]:
     return {
         "base_url": "/api/v1",
         "openapi_url": "/api/v1/_openapi",
-        "guide_url": "/api/docs/guide",
+        "guide_url": "/api/docs/guide.txt",
         "version": openapi.VERSION,
         "intro": intro,
         "groups": list(groups.values()),

@@ -23,10 +23,10 @@ def test_the_page_reads_for_everybody_and_leads_to_the_guide(app: Flask, world: 
     page = client.get("/api/docs").text
     sign_in(client, world.harbour.owner)
     for text in (page, client.get("/api/docs").text):
-        assert 'href="/api/docs/guide"' in text and 'href="/api/v1/_openapi"' in text
+        assert 'href="/api/docs/guide.txt"' in text and 'href="/api/v1/_openapi"' in text
         assert "/api/v1/contact/_bulk" in text and "Idempotency-Key" in text and "list of objects" in text
         assert "The record has moved on" in text and "{" not in text.split("<main")[1].split("/api/v1/")[0]
-    guide = client.get("/api/docs/guide")
+    guide = client.get("/api/docs/guide.txt")
     assert (guide.status_code, guide.content_type) == (200, "text/plain; charset=utf-8")
     for word in ("If-Match", "_bulk", "expand=", "RateLimit-Policy", "Idempotency-Replayed"):
         assert word in guide.text

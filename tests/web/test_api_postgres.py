@@ -1,4 +1,4 @@
-"""Requests that come twice, on PostgreSQL as the role that does not own its tables."""
+"""Requests that come twice, bulk and expansion on PostgreSQL, as the role that does not own its tables."""
 
 from __future__ import annotations
 
@@ -76,3 +76,27 @@ def test_row_security_hides_the_answers_of_others(built: tuple[Flask, World]) ->
             connection.execute(sa.text("select set_config('app.workspace_id', :told, true)"), {"told": told})
             seen[told] = connection.scalar(sa.text("select count(*) from idempotency"))
     assert list(seen.values()) == [1, 0, 0]
+
+
+def test_tags_bulk_and_expansion(built: tuple[Flask, World]) -> None:
+    app, world = built
+    key, office = program(app, world.harbour), world.harbour
+    made = key.post(LIST, json=NINA)
+    read = key.get(made.headers["Location"])
+    assert read.headers["ETag"] == made.headers["ETag"] and read.json == made.json
+    dana, elsewhere = office.contacts["Dana Whitcombe"], world.summit.contacts["Dana Whitcombe"]
+    many = {
+        "create": [{"name": ""}, {"name": "Otto Oak"}],
+        "update": [{"id": dana, "next_step": "Call"}, {"id": elsewhere, "next_step": "Call"}, {"id": made.json["id"]}],
+        "delete": [office.contacts["Faye Okafor"]],
+        "atomic": False,
+    }
+    results = key.post(f"{LIST}_bulk", json=many).json["results"]
+    assert [r["status"] for r in results] == [422, 201, 200, 404, 200, 204]
+    refused = key.post(f"{LIST}_bulk", json={**many, "atomic": True})
+    assert refused.status_code == 422 and "update.1" in refused.json["errors"]
+    tasks = [{"title": "Call", "contact_id": dana}, {"title": "Write"}]
+    assert key.post("/api/v1/task/_bulk", json={"create": tasks}).status_code == 200
+    listed = key.get("/api/v1/task/?expand=contact_id,owner_id&sort=title&count=exact").json
+    contacts = [(r["_expanded"]["contact_id"] or {}).get("title") for r in listed["data"]]
+    assert (contacts, listed["count"]) == (["Dana Whitcombe", None], 2)
