@@ -1,6 +1,6 @@
 """`POST /api/v1/<entity>/_bulk`: many records in one request; reads it, and says what became of each record.
 
-Does not belong here: writing them (`app.services.batches`).
+Does not belong here: writing them (`app.services.bulk_writes`).
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.errors import Forbidden, Invalid
-from app.services import batches
-from app.services.batches import ACTS, MOST, Item
+from app.services import bulk_writes
+from app.services.bulk_writes import ACTS, MOST, Item
 from app.services.records import MAX_ID
 from models import registry
 from views import api_parameters, shell
@@ -32,7 +32,7 @@ def run(spec: Screen) -> dict[str, Any]:
         if given.get(act) and not may[act]:
             raise Forbidden("delete" if act == "delete" else "write", registry.permission_entity(spec.model))
     items = list(_items(spec, given))
-    outcomes = batches.write(spec.model, items, actor=actor, atomic=given.get("atomic", True))
+    outcomes = bulk_writes.write(spec.model, items, actor=actor, atomic=given.get("atomic", True))
     return {"results": [_result(*pair) for pair in zip(items, outcomes, strict=True)]}
 
 
@@ -83,11 +83,11 @@ def _item(spec: Screen, act: str, where: str, key: int, one: Any) -> Item:
     return Item(act, where, key, clean, version)
 
 
-def _result(item: Item, outcome: batches.Outcome) -> dict[str, Any]:
+def _result(item: Item, outcome: bulk_writes.Outcome) -> dict[str, Any]:
     error = outcome.error
     made: dict[str, Any] = {"id": outcome.key, "status": _DONE[item.act] if error is None else error.status}
     if outcome.version:
         made["version"] = outcome.version
     if error is not None:
-        made["errors"] = batches.problems_of(error)
+        made["errors"] = bulk_writes.problems_of(error)
     return made

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import current_app
 
-from app.services import batches, expansion
+from app.services import bulk_writes, expansion
 from models import registry
 from models.fields import Kind
 from views import openapi_schemas
@@ -23,8 +23,8 @@ _FIELDS = {
 }
 _ABOUT = "Records of one workspace, by API key. Times are RFC 3339 in UTC, money is in cents."
 _BULK = (
-    f"At most {batches.MOST:,} records. With atomic (the default) all of it is done or nothing, and a refusal names "
-    "each problem as “create.0.email”; else each record has its own status. Deleting needs the scope for it."
+    f"At most {bulk_writes.MOST:,} records. With atomic (the default) all of it is done or nothing, and a refusal "
+    "names each problem as “create.0.email”; else each record has its own status. Deleting needs the scope for it."
 )
 _PARAMETERS: dict[str, Any] = {
     "If-Match": {

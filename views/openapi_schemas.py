@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.services import batches, schema
+from app.services import bulk_writes, schema
 from models.fields import Field, Kind
 from views.api_members import readable
 from views.screen import Screen
@@ -86,7 +86,7 @@ def _bulk(spec: Screen) -> dict[str, Any]:
     if spec.deletes:
         listed["delete"] = ID
     lists = {
-        act: {"type": "array", "items": items, "maxItems": batches.MOST, "description": _LISTS[act]}
+        act: {"type": "array", "items": items, "maxItems": bulk_writes.MOST, "description": _LISTS[act]}
         for act, items in listed.items()
     }
     atomic = {"type": "boolean", "default": True, "description": "All or nothing"}
