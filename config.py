@@ -63,6 +63,7 @@ def load(environ: Mapping[str, str]) -> dict[str, Any]:
     settings |= _addresses(env, app_env) | _services(env, app_env, data_dir) | SERVER_LIMITS
     if "MAX_CONTENT_LENGTH" in env:
         settings["MAX_CONTENT_LENGTH"] = whole_number(env, "MAX_CONTENT_LENGTH", 0, MEGABYTE, 1024 * MEGABYTE)
+    settings["API_RATE_PER_MINUTE"] = whole_number(env, "API_RATE_PER_MINUTE", 600, 0, 1_000_000)
     settings["SIGN_UP"] = switch(env, "SIGN_UP", True)
     settings["METRICS_TOKEN"] = env.get("METRICS_TOKEN", "")
     settings["LOG_LEVEL"] = env.get("LOG_LEVEL", "info").lower()

@@ -86,6 +86,24 @@ class Conflict(DomainError):
         super().__init__(message)
 
 
+class Busy(DomainError):
+    """The same request is still being worked on."""
+
+    status = 409
+    title = "This request is being worked on"
+
+
+class Outdated(DomainError):
+    """The request was made for another state of the record (`If-Match`). `version` is the present one."""
+
+    status = 412
+    title = "This record was changed meanwhile"
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+        super().__init__(f"The record is at version {version} by now. Nothing was done: read it again, then repeat.")
+
+
 class Gone(DomainError):
     """A link that has expired or was switched off; the same words for every cause."""
 

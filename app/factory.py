@@ -23,7 +23,20 @@ from jobs import dispatch
 from models import crypto, registry
 from models.base import db
 from public_site import site
-from views import compliance, console, events, files, headers, health, identity, inputs, methods, problems, shell
+from views import (
+    api_rate,
+    compliance,
+    console,
+    events,
+    files,
+    headers,
+    health,
+    identity,
+    inputs,
+    methods,
+    problems,
+    shell,
+)
 
 csrf = CSRFProtect()
 
@@ -50,6 +63,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     methods.init(app)
     headers.init(app)
     inputs.init(app)
+    api_rate.init(app)
     shell.init(app)
     csrf.init_app(app)
     with app.app_context():

@@ -1,4 +1,4 @@
-"""REST over the same registry, rights and services as the pages: list, get, create, update, delete.
+"""REST over the same registry, rights and services as the pages: list, get, create, update, delete, bulk.
 
 JSON in and out (RFC 8259), errors as problem+json (RFC 9457), times as RFC 3339 in UTC, money in cents, cursor paging.
 Answers only to API keys, never to cookies, so it needs no CSRF token. Does not belong here: the OpenAPI text
@@ -7,28 +7,26 @@ Answers only to API keys, never to cookies, so it needs no CSRF token. Does not 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from pathlib import Path
 from typing import Any
 
 import orjson
-from flask import Flask, Response, current_app, render_template, request
+from flask import Flask, Response, render_template
 from flask_appbuilder.api import BaseApi, expose
 from flask_wtf import CSRFProtect
 
 from app import permissions
-from app.errors import Forbidden, Invalid
-from app.services import filters, queries, records, schema, values
-from app.services.operation import operation
+from app.errors import Forbidden
+from app.services import queries, records
 from models import registry
-from models.fields import Field
-from views import openapi, shell
-from views.json_body import read_object
-from views.list_state import sort_of
+from views import api_bulk, api_expansion, api_parameters, openapi, openapi_page, shell
+from views.api_conditions import hold, tagged
+from views.api_members import columns, row, whole
+from views.api_once import once
+from views.api_parameters import Shown
 from views.screen import Screen, screens
 
-_LIST_PARAMETERS = frozenset({"q", "f", "sort", "cursor", "limit", "fields", "count"})
-_MOST_BODY = 1 << 20
+_GUIDE = Path(__file__).resolve().parent.parent / "docs" / "api.md"
 
 
 def register(app: Flask, csrf: CSRFProtect) -> None:
@@ -48,6 +46,7 @@ def register(app: Flask, csrf: CSRFProtect) -> None:
         app.appbuilder.add_api(api)  # type: ignore[attr-defined]
     app.add_url_rule("/api/v1/_openapi", "openapi", openapi_document)
     app.add_url_rule("/api/docs", "api_docs", docs)
+    app.add_url_rule("/api/docs/guide.txt", "api_guide", guide)
 
 
 class EntityApi(BaseApi):
@@ -61,56 +60,65 @@ class EntityApi(BaseApi):
     def get_list(self) -> Response:
         spec = self.screen
         permissions.require(shell.actor(), "read", registry.permission_entity(spec.model))
-        query, counted = _read_query(spec)
-        page = queries.page(query, actor=shell.actor())
-        members = _members(spec, query.columns)
-        body: dict[str, Any] = {
-            "data": [_row(members, row) for row in page.rows],
-            "next": page.next,
-            "previous": page.previous,
-        }
+        query, shown, counted = api_parameters.read_list(spec)
+        page = queries.page(query, actor=shell.actor(), counted=bool(counted), exact=counted == "exact")
+        members = columns(spec, query.columns)
+        data = _shown([row(members, one) for one in page.rows], shown)
+        body: dict[str, Any] = {"data": data, "next": page.next, "previous": page.previous}
         if counted:
-            number, exact = queries.count(query, actor=shell.actor(), exact=counted == "exact")
-            body |= {"count": number, "count_is_exact": exact}
+            body["count"], body["count_is_exact"] = page.count
         return _json(body)
 
     @expose("/<int:key>", methods=("GET",))
     def get(self, key: int) -> Response:
-        _no_parameters()
-        return _json(_whole(self.screen, records.load(self.screen.model, key, actor=shell.actor())))
+        spec = self.screen
+        shown = api_parameters.read_one(spec)
+        record = records.load(spec.model, key, actor=shell.actor())
+        (made,) = _shown([whole(spec, record, shown.read)], shown)
+        return tagged(_json(made), record)
 
     @expose("/", methods=("POST",))
+    @once("create")
     def post(self) -> Response:
-        _no_parameters()
+        api_parameters.none()
         spec = self.screen
         if not spec.may_add(shell.actor()):
             raise Forbidden("write", registry.permission_entity(spec.model))
-        clean = _body(spec)[0]
-        create = partial(records.create, spec.model, clean, actor=shell.actor(), source="api")
-        made = _written(spec, "create", create)
-        answer = _json(made, 201)
-        answer.headers["Location"] = f"/api/v1/{spec.entity}/{made['id']}"
+        clean, _ = api_parameters.read_body(spec)
+        made = records.create(spec.model, clean, actor=shell.actor(), source="api")
+        answer = tagged(_json(whole(spec, made), 201), made)
+        answer.headers["Location"] = f"/api/v1/{spec.entity}/{made.id}"
         return answer
 
+    @expose("/_bulk", methods=("POST",))
+    @once("bulk")
+    def bulk(self) -> Response:
+        api_parameters.none()
+        return _json(api_bulk.run(self.screen))
+
     @expose("/<int:key>", methods=("PATCH",))
+    @once("update")
     def patch(self, key: int) -> Response:
         """Set the members that are given; `version` makes others' changes since then a 409 where both touched the
-        same field."""
-        _no_parameters()
+        same field. `If-Match` refuses whatever others changed."""
+        api_parameters.none()
         spec = self.screen
-        records.load(spec.model, key, actor=shell.actor())
+        record = records.load(spec.model, key, actor=shell.actor(), action="write")
         if not spec.may_edit(shell.actor()):
             raise Forbidden("write", registry.permission_entity(spec.model))
-        clean, version = _body(spec)
-        update = partial(records.update, spec.model, key, clean, actor=shell.actor(), version=version)
-        return _json(_written(spec, "update", update))
+        hold(record)
+        clean, version = api_parameters.read_body(spec)
+        record = records.update(spec.model, key, clean, actor=shell.actor(), version=version)
+        return tagged(_json(whole(spec, record)), record)
 
     @expose("/<int:key>", methods=("DELETE",))
+    @once("delete")
     def delete(self, key: int) -> Response:
-        _no_parameters()
-        records.load(self.screen.model, key, actor=shell.actor())
+        api_parameters.none()
+        record = records.load(self.screen.model, key, actor=shell.actor(), action="delete")
         if not self.screen.may_delete(shell.actor()):
             raise Forbidden("delete", registry.permission_entity(self.screen.model))
+        hold(record)
         records.delete(self.screen.model, key, actor=shell.actor())
         return Response(status=204)
 
@@ -122,98 +130,22 @@ def openapi_document() -> Response:
 
 def docs() -> str:
     """The document as a page; needs no script and no other host."""
-    return render_template("api_docs.html", title="API reference", **openapi.reading())
+    return render_template("api_docs.html", title="API reference", **openapi_page.reading())
 
 
-def readable(spec: Screen) -> dict[str, Field]:
-    """The members of an entity in REST: every typed field but secrets and plumbing."""
-    return {n: f for n, f in schema.fields(spec.model).items() if not f.secret and n not in {"deleted_at", "name_key"}}
+def guide() -> Response:
+    """How the API is used, by example, as the text that it is."""
+    return Response(_GUIDE.read_bytes(), content_type="text/plain; charset=utf-8")
 
 
-def _read_query(spec: Screen) -> tuple[queries.ListQuery, str]:
-    args = request.args
-    problems = {name: f"There is no parameter “{name[:60]}”." for name in args if name not in _LIST_PARAMETERS}
-    problems |= {
-        n: "Give this parameter once."
-        for n in ("q", "sort", "cursor", "limit", "fields", "count")
-        if len(args.getlist(n)) > 1
-    }
-    limit = args.get("limit", "50")
-    most = current_app.config.get("API_MAX_PAGE_SIZE", queries.MAX_LIMIT)
-    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= most:
-        problems["limit"] = f"limit is a whole number from 1 to {most}."
-    members = readable(spec)
-    wanted = args["fields"].split(",") if "fields" in args else list(members)
-    unknown = [name for name in wanted if name not in members]
-    if unknown:
-        problems["fields"] = f"There is no field “{unknown[0][:60]}”."
-    counted = args.get("count", "")
-    if counted not in ("", "capped", "exact"):
-        problems["count"] = "count is “capped” or “exact”."
-    if len(args.get("q", "")) > 200:
-        problems["q"] = "A search has at most 200 characters."
-    if problems:
-        raise Invalid(problems)
-    found = tuple(filters.parse(spec.model, text, shell.locale()) for text in args.getlist("f"))
-    sort = args.get("sort") or sort_of(spec)
-    return queries.ListQuery(
-        spec.model,
-        tuple(wanted),
-        spec.search,
-        args.get("q", ""),
-        found,
-        sort,
-        args.get("cursor", ""),
-        int(limit),
-        raw=True,
-    ), counted
-
-
-def _members(spec: Screen, columns: tuple[str, ...]) -> list[tuple[str, Field, bool]]:
-    """Names with their field and whether a value needs converting (times and dates do)."""
-    fields = schema.fields(spec.model)
-    return [(n, fields[n], fields[n].kind in ("datetime", "date") or bool(fields[n].places)) for n in columns]
-
-
-def _row(members: list[tuple[str, Field, bool]], row: Any) -> dict[str, Any]:
-    made: dict[str, Any] = {"id": row[0]}
-    for (name, field, convert), value in zip(members, row[1:], strict=True):
-        made[name] = values.to_json(field, value) if convert else value
-    return made
-
-
-def _whole(spec: Screen, record: Any) -> dict[str, Any]:
-    return {"id": record.id} | {n: values.to_json(f, schema.value(record, n)) for n, f in readable(spec).items()}
-
-
-def _written(spec: Screen, verb: str, write: Callable[[], Any]) -> dict[str, Any]:
-    """The record as it is written; read before the commit, as afterwards it would have to be fetched anew."""
-    with operation(f"{spec.entity}.{verb}", actor=shell.actor()):
-        return _whole(spec, write())
-
-
-def _body(spec: Screen) -> tuple[dict[str, Any], int | None]:
-    given = read_object(_MOST_BODY, "A record has at most 1 MB.")
-    version = given.pop("version", None)
-    writable = schema.writable(spec.model)
-    problems = {n: f"“{n[:60]}” is not a field that can be set here." for n in given if n not in writable}
-    if version is not None and (type(version) is not int or not 0 < version < 2**31):
-        problems["version"] = "version is the whole number that the record came with."
-    clean = {}
-    for name, value in given.items():
-        if name in writable:
-            try:
-                clean[name] = values.from_json(writable[name], value, shell.locale())
-            except ValueError as error:
-                problems[name] = str(error)
-    if problems:
-        raise Invalid(problems)
-    return clean, version
-
-
-def _no_parameters() -> None:
-    if request.args:
-        raise Invalid({name: f"There is no parameter “{name[:60]}”." for name in request.args})
+def _shown(found: list[dict[str, Any]], shown: Shown) -> list[dict[str, Any]]:
+    """Records with what `expand` asks for, and without what was read for that alone."""
+    if shown.links:
+        api_expansion.expand(found, shown.links)
+        for name in set(shown.links) - set(shown.names):
+            for record in found:
+                del record[name]
+    return found
 
 
 def _json(body: Any, status: int = 200) -> Response:

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the registry, and the same as a page for people."""
+"""The OpenAPI 3.1 document, made from the registry; its schemas are in `views.openapi_schemas`."""
 
 from __future__ import annotations
 
@@ -6,121 +6,205 @@ from typing import Any
 
 from flask import current_app
 
-from app.services import schema
+from app.services import bulk_writes, expansion
 from models import registry
-from models.fields import Field, Kind
+from models.fields import Kind
+from views import openapi_schemas
+from views.api_members import readable
 from views.screen import Screen, screens
 
 VERSION = "1.0"
-_ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}}
-_TYPES: dict[Kind, dict[str, Any]] = {
-    Kind.EMAIL: {"type": "string"},
-    Kind.PHONE: {"type": "string"},
-    Kind.URL: {"type": "string"},
-    Kind.MONEY: {"type": "integer"},
-    Kind.NUMBER: {"type": "integer"},
-    Kind.DATE: {"type": "string", "format": "date"},
-    Kind.MOMENT: {"type": "string", "format": "date-time"},
-    Kind.BOOLEAN: {"type": "boolean"},
-    Kind.RELATION: {"type": "integer"},
-    Kind.JSON: {},
+_ID = {"name": "id", "in": "path", "required": True, "schema": openapi_schemas.ID}
+_FIELDS = {
+    "name": "fields",
+    "in": "query",
+    "schema": {"type": "string"},
+    "description": "The members to give, parted by commas",
 }
+_ABOUT = "Records of one workspace, by API key. Times are RFC 3339 in UTC, money is in cents."
+_BULK = (
+    f"At most {bulk_writes.MOST:,} records. With atomic (the default) all of it is done or nothing, and a refusal "
+    "names each problem as “create.0.email”; else each record has its own status. Deleting needs the scope for it."
+)
+_PARAMETERS: dict[str, Any] = {
+    "If-Match": {
+        "name": "If-Match",
+        "in": "header",
+        "schema": {"type": "string"},
+        "description": "The ETag of the state that this is meant for, or *; another one is refused with 412",
+    },
+    "If-None-Match": {
+        "name": "If-None-Match",
+        "in": "header",
+        "schema": {"type": "string"},
+        "description": "The ETag of what you have; answered 304 while it is still the same",
+    },
+    "Idempotency-Key": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "description": "Your own text for this request, such as a UUID: sent again within 24 hours it is answered as "
+        "before and not done twice",
+    },
+}
+_HEADERS: dict[str, Any] = {
+    "ETag": {"schema": {"type": "string"}, "description": "The state and view of the record (RFC 9110)"},
+    "Location": {"schema": {"type": "string"}, "description": "The address of the new record"},
+    "Idempotency-Replayed": {"schema": {"const": "true"}, "description": "The answer of the first time"},
+    "RateLimit-Policy": {
+        "schema": {"type": "string"},
+        "description": 'q requests in w seconds, as in "key";q=600;w=60 (draft-ietf-httpapi-ratelimit-headers-10)',
+    },
+    "RateLimit": {
+        "schema": {"type": "string"},
+        "description": 'r requests are left, all of them again in t seconds, as in "key";r=599;t=1',
+    },
+    "WWW-Authenticate": {"schema": {"type": "string"}, "description": "How to send a key (RFC 6750)"},
+    "Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds until there is one again"},
+}
+# On every answer to a known key, while there is a limit.
+_RATE = ("RateLimit", "RateLimit-Policy")
 _ERRORS = {
     "400": "The request is not understood",
     "401": "No valid key",
     "403": "The key lacks the scope",
     "404": "No such record",
-    "409": "Changed meanwhile by somebody else",
+    "409": "Changed meanwhile by somebody else, or the same request is still being worked on",
+    "412": "The record has moved on; version is the present one",
     "413": "Too large",
     "415": "Not JSON",
-    "422": "A value does not fit",
-    "429": "Too many requests",
+    "422": "A value does not fit; errors names it",
+    "429": "The key has made too many requests; Retry-After says when there is one again",
 }
 
 
 def document() -> dict[str, Any]:
     """The whole document."""
     paths: dict[str, Any] = {}
-    schemas: dict[str, Any] = {"Problem": _problem()}
+    schemas: dict[str, Any] = openapi_schemas.shared()
     for spec in screens().values():
         paths |= _paths(spec)
-        schemas |= _schemas(spec)
+        schemas |= openapi_schemas.of_entity(spec)
     return {
         "openapi": "3.1.0",
-        "info": {
-            "title": "Real Estate CRM Pro",
-            "version": VERSION,
-            "description": "Records of one workspace, by API key. Times are RFC 3339 in UTC, money is in cents.",
-        },
+        "info": {"title": "Real Estate CRM Pro", "version": VERSION, "description": _ABOUT},
         "servers": [{"url": "/"}],
         "paths": paths,
-        "components": {"schemas": schemas, "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
+        "components": {
+            "schemas": schemas,
+            "parameters": _PARAMETERS,
+            "headers": _HEADERS,
+            "responses": {code: _problem(code) for code in _ERRORS},
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
         "security": [{"key": []}],
     }
 
 
 def _paths(spec: Screen) -> dict[str, Any]:
-    name, scope = spec.entity, registry.permission_entity(spec.model)
-    one, some = {"$ref": f"#/components/schemas/{name}"}, {"$ref": f"#/components/schemas/{name}.list"}
-
-    def does(act: str, summary: str, right: str, good: dict[str, Any], bad: str, **more: Any) -> dict[str, Any]:
-        return _operation(f"{act}_{name}", summary, [spec.label], f"{scope}:{right}", good, bad, **more)
-
-    listing = does(
-        "list", f"List {spec.label.lower()}", "read", {"200": some}, "401 403 422 429", parameters=_list_parameters()
-    )
-    collection, item = {"get": listing}, dict[str, Any](parameters=[_ID])
-    item["get"] = does("get", f"Get one {spec.singular}", "read", {"200": one}, "401 403 404 422 429")
+    collection, item = {"get": _list(spec)}, {"parameters": [_ID], "get": _get(spec)}
     if spec.adds:
-        bad = "400 401 403 413 415 422 429"
-        collection["post"] = does(
-            "create", f"Add a {spec.singular}", "write", {"201": one}, bad, body=_body(name, "write")
-        )
+        collection["post"] = _create(spec)
     if spec.edits:
-        bad = "400 401 403 404 409 413 415 422 429"
-        item["patch"] = does(
-            "update", f"Change a {spec.singular}", "write", {"200": one}, bad, body=_body(name, "change")
-        )
+        item["patch"] = _change(spec)
     if spec.deletes:
-        words = f"Move a {spec.singular} to the bin"
-        item["delete"] = does("delete", words, "delete", {"204": None}, "401 403 404 422 429")
-    return {f"/api/v1/{name}/": collection, f"/api/v1/{name}/{{id}}": item}
+        item["delete"] = _delete(spec)
+    base = f"/api/v1/{spec.entity}/"
+    return {base: collection, f"{base}{{id}}": item, f"{base}_bulk": {"post": _bulk(spec)}}
 
 
-def _body(name: str, what: str) -> dict[str, Any]:
-    schema = {"$ref": f"#/components/schemas/{name}.{what}"}
-    return {"required": True, "content": {"application/json": {"schema": schema}}}
+def _list(spec: Screen) -> dict[str, Any]:
+    made = _operation(spec, "list", f"List {spec.label.lower()}", "read", "400 401 403 422 429")
+    made["parameters"] = [*_list_parameters(), *_expand(spec)]
+    return _answers(made, "200", f"{spec.entity}.list")
 
 
-def _operation(
-    key: str,
-    summary: str,
-    tags: list[str],
-    scope: str,
-    good: dict[str, Any],
-    bad: str,
-    *,
-    parameters: list[Any] | None = None,
-    body: Any = None,
-) -> dict[str, Any]:
-    answers: dict[str, Any] = {}
-    for code, content in good.items():
-        answers[code] = {"description": "Done"} | (
-            {"content": {"application/json": {"schema": content}}} if content else {}
-        )
-    for code in bad.split():
-        answers[code] = {
-            "description": _ERRORS[code],
-            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
-    made: dict[str, Any] = {
-        "operationId": key,
+def _get(spec: Screen) -> dict[str, Any]:
+    made = _operation(spec, "get", f"Get one {spec.singular}", "read", "400 401 403 404 422 429")
+    made["parameters"] = [_FIELDS, *_expand(spec), _parameter("If-None-Match")]
+    made["responses"]["304"] = {"description": "It is as you know it", "headers": _headers("ETag", *_RATE)}
+    return _answers(made, "200", spec.entity, "ETag")
+
+
+def _create(spec: Screen) -> dict[str, Any]:
+    made = _operation(spec, "create", f"Add a {spec.singular}", "write", "400 401 403 409 413 415 422 429")
+    made |= {"parameters": [_parameter("Idempotency-Key")], "requestBody": _body(f"{spec.entity}.write")}
+    return _answers(made, "201", spec.entity, "ETag", "Location", "Idempotency-Replayed")
+
+
+def _change(spec: Screen) -> dict[str, Any]:
+    bad = "400 401 403 404 409 412 413 415 422 429"
+    made = _operation(spec, "update", f"Change a {spec.singular}", "write", bad)
+    made["parameters"] = [_parameter("If-Match"), _parameter("Idempotency-Key")]
+    made["requestBody"] = _body(f"{spec.entity}.change")
+    return _answers(made, "200", spec.entity, "ETag", "Idempotency-Replayed")
+
+
+def _delete(spec: Screen) -> dict[str, Any]:
+    words, bad = f"Move a {spec.singular} to the bin", "401 403 404 409 412 422 429"
+    made = _operation(spec, "delete", words, "delete", bad)
+    made["parameters"] = [_parameter("If-Match"), _parameter("Idempotency-Key")]
+    return _answers(made, "204", None, "Idempotency-Replayed")
+
+
+def _bulk(spec: Screen) -> dict[str, Any]:
+    words = f"Write many {spec.label.lower()} at once"
+    right = "write" if spec.adds or spec.edits else "delete"
+    made = _operation(spec, "bulk", words, right, "400 401 403 409 413 415 422 429")
+    made["description"] = _BULK
+    made |= {"parameters": [_parameter("Idempotency-Key")], "requestBody": _body(f"{spec.entity}.bulk")}
+    return _answers(made, "200", "BulkResults", "Idempotency-Replayed")
+
+
+def _operation(spec: Screen, act: str, summary: str, right: str, bad: str) -> dict[str, Any]:
+    return {
+        "operationId": f"{act}_{spec.entity}",
         "summary": summary,
-        "tags": tags,
-        "x-scope": scope,
-        "responses": answers,
+        "tags": [spec.label],
+        "x-scope": f"{registry.permission_entity(spec.model)}:{right}",
+        "responses": {code: {"$ref": f"#/components/responses/{code}"} for code in bad.split()},
     }
-    return made | ({"parameters": parameters} if parameters else {}) | ({"requestBody": body} if body else {})
+
+
+def _answers(made: dict[str, Any], code: str, schema: str | None, *headers: str) -> dict[str, Any]:
+    """The operation with its good answer first."""
+    good: dict[str, Any] = {"description": "Done", "headers": _headers(*headers, *_RATE)}
+    if schema is not None:
+        good["content"] = {"application/json": {"schema": _schema(schema)}}
+    made["responses"] = {code: good, **dict(sorted(made["responses"].items()))}
+    return made
+
+
+def _problem(code: str) -> dict[str, Any]:
+    names = {"401": ("WWW-Authenticate",), "429": ("Retry-After", *_RATE)}.get(code, _RATE)
+    return {
+        "description": _ERRORS[code],
+        "headers": _headers(*names),
+        "content": {"application/problem+json": {"schema": _schema("Problem")}},
+    }
+
+
+def _headers(*names: str) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _body(schema: str) -> dict[str, Any]:
+    return {"required": True, "content": {"application/json": {"schema": _schema(schema)}}}
+
+
+def _schema(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _parameter(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/parameters/{name}"}
+
+
+def _expand(spec: Screen) -> list[dict[str, Any]]:
+    links = [n for n, f in readable(spec).items() if f.kind is Kind.RELATION and f.target]
+    words = "Links whose records are given as well, in _expanded, parted by commas; of at most "
+    text = f"{words}{expansion.MOST_KINDS} kinds (a search takes the place of one): {', '.join(links)}"
+    return [{"name": "expand", "in": "query", "schema": {"type": "string"}, "description": text}] if links else []
 
 
 def _list_parameters() -> list[dict[str, Any]]:
@@ -150,7 +234,7 @@ def _list_parameters() -> list[dict[str, Any]]:
             "in": "query",
             "schema": {"type": "integer", "minimum": 1, "maximum": current_app.config.get("API_MAX_PAGE_SIZE", 200)},
         },
-        {"name": "fields", "in": "query", "schema": {"type": "string"}, "description": "Field names, parted by commas"},
+        _FIELDS,
         {
             "name": "count",
             "in": "query",
@@ -158,160 +242,3 @@ def _list_parameters() -> list[dict[str, Any]]:
             "description": "Also count the matches",
         },
     ]
-
-
-def _schemas(spec: Screen) -> dict[str, Any]:
-    from views.api import readable  # what REST shows is decided there
-
-    columns = spec.model.__table__.c
-    members = {n: _schema(f, nullable=_nullable(columns, n, f)) for n, f in readable(spec).items()}
-    writable = schema.writable(spec.model)
-    set_ = {n: _schema(f, nullable=_nullable(columns, n, f)) for n, f in writable.items()}
-    needed = [n for n in writable if n in columns and not columns[n].nullable and columns[n].default is None]
-    needed += [n for n, f in schema.added(spec.model).items() if f.required and not f.readonly]
-    name = spec.entity
-    page = {"type": ["string", "null"]}
-    return {
-        name: {"type": "object", "properties": {"id": {"type": "integer"}, **members}, "required": ["id"]},
-        f"{name}.write": {"type": "object", "properties": set_, "required": needed, "additionalProperties": False},
-        f"{name}.change": {
-            "type": "object",
-            "properties": {**set_, "version": {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}},
-            "additionalProperties": False,
-        },
-        f"{name}.list": {
-            "type": "object",
-            "required": ["data", "next", "previous"],
-            "properties": {
-                "data": {
-                    "type": "array",
-                    "items": {
-                        "type": "object",
-                        "properties": {"id": {"type": "integer"}, **members},
-                        "required": ["id"],
-                    },
-                },
-                "next": page,
-                "previous": page,
-                "count": {"type": "integer"},
-                "count_is_exact": {"type": "boolean"},
-            },
-        },
-    }
-
-
-def _nullable(columns: Any, name: str, field: Field) -> bool:
-    return field.kind is not Kind.BOOLEAN if field.custom else bool(columns[name].nullable)
-
-
-def _schema(field: Field, *, nullable: bool) -> dict[str, Any]:
-    made: dict[str, Any] = {"type": "number"} if field.places else dict(_TYPES.get(field.kind, {"type": "string"}))
-    if field.kind is Kind.MULTI:
-        one = {"enum": [key for key, _ in (*field.choices, *field.retired)]}
-        made = {"type": ["array", "null"] if nullable else "array", "items": one, "uniqueItems": True}
-    elif field.kind is Kind.CHOICE:
-        keys: list[str | None] = [key for key, _ in (*field.choices, *field.retired)]
-        made = {"enum": keys + ([None] if nullable else [])}
-    elif nullable and "type" in made:
-        made["type"] = [made["type"], "null"]
-    if field.max_length and field.kind is not Kind.CHOICE:
-        made["maxLength"] = field.max_length
-    described = ". ".join(
-        filter(
-            None,
-            (
-                field.label,
-                field.hint,
-                f"Id of a {field.target}" if field.target else "",
-                "In cents" if field.kind is Kind.MONEY else "",
-            ),
-        )
-    )
-    return made | ({"description": described} if described else {})
-
-
-def _problem() -> dict[str, Any]:
-    return {
-        "type": "object",
-        "required": ["title", "status"],
-        "properties": {
-            "type": {"type": "string"},
-            "title": {"type": "string"},
-            "status": {"type": "integer"},
-            "detail": {"type": "string"},
-            "errors": {"type": "object", "additionalProperties": {"type": "string"}},
-        },
-    }
-
-
-def reading() -> dict[str, Any]:
-    """What the page of the reference shows."""
-    whole = document()
-    groups: dict[str, dict[str, Any]] = {}
-    for path, item in whole["paths"].items():
-        shared = item.get("parameters", [])
-        for method, op in item.items():
-            if method == "parameters":
-                continue
-            group = groups.setdefault(
-                op["tags"][0], {"id": op["operationId"].split("_", 1)[1], "label": op["tags"][0], "operations": []}
-            )
-            group["operations"].append(_reading(whole, path, method, op, shared))
-    intro = [
-        "Send an API key as “Authorization: Bearer …”. A key sees what its owner sees, cut down to its scopes.",
-        "Lists come in pages: follow “next” until it is null. Errors are problem+json with one sentence per field.",
-    ]
-    return {
-        "base_url": "/api/v1",
-        "openapi_url": "/api/v1/_openapi",
-        "version": VERSION,
-        "intro": intro,
-        "groups": list(groups.values()),
-        "keys_url": "/account/keys",
-    }
-
-
-def _reading(whole: dict[str, Any], path: str, method: str, op: dict[str, Any], shared: list[Any]) -> dict[str, Any]:
-    params = [
-        {
-            "name": p["name"],
-            "where": p["in"],
-            "type": _words(p["schema"]),
-            "required": p.get("required", False),
-            "text": p.get("description", ""),
-        }
-        for p in (*shared, *op.get("parameters", []))
-    ]
-    body = None
-    if "requestBody" in op:
-        ref = op["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
-        schema = whole["components"]["schemas"][ref]
-        body = [
-            {
-                "name": n,
-                "type": _words(s),
-                "required": n in schema.get("required", ()),
-                "text": s.get("description", ""),
-            }
-            for n, s in schema["properties"].items()
-        ]
-    return {
-        "id": op["operationId"],
-        "method": method.upper(),
-        "path": path,
-        "summary": op["summary"],
-        "description": "",
-        "params": params,
-        "body": body,
-        "body_example": None,
-        "answers": [(code, a["description"]) for code, a in op["responses"].items()],
-        "example": None,
-        "scope": op["x-scope"],
-    }
-
-
-def _words(schema: dict[str, Any]) -> str:
-    if "enum" in schema:
-        return "one of " + ", ".join(str(v) for v in schema["enum"] if v is not None)
-    kind = schema.get("type", "any")
-    return " or ".join(kind) if isinstance(kind, list) else str(kind)

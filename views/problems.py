@@ -13,7 +13,7 @@ from markupsafe import escape
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
-from app.errors import Conflict, DomainError, Forbidden, Invalid, TooMany
+from app.errors import Conflict, DomainError, Forbidden, Invalid, Outdated, TooMany
 from models.base import session
 from models.scope import NoWorkspace
 from views.headers import is_public
@@ -78,6 +78,8 @@ def _domain(error: DomainError) -> Response:
     if isinstance(error, Conflict):
         more["version"] = error.version
         more["clashes"] = [clash.name for clash in error.clashes]
+    if isinstance(error, Outdated):
+        more["version"] = error.version
     if isinstance(error, Forbidden):
         log.info("denied", action=error.action, entity=error.entity)
     answer = _answer(error.status, error.message, error.title, **more)

@@ -28,6 +28,7 @@ from app.services.operation import operation
 from models import scope
 from models.fields import now
 from models.scope import Actor, ActorKind, Rights
+from views import api_rate
 from views.headers import PUBLIC_PATHS
 from views.sessions import Session
 
@@ -41,7 +42,7 @@ _OWN = ("/account/",)
 _KEYS = "/account/keys"
 # The reference describes the API and holds no record; people read it signed in or not. Who is known, by key too, finds
 # the fields of their workspace in it.
-_REFERENCE = frozenset({"api_docs", "openapi"})
+_REFERENCE = frozenset({"api_docs", "api_guide", "openapi"})
 _KEY_START = "rec_"
 
 
@@ -208,6 +209,7 @@ def _enter_program() -> None:
     key, user, place = found
     if place.workspace.status != "active":
         _refuse_key(address)
+    api_rate.spend(key.id)
     rights = permissions.narrow(
         permissions.rights_of_role(place.membership.role_id, place.workspace.keys_version), key.scopes
     )

@@ -18,7 +18,7 @@ from models.access import Invitation, SignInLink, Throttle, UserSession
 from models.audit import Change
 from models.base import Base, session
 from models.fields import now
-from models.intake import ReceivedEvent
+from models.intake import Idempotency, ReceivedEvent
 from models.job import Job, ScheduledRun
 from models.scope import Actor
 
@@ -29,6 +29,7 @@ LOGS: Mapping[type[Any], str] = {
     ScheduledRun: "due_at",
     Invitation: "created_at",
     ReceivedEvent: "at",
+    Idempotency: "at",
 }
 ACCESS: Mapping[type[Any], str] = {UserSession: "seen_at", SignInLink: "expires_at", Throttle: "window_ends"}
 _WHY = tenancy.reason("rows past their time are deleted in every workspace")

@@ -16,11 +16,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.services import records, values, verbs
+from app.services.expansion import MOST_KINDS
 from models import normal, registry
 from models.base import Model, db
 from models.fields import Field, Kind, now
 from models.scope import Actor
 from tests.factories import SYSTEM, Office
+from views.api_members import readable
 
 WORD = "zanzibar"
 HARBOUR_ID, SUMMIT_ID = 9_000_001, 8_000_001
@@ -175,6 +177,15 @@ def as_json(model: type[Any], clean: Mapping[str, Any]) -> dict[str, Any]:
     """Clean values as REST takes them."""
     known = registry.fields(model)
     return {n: values.to_json(known[n], v) for n, v in clean.items()}
+
+
+def expansion(spec: Any, most: int = MOST_KINDS) -> str:
+    """The parameter of REST that expands the links of an entity, to at most so many kinds of records; or nothing."""
+    kinds: dict[str, str] = {}
+    for name, field in readable(spec).items():
+        if field.kind is Kind.RELATION and field.target and len(kinds) < most:
+            kinds.setdefault(field.target, name)
+    return f"expand={','.join(kinds.values())}" if kinds else ""
 
 
 def plant(office: Office, key: int) -> None:

@@ -241,6 +241,9 @@ def _ways(app: Flask, spec: Any, client: Browser, key: Any) -> Iterator[tuple[st
             )
         yield "form", "create", lambda: ok(client.submit(spec.url(page="new"), typed))
         yield "REST", "create", lambda: ok(key.post(base, json=sent))
+        with app.app_context():
+            many = {"create": [samples.as_json(model, samples.fresh(model, "bulk", ids, 2))]}
+        yield "bulk", "create", lambda: ok(key.post(f"{base}_bulk", json=many))
     if spec.edits:
         with app.app_context():
             change = samples.as_json(model, samples.changed(model))
@@ -249,6 +252,8 @@ def _ways(app: Flask, spec: Any, client: Browser, key: Any) -> Iterator[tuple[st
         yield "page", "delete", lambda: ok(client.submit(spec.url(SUMMIT_ID, "delete")))
         yield "page", "restore", lambda: ok(client.submit(spec.url(SUMMIT_ID, "restore")))
         yield "REST", "delete", lambda: ok(key.delete(f"{base}{SUMMIT_ID}"))
+        yield "page", "restore", lambda: ok(client.submit(spec.url(SUMMIT_ID, "restore")))
+        yield "bulk", "delete", lambda: ok(key.post(f"{base}_bulk", json={"delete": [SUMMIT_ID]}))
         yield "page", "restore", lambda: ok(client.submit(spec.url(SUMMIT_ID, "restore")))
         yield (
             "selection",

@@ -20,7 +20,7 @@ from models import registry
 from tests.contracts.conftest import program
 from tests.factories import World
 from views import openapi
-from views.api import readable
+from views.api_members import readable
 from views.screen import screens
 
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
@@ -64,7 +64,7 @@ def _given(operation: Any, run: Any) -> Any:
 @pytest.mark.parametrize("entity", list(registry.entities()))
 def test_the_api_is_as_described(app: Flask, twins: World, entity: str) -> None:
     key = program(app, twins.summit, scopes=["*:read", "*:write", "*:delete"]).key
-    found = failures(app, key, [f"/api/v1/{entity}/", f"/api/v1/{entity}/{{id}}"])
+    found = failures(app, key, [f"/api/v1/{entity}/", f"/api/v1/{entity}/{{id}}", f"/api/v1/{entity}/_bulk"])
     assert not found, "\n\n".join(found)
 
 
@@ -80,9 +80,13 @@ def test_the_description_hides_what_is_secret_and_names_every_member(app: Flask)
     with app.app_context():
         schemas = openapi.document()["components"]["schemas"]
     for entity, spec in screens().items():
-        assert set(schemas[entity]["properties"]) == {"id", *readable(spec)}
+        assert set(schemas[entity]["properties"]) - {"_expanded"} == {"id", *readable(spec)}
         assert not {n for n, f in registry.fields(spec.model).items() if f.secret} & set(schemas[entity]["properties"])
-        assert set(schemas[f"{entity}.write"]["properties"]) == set(registry.writable(spec.model))
+        for wanted, name in ((spec.adds, "write"), (spec.edits, "change"), (spec.edits, "bulk_change")):
+            assert (f"{entity}.{name}" in schemas) is wanted
+            if wanted:
+                members = set(schemas[f"{entity}.{name}"]["properties"]) - {"id", "version"}
+                assert members == set(registry.writable(spec.model))
 
 
 def test_the_contract_sees_an_answer_that_is_not_as_described(
@@ -91,7 +95,7 @@ def test_the_contract_sees_an_answer_that_is_not_as_described(
     from views import api
 
     key = program(app, twins.summit).key
-    monkeypatch.setattr(api, "_whole", lambda _spec, record: {"id": str(record.id)})
+    monkeypatch.setattr(api, "whole", lambda _spec, record: {"id": str(record.id)})
     with app.app_context():
         found = failures(app, key, ["/api/v1/tag/"], 30)
     assert any("POST /api/v1/tag/" in fault for fault in found)

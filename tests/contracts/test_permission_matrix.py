@@ -116,6 +116,8 @@ def test_a_key_does_what_its_scopes_name_and_no_more(app: Flask, twins: World) -
         assert key.post(f"/api/v1/{name}/", json={}).status_code == 403, name
         assert key.patch(f"/api/v1/{name}/{SUMMIT_ID}", json={}).status_code == 403, name
         assert key.delete(f"/api/v1/{name}/{SUMMIT_ID}").status_code == 403, name
+        for many in ({}, {"create": [{}]}, {"update": [{"id": SUMMIT_ID}]}, {"delete": [SUMMIT_ID]}):
+            assert key.post(f"/api/v1/{name}/_bulk", json=many).status_code == 403, name
 
 
 def test_a_key_never_does_more_than_its_person(app: Flask, twins: World) -> None:
@@ -178,15 +180,19 @@ def _surfaces(
     )
     yield f"REST get of {entity}", read, _seen(key.get(f"/api/v1/{entity}/{SUMMIT_ID}"))
     write = _changes(read, can["write"], spec.edits)
+    changes = "forbidden" if not spec.edits or can["write"] == "forbidden" else write
     yield f"REST patch of {entity}", write, _seen(key.patch(f"/api/v1/{entity}/{SUMMIT_ID}", json={}))
     yield (
         f"edit form of {entity}",
-        "forbidden" if not spec.edits or can["write"] == "forbidden" else write,
+        changes,
         _seen(browser.get(spec.url(SUMMIT_ID, "edit"))),
     )
     adds = "shown" if spec.adds and can["write"] != "forbidden" else "forbidden"
     yield f"form for a new {entity}", adds, _seen(browser.get(spec.url(page="new")))
     yield f"REST post of {entity}", adds, _seen(key.post(f"/api/v1/{entity}/", json={}))
+    bulk = f"/api/v1/{entity}/_bulk"
+    yield f"REST bulk post of {entity}", adds, _seen(key.post(bulk, json={"create": [{}]}))
+    yield f"REST bulk patch of {entity}", changes, _one_of(key.post(bulk, json=_bulk("update", {"id": SUMMIT_ID})))
     for name, asked in walk.verbs_of(spec).items():
         answer = browser.submit(spec.url(page=f"bulk/{name}"), {"ids": str(SUMMIT_ID)})
         yield (
@@ -194,6 +200,12 @@ def _surfaces(
             _verb(read, can[asked.right]),
             _seen(answer, "None of the selected" not in answer.get_data(as_text=True)),
         )
+    yield (
+        f"REST bulk delete of {entity}",
+        "forbidden" if not spec.deletes or can["delete"] == "forbidden" else _changes(read, can["delete"], True),
+        _one_of(key.post(bulk, json=_bulk("delete", SUMMIT_ID))),
+    )
+    _undelete(app, spec.model)
     yield (
         f"REST delete of {entity}",
         _changes(read, can["delete"], spec.deletes),
@@ -221,6 +233,18 @@ def _seen(answer: Any, present: bool = True) -> str:
     if answer.status_code == 404 or not present:
         return "hidden"
     return "shown" if answer.status_code in (200, 201, 204, 422) else str(answer.status_code)
+
+
+def _bulk(act: str, one: Any) -> dict[str, Any]:
+    return {act: [one], "atomic": False}
+
+
+def _one_of(answer: Any) -> str:
+    """As `_seen`, of the one result of a bulk request."""
+    if answer.status_code != 200:
+        return _seen(answer)
+    status = answer.json["results"][0]["status"]
+    return {403: "forbidden", 404: "hidden"}.get(status, "shown" if status in (200, 201, 204, 422) else str(status))
 
 
 def _exported(answer: Any) -> str:

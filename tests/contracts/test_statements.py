@@ -94,7 +94,10 @@ def _pages(spec: Screen) -> list[str]:
 
 def _resources(spec: Screen) -> list[str]:
     base, key = f"/api/v1/{spec.entity}/", samples.HARBOUR_ID
-    return [base, f"{base}?limit=100&count=capped", f"{base}?{_filter(spec)}", f"{base}{key}"]
+    found = [base, f"{base}?limit=100&count=capped", f"{base}?{_filter(spec)}", f"{base}{key}"]
+    wide = samples.expansion(spec)
+    found += [f"{base}?count=exact&{wide}", f"{base}{key}?{wide}"] * bool(wide)
+    return [*found, f"{base}?q={samples.WORD}&count=exact&{samples.expansion(spec, 2)}"]
 
 
 def _filter(spec: Screen) -> str:

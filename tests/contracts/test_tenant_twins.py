@@ -18,7 +18,7 @@ from tests.contracts.conftest import program
 from tests.contracts.samples import HARBOUR_ID, SUMMIT_ID, WORD
 from tests.factories import Browser, Office, World, sign_in
 from views import list_state
-from views.api import readable
+from views.api_members import readable
 from views.screen import Screen, screens
 
 FOREIGN = "harbour"
@@ -206,9 +206,10 @@ def _listings(spec: Screen, client: Browser, key: Any) -> list[tuple[str, str]]:
         pages.append((kind, _text(client.submit(f"{spec.url(page=f'export.{kind}')}?{every}"))))
     fields = ",".join(readable(spec))
     base = f"/api/v1/{spec.entity}/"
-    return pages + [
-        (url, _text(key.get(url))) for url in (base, f"{base}?fields={fields}&count=exact", f"{base}{SUMMIT_ID}")
-    ]
+    found = [base, f"{base}?fields={fields}&count=exact", f"{base}{SUMMIT_ID}"]
+    wide = samples.expansion(spec)
+    found += [f"{base}?{wide}", f"{base}{SUMMIT_ID}?{wide}"] * bool(wide)
+    return pages + [(url, _text(key.get(url))) for url in found]
 
 
 def _refer(spec: Screen, name: str, client: Browser, key: Any) -> list[Response]:

@@ -87,6 +87,7 @@ def test_production_with_secrets_starts_with_bound_cookies_and_no_files(tmp_path
         ({"PUBLIC_URL": "http://crm.example.com"}, "https"),
         ({"PUBLIC_URL": "https://"}, "https://crm.example.com"),
         ({"REDIS_URL": "localhost:6379"}, "redis://host:6379/0"),
+        ({"API_RATE_PER_MINUTE": "-1"}, "from 0 to 1000000"),
         ({"PROXY_HOPS": "-1"}, "whole number from 0 to 5"),
         ({"PORT": "99999"}, "whole number from 1 to 65535"),
         ({"SIGN_UP": "maybe"}, "on or off"),
