@@ -7,6 +7,7 @@ taken.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 from app import permissions
 from app.services.imports.matching import Keys, Known
 from app.services.imports.people import Person
+from models.audit import Change
 from models.base import session
 from models.contact import Contact, ContactAddress, ContactEmail, ContactPhone, ContactTag, Tag
 from models.scope import Actor
@@ -34,6 +36,7 @@ FIELDS = (
     "about",
     "lawful_basis",
 )
+STEP = "contact.import"  # the operation that writes a chunk
 PART = 10_000  # parameters of one IN; SQLite takes 32,766
 
 
@@ -68,9 +71,15 @@ def look_up(keys: Keys, names: Collection[str], *, actor: Actor, source_ref: str
 
 
 def unreachable(names: Collection[str], *, actor: Actor, source_ref: str) -> dict[str, list[Person]]:
-    """By name, the contacts without e-mail and phone that an earlier import or a person brought."""
+    """By name, the contacts without any e-mail and phone that an earlier import or a person brought."""
     found, by_name = Chunk(), dict[str, list[Person]]()
-    bare = (Contact.email.is_(None), Contact.phone.is_(None), Contact.source_ref.is_distinct_from(source_ref))
+    bare = (
+        Contact.email.is_(None),
+        Contact.phone.is_(None),
+        Contact.source_ref.is_distinct_from(source_ref),
+        ~sa.exists().where(ContactEmail.contact_id == Contact.id),
+        ~sa.exists().where(ContactPhone.contact_id == Contact.id),
+    )
     for part in _parts(names):
         ids = set(session.scalars(sa.select(Contact.id).where(Contact.name.in_(part), *bare)))
         if ids:
@@ -78,6 +87,23 @@ def unreachable(names: Collection[str], *, actor: Actor, source_ref: str) -> dic
     for person in found.people.values():
         by_name.setdefault(person.values["name"], []).append(person)
     return by_name
+
+
+def changed(actor: Actor, since: dt.datetime) -> tuple[set[int], dict[int, str]]:
+    """The contacts that imports of the actor changed since that moment, and former name keys of those renamed."""
+    statement = sa.select(Change.subject_id, Change.verb, Change.old).where(
+        Change.operation == STEP,
+        Change.at >= since,
+        Change.membership_id.is_not_distinct_from(actor.membership_id),
+        sa.or_(Change.verb == "update", Change.entity != "contact"),
+        Change.subject_id.is_not(None),
+    )
+    ids, former = set[int](), dict[int, str]()
+    for key, verb, old in session.execute(statement.order_by(Change.id)).yield_per(PART):
+        ids.add(key)
+        if verb == "update" and old.get("name_key"):
+            former.setdefault(key, old["name_key"])
+    return ids, former
 
 
 def _email_holders(emails: Iterable[str], found: Chunk) -> dict[str, int]:

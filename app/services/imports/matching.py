@@ -60,25 +60,29 @@ _Ref = int
 class Matcher:
     """Decides rows in file order, chunk after chunk; how the rows are cut in chunks changes nothing.
 
-    Keeps the e-mails and phone-name pairs of the file (about 400 bytes a row), nothing else of the rows.
+    Keeps the e-mails and phone-name pairs of the file (about 400 bytes a row), nothing else of the rows. With
+    `overwrite` the first row about a known contact gives it its name: from then on it is matched under both. `former`
+    has the old name key of those renamed before a break.
     """
 
-    def __init__(self, *, update: bool = True) -> None:
-        self.update = update
+    def __init__(self, *, update: bool = True, overwrite: bool = False) -> None:
+        self.update, self.overwrite = update, overwrite
         self._emails: dict[str, _Ref] = {}
         self._phones: dict[tuple[str, str], tuple[_Ref, ...]] = {}
         self._names: dict[_Ref, str] = {}
         self._ids: dict[_Ref, int] = {}
         self._touched: dict[_Ref, int] = {}
+        self.former: dict[_Ref, str] = {}
 
-    def decide(self, rows: Sequence[ContactRow], known: Iterable[Known] = ()) -> list[Decision]:
+    def decide(self, rows: Sequence[ContactRow], known: Sequence[Known] = ()) -> list[Decision]:
         """One decision per row. `known` are the contacts that share an e-mail or a phone with these rows (`lookup`).
 
         A row that stands for two people gets an error that names both.
         """
+        its_phones = {contact.id: contact.phones for contact in known}
         for contact in known:
             self._learn(contact)
-        return [self._decide(row) for row in rows]
+        return [self._decide(row, its_phones) for row in rows]
 
     def wrote(self, ids: Mapping[int, int]) -> None:
         """Tells the ids of the contacts created for the CREATE rows of these lines."""
@@ -93,13 +97,14 @@ class Matcher:
             self._emails.setdefault(email, ref)
         for phone in contact.phones:
             self._add_phone(phone, contact.name_key, ref)
+            self._add_phone(phone, self.former.get(ref, ""), ref)
 
     def _ids_of(self, contact: Known) -> Iterable[tuple[_Ref, int]]:
         refs = [self._emails.get(email) for email in contact.emails]
         refs += [ref for phone in contact.phones for ref in self._phones.get((phone, contact.name_key), ())]
         return [(ref, self._ids[ref]) for ref in refs if ref is not None and ref in self._ids]
 
-    def _decide(self, row: ContactRow) -> Decision:
+    def _decide(self, row: ContactRow, its_phones: Mapping[int, Sequence[str]]) -> Decision:
         if row.bad:
             return Decision(Action.ERROR, row)
         found = self._matches(row)
@@ -111,6 +116,8 @@ class Matcher:
         if decision.action is not Action.SKIP:
             self._touched.setdefault(ref, row.line)
         self._remember(row, ref)
+        if self.overwrite and decision.action is Action.UPDATE and row.name_given:
+            self._rename(row, ref, its_phones.get(ref, ()))
         return decision
 
     def _matches(self, row: ContactRow) -> dict[_Ref, str]:
@@ -141,11 +148,20 @@ class Matcher:
         """The row's keys now stand for this person, under the row's name and the name the person had before."""
         own = self._names.setdefault(ref, row.name)
         keys = {row.name_key} if own == row.name else {row.name_key, normal.name_key(own)}
+        if ref in self.former:
+            keys.add(self.former[ref])
         for email in row.emails:
             self._emails.setdefault(email.value, ref)
         for phone in row.phones:
             for key in keys:
                 self._add_phone(phone.value, key, ref)
+
+    def _rename(self, row: ContactRow, ref: _Ref, phones: Sequence[str]) -> None:
+        """As the contact will be found once it is written; the preview, which writes nothing, must know it as well."""
+        self.former.setdefault(ref, normal.name_key(self._names[ref]))
+        self._names[ref] = row.name
+        for phone in phones:
+            self._add_phone(phone, row.name_key, ref)
 
     def _add_phone(self, phone: str, key: str, ref: _Ref) -> None:
         if not key:

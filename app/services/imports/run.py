@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from app.errors import Conflict
 from app.services.imports import batches
 from app.services.imports.deciding import VERDICTS, Decider, Outcome
+from app.services.imports.known import STEP
 from app.services.imports.mapping import Mapping
 from app.services.imports.people import Person
 from app.services.imports.reading import Table, open_table
@@ -111,6 +112,8 @@ def work(batch_id: int, source: BinaryIO, *, actor: Actor, step: Step, progress:
     total, done, counts = batch.rows_read, int(batch.counts.get("rows", 0)), batches.counts_of(batch)
     terms = batches.terms_of(batch, actor)
     decider, writer = Decider(terms, actor, lock=True), Writer(terms)
+    if done:
+        decider.go_on(batch.created_at)
     with open_table(source) as table, _collector_at_rest():
         problems, read = Problems(table.columns), 0
         for rows in _chunks(table, batch, terms.region):
@@ -120,7 +123,7 @@ def work(batch_id: int, source: BinaryIO, *, actor: Actor, step: Step, progress:
                 session.rollback()
                 continue
             progress(done, total, _status(done, total, counts))
-            with step("contact.import") as op:
+            with step(STEP) as op:
                 _go_on(batch_id, done)
                 outcomes = decider.decide(rows)
                 writer.write(op, _people(outcomes))
