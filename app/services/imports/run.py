@@ -42,12 +42,8 @@ Step = Callable[[str], AbstractContextManager[Operation]]
 Progress = Callable[[int, int, str], None]
 
 
-@dataclass(slots=True)
-class Preview:
-    """`counts` by verdict; `rows` is a sample, errors first."""
-
-    counts: dict[str, int]
-    rows: list[Outcome]
+def _nobody_watches(_done: int, _total: int, _status: str) -> None:
+    """A preview within a request, or of the command line."""
 
 
 @dataclass(slots=True)
@@ -74,31 +70,34 @@ class Problems:
         return self.file
 
 
-def preview(batch: ImportBatch, source: BinaryIO, *, actor: Actor) -> Preview:
+@dataclass(slots=True)
+class Preview:
+    """`counts` by verdict; `rows` is a sample, errors first; `problems` are all that are to be mended."""
+
+    counts: dict[str, int]
+    rows: list[Outcome]
+    problems: Problems
+
+
+def preview(batch: ImportBatch, source: BinaryIO, *, actor: Actor, progress: Progress = _nobody_watches) -> Preview:
     """What `work` would do now, over the whole file; changes nothing."""
     batches.permit(actor)
-    decider = Decider(batches.terms_of(batch, actor), actor)
+    decider, total = Decider(batches.terms_of(batch, actor), actor), batch.rows_read
     seen: dict[str, list[Outcome]] = {verdict: [] for verdict in VERDICTS}
     counts = dict.fromkeys(VERDICTS, 0)
-    with open_table(source) as table:
+    with open_table(source) as table, _collector_at_rest():
+        problems = Problems(table.columns)
         for rows in _chunks(table, batch, decider.terms.region):
-            for outcome in decider.decide(rows):
+            done = sum(counts.values())
+            progress(done, total, _status(done, total, counts))
+            outcomes = decider.decide(rows)
+            problems.add(outcomes)
+            for outcome in outcomes:
                 counts[outcome.verdict] += 1
                 if len(seen[outcome.verdict]) < SAMPLE:
                     seen[outcome.verdict].append(outcome)
     first = [*seen["errors"][: SAMPLE // 2], *seen["updated"], *seen["created"], *seen["skipped"]]
-    return Preview(counts, first[:SAMPLE])
-
-
-def bad_rows(batch: ImportBatch, source: BinaryIO, *, actor: Actor) -> Problems:
-    """The rows that the preview counts as errors, to be mended beforehand."""
-    batches.permit(actor)
-    decider = Decider(batches.terms_of(batch, actor), actor)
-    with open_table(source) as table:
-        problems = Problems(table.columns)
-        for rows in _chunks(table, batch, decider.terms.region):
-            problems.add(decider.decide(rows))
-    return problems
+    return Preview(counts, first[:SAMPLE], problems)
 
 
 def work(batch_id: int, source: BinaryIO, *, actor: Actor, step: Step, progress: Progress) -> Problems:
