@@ -17,10 +17,10 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy import event, orm
 
-from app.services import subject_keys
+from app.services import inserting, subject_keys
 from models import registry, tenancy
 from models.audit import Audit, Change
-from models.base import Record, ScopedSession, session
+from models.base import Record, ScopedSession
 from models.fields import now
 from models.scope import Actor
 from models.workspace import Workspace
@@ -115,11 +115,8 @@ class Tracker:
 
 def insert_rows(changes: list[dict[str, Any]], audits: list[dict[str, Any]]) -> None:
     """Insert prepared rows of both stores; bulk verbs call this in chunks."""
-    if changes:
-        session.execute(sa.insert(Change.__table__), changes, execution_options=_WHY)
-    if audits:
-        # Inline, so without RETURNING: row security lets a sign-in write rows that it may not read.
-        session.execute(sa.insert(Audit.__table__).inline(), audits, execution_options=_WHY)
+    inserting.insert(Change.__table__, changes, {}, why=_WHY)
+    inserting.insert(Audit.__table__, audits, {}, why=_WHY)
 
 
 def change_row(op: Operation, edit: Edit) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from app import permissions
+from app.services import inserting
 from models import crypto, tenancy
 from models.audit import Audit, SubjectKey
 from models.base import session
@@ -95,10 +96,19 @@ def _make(workspace: int, subjects: set[int]) -> dict[int, bytes]:
     ring = crypto.keyring()
     made: dict[int, bytes] = {}
     rows = [{"workspace_id": workspace, "subject_id": s, "wrapped": ring.new_data_key()} for s in sorted(subjects)]
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(_KEYS).on_conflict_do_nothing(index_elements=["workspace_id", "subject_id"])
-    statement = statement.returning(_KEYS.c.subject_id, _KEYS.c.wrapped)
+    if not rows:
+        return made
+    if session.get_bind().dialect.name == "postgresql":
+        statement = _or_nothing(inserting.laid_out(_KEYS, ("subject_id", "wrapped"), {"workspace_id": workspace}))
+        text = inserting.text_of(_KEYS, ("subject_id", "wrapped"), rows)
+        made.update(session.execute(statement, {"rows": text}, execution_options=_WHY).all())
+        return made
+    statement = _or_nothing(sqlite.insert(_KEYS))
     for start in range(0, len(rows), CHUNK):
-        found = session.execute(statement, rows[start : start + CHUNK], execution_options=_WHY)
-        made.update((row.subject_id, row.wrapped) for row in found)
+        made.update(session.execute(statement, rows[start : start + CHUNK], execution_options=_WHY).all())
     return made
+
+
+def _or_nothing(statement: Any) -> Any:
+    statement = statement.on_conflict_do_nothing(index_elements=["workspace_id", "subject_id"])
+    return statement.returning(_KEYS.c.subject_id, _KEYS.c.wrapped)
