@@ -74,7 +74,7 @@ class Decider:
     def go_on(self, since: dt.datetime) -> None:
         """Learn what this import, begun at `since`, changed before a break: decided again, those rows do not tell."""
         self._changed, former = known.changed(self.actor, since)
-        self.matcher.former.update(former)
+        self.matcher.renamed(former)
 
     def decide(self, rows: Sequence[ContactRow]) -> list[Outcome]:
         """One outcome per row. Good rows have errors added where the workspace stands in their way."""
