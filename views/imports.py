@@ -35,6 +35,7 @@ _WHY = {
 }
 _COLUMNS = ("Name", "E-mail", "Phone", "Company", "Tags")
 _VERDICTS = {"created": "create", "updated": "update", "skipped": "skip", "errors": "error"}
+_JOINS = "The same person as in an earlier row"
 _MB = 1024 * 1024
 _NO_FILE = "Choose a file first."
 _AGAIN = "Choose the file once more: browsers do not keep it. What else you entered is still here."
@@ -306,7 +307,8 @@ def _may_undo(batch: ImportBatch) -> bool:
 
 def _note(batch: ImportBatch) -> str:
     if batch.state == "mapping":
-        return "not started"
+        kept = previews.of(batch)
+        return "not started" if kept is None else "preview ready" if kept.made_at else "preview being made"
     counts = batches.counts_of(batch)
     words = {"created": "new", "updated": "updated", "skipped": "skipped", "errors": "with errors"}
     return ", ".join(f"{number:,} {words[name]}" for name, number in counts.items() if number) or batch.state
@@ -318,7 +320,7 @@ def _row(line: Line) -> dict[str, Any]:
         "line": line.line,
         "verdict": _VERDICTS[line.verdict],
         "cells": [line.name, line.email, phone, line.company, ", ".join(line.tags)],
-        "why": line.problem or ("Already here" if line.contact_id else ""),
+        "why": line.problem or ("Already here" if line.contact_id else _JOINS if line.verdict == "updated" else ""),
         "url": f"/contacts/{line.contact_id}" if line.contact_id else None,
     }
 

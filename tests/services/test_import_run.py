@@ -134,6 +134,18 @@ def test_an_office_number_shared_by_many_joins_nobody(broker: Actor) -> None:
     assert same.counts == (1, 0, 1, 0), "the same phone with the same name is the same person"
 
 
+def test_the_sample_of_a_preview_has_some_of_everything(broker: Actor) -> None:
+    bring(HEAD + "".join(f"Old {n},old{n}@example.com,,,,,\n" for n in range(60)), broker)
+    bad = ",not one,,,,,\n" * 60
+    changed = "".join(f"Old {n},old{n}@example.com,(415) 555-0100,,,,\n" for n in range(60))
+    new = "".join(f"New {n},new{n}@example.com,,,,,\n" for n in range(60))
+    for text, shown in ((changed + new + bad, (10, 20, 20)), (new + bad, (30, 0, 20)), (changed, (0, 50, 0))):
+        data = (HEAD + text).encode()
+        found = run.preview(receive(data, broker), io.BytesIO(data), actor=broker)
+        verdicts = [outcome.verdict for outcome in found.rows]
+        assert tuple(map(verdicts.count, ("errors", "updated", "created"))) == shown
+
+
 def test_rows_about_one_person_become_one_contact(broker: Actor) -> None:
     text = HEAD + "Ann Lee,ann@example.com,,,,First,\nAnn Lee,ann@example.com,(415) 555-0101,Acme,VIP,Second,\n"
     assert bring(text, broker).counts == (1, 1, 0, 0)

@@ -48,11 +48,13 @@ def test_a_broker_waits_for_the_preview_leaves_and_comes_back(app: Flask, client
     waiting = client.get(f"{where}/preview").get_data(as_text=True)
     assert "Preview of all.csv" in waiting and f'hx-get="{where}/progress"' in waiting
     assert re.search(rf'<noscript>.*href="{where}/preview"', waiting), "without script a link asks again"
+    assert "preview being made" in client.get("/contacts/import").get_data(as_text=True)
     runner.drain(app)
     assert client.get(f"{where}/progress").headers["HX-Refresh"] == "true"
-    assert f'href="{where}/preview"' in client.get("/contacts/import").get_data(as_text=True), "the list leads back"
+    past = client.get("/contacts/import").get_data(as_text=True)
+    assert f'href="{where}/preview"' in past and "preview ready" in past, "the list leads back"
     preview = client.get(f"{where}/preview").get_data(as_text=True)
-    assert "31 rows read" in preview and "Person 3" in preview and "Import 30 contacts" in preview
+    assert "31 rows read" in preview and "Person 3" in preview and "Import 30 rows" in preview
     mend = client.get(f"{where}/problems.csv").get_data(as_text=True)
     assert "Problem" in mend and len(mend.splitlines()) == 2
     assert client.submit(f"{where}/start").headers["Location"] == where
@@ -70,10 +72,10 @@ def test_the_kept_preview_can_be_counted_again(app: Flask, client: Browser, worl
     accept(client, small)
     client.submit(f"{small}/start")
     runner.drain(app)
-    assert "Import 30 contacts" in client.get(f"{where}/preview").get_data(as_text=True), "as it was counted"
+    assert "Import 30 rows" in client.get(f"{where}/preview").get_data(as_text=True), "as it was counted"
     assert client.submit(f"{where}/preview").headers["Location"] == f"{where}/preview"
     runner.drain(app)
-    assert "Import 29 contacts" in client.get(f"{where}/preview").get_data(as_text=True)
+    assert "Import 29 rows" in client.get(f"{where}/preview").get_data(as_text=True)
 
 
 def test_columns_chosen_anew_cancel_the_preview_and_drop_what_it_found(

@@ -96,8 +96,17 @@ def preview(batch: ImportBatch, source: BinaryIO, *, actor: Actor, progress: Pro
                 counts[outcome.verdict] += 1
                 if len(seen[outcome.verdict]) < SAMPLE:
                     seen[outcome.verdict].append(outcome)
-    first = [*seen["errors"][: SAMPLE // 2], *seen["updated"], *seen["created"], *seen["skipped"]]
-    return Preview(counts, first[:SAMPLE], problems)
+            gc.collect(0)
+        progress(total, total, _status(total, total, counts))
+    return Preview(counts, _sample(seen), problems)
+
+
+def _sample(seen: dict[str, list[Outcome]]) -> list[Outcome]:
+    """Something of each verdict, however many errors there are; those not shown are in the file of bad rows."""
+    rest = [*seen["created"], *seen["skipped"]]
+    room = SAMPLE - len(rest[: SAMPLE * 2 // 5])
+    errors = seen["errors"][: max(SAMPLE // 5, room - len(seen["updated"]))]
+    return [*errors, *seen["updated"][: room - len(errors)], *rest][:SAMPLE]
 
 
 def work(batch_id: int, source: BinaryIO, *, actor: Actor, step: Step, progress: Progress) -> Problems:
