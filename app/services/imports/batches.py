@@ -174,8 +174,7 @@ def forget_preview(op: Operation, batch: ImportBatch) -> None:
         if job is not None and job.state in ("waiting", "running") and jobs.may_change(job, op.actor):
             jobs.cancel(job.id, actor=op.actor)
     if batch.problems_key:
-        args = {"keys": [batch.problems_key]}
-        op.promise(files.PURGE, args, purpose=Purpose.COMPLY_WITH_LAW, label="Delete files for good")
+        files.delete_bytes([batch.problems_key], op)
     batch.problems_key = None
     batch.options = {name: value for name, value in batch.options.items() if name != "preview"}
 
