@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
+from operator import attrgetter
 
 import orjson
 
@@ -34,6 +35,9 @@ class Person:
     contact_id: int | None = None
     touched: int | None = None
     former: str = ""
+
+
+_values = attrgetter("ref", "name", "contact_id", "touched", "former")
 
 
 class Seen:
@@ -99,4 +103,4 @@ class Seen:
         self._file.execute("COMMIT")
 
     def _put(self, people: Iterable[Person]) -> None:
-        self._file.executemany("INSERT OR REPLACE INTO person VALUES (?, ?, ?, ?, ?)", map(astuple, people))
+        self._file.executemany("INSERT OR REPLACE INTO person VALUES (?, ?, ?, ?, ?)", map(_values, people))
