@@ -60,7 +60,7 @@ class Seen:
         """Bring what is known of these keys, of whom they belong to, and of these people."""
         self._holders, self._people, self._added = {}, {}, []
         among = "SELECT value FROM json_each(?)"
-        held = f"SELECT key, ref FROM held WHERE key IN ({among}) ORDER BY key, abs(ref)"  # noqa: S608
+        held = f"SELECT key, ref FROM held WHERE key IN ({among}) ORDER BY key, abs(ref), ref"  # noqa: S608
         for key, ref in self._file.execute(held, [orjson.dumps(list(keys)).decode()]):
             self._holders[key] = (*self._holders.get(key, ()), ref)
         wanted = {ref for found in self._holders.values() for ref in found}.union(refs)
@@ -79,9 +79,10 @@ class Seen:
         return self._holders.get(key, ())
 
     def add(self, key: str, ref: Ref) -> None:
+        """Holders stand in the order of the file, so that a question names them the same however rows are chunked."""
         held = self._holders.get(key, ())
         if ref not in held:
-            self._holders[key] = (*held, ref)
+            self._holders[key] = tuple(sorted((*held, ref), key=lambda one: (abs(one), one))) if held else (ref,)
             self._added.append((key, ref))
 
     def person(self, ref: Ref) -> Person:
