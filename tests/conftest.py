@@ -12,7 +12,7 @@ import contextlib
 import copy
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -69,6 +69,28 @@ def app(_built: tuple[Flask, Path, Path, World]) -> Iterator[Flask]:
     """The application on a fresh copy of the filled database; configuration changed by a test is put back."""
     found, live, template, _world = _built
     kept = copy.copy(found.config)
+    _start_over(found, live, template)
+    yield found
+    with found.app_context():
+        db.session.remove()
+    found.config.clear()
+    found.config.update(kept)
+
+
+@pytest.fixture
+def start_over(app: Flask, _built: tuple[Flask, Path, Path, World]) -> Callable[[], None]:
+    """Puts the filled database back in the middle of a test: each example of a property begins with it. Called inside
+    the test's own context, whose connection it closes.
+    """
+
+    def again() -> None:
+        db.session.remove()
+        _start_over(*_built[:3])
+
+    return again
+
+
+def _start_over(found: Flask, live: Path, template: Path) -> None:
     permissions._cache.clear()
     schema._cache.clear()
     with found.app_context():
@@ -77,11 +99,6 @@ def app(_built: tuple[Flask, Path, Path, World]) -> Iterator[Flask]:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{live}{suffix}")
     shutil.copyfile(template, live)
-    yield found
-    with found.app_context():
-        db.session.remove()
-    found.config.clear()
-    found.config.update(kept)
 
 
 @pytest.fixture

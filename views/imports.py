@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from typing import Any, BinaryIO
 
@@ -12,8 +13,8 @@ from werkzeug.wrappers import Response
 from app import permissions
 from app.errors import Invalid, NotFound
 from app.services import jobs, uploads
-from app.services.imports import batches, mapping, run
-from app.services.imports.deciding import Outcome
+from app.services.imports import batches, mapping, previews, run
+from app.services.imports.previews import Line
 from app.services.imports.reading import Table, UnreadableFile, open_table
 from models import normal
 from models.base import session
@@ -34,6 +35,7 @@ _WHY = {
 }
 _COLUMNS = ("Name", "E-mail", "Phone", "Company", "Tags")
 _VERDICTS = {"created": "create", "updated": "update", "skipped": "skip", "errors": "error"}
+_JOINS = "The same person as in an earlier row"
 _MB = 1024 * 1024
 _NO_FILE = "Choose a file first."
 _AGAIN = "Choose the file once more: browsers do not keep it. What else you entered is still here."
@@ -74,31 +76,30 @@ def show(key: int) -> Answer:
         batches.choose(batch, wanted, request.form.get("on_match", "fill"), actor=shell.actor())
     except Invalid as wrong:
         return _map_page(batch, wanted, wrong.fields), 422
+    if previews.in_a_job(batch):
+        previews.ask(batch, actor=shell.actor())
     return redirect(url_for(".preview", key=key), 303)
 
 
-@pages.get("/<int:key>/preview")
+@pages.route("/<int:key>/preview", methods=("GET", "POST"))
 def preview(key: int) -> Answer:
-    """Step 3: what would happen, decided row by row as the run will; nothing is changed."""
+    """Step 3: what would happen, decided row by row as the run will; nothing is changed. A large file has it made by a
+    job, and posting here asks for it anew.
+    """
     batch = batches.get(key, actor=shell.actor())
     if batch.state != "mapping":
         return redirect(url_for(".show", key=key), 303)
+    if request.method == "POST":
+        previews.ask(batch, actor=shell.actor())
+        return redirect(url_for(".preview", key=key), 303)
+    if previews.in_a_job(batch) or "preview" in batch.options:
+        kept = previews.of(batch)
+        if kept is None or kept.made_at is None:
+            return _waiting_page(batch, kept)
+        return _preview_page(batch, kept.counts, kept.lines, kept.made_at)
     with _source(batch) as source:
         found = run.preview(batch, source, actor=shell.actor())
-    said = batches.attestation(batch)
-    ground = dict(BASES).get(said.basis, "") if said else ""
-    counts = {short: found.counts[verdict] for verdict, short in _VERDICTS.items()}
-    return _page(
-        "import_preview.html",
-        batch,
-        action=url_for(".start", key=key),
-        counts={**counts, "rows": sum(counts.values())},
-        columns=list(_COLUMNS),
-        rows=[_row(outcome) for outcome in found.rows],
-        back_url=url_for(".show", key=key),
-        errors_url=url_for(".problems", key=key) if counts["error"] else None,
-        basis_text=f"Lawful basis: {ground}. {said.words}" if said else "",
-    )
+    return _preview_page(batch, found.counts, [previews.line_of(outcome) for outcome in found.rows], None)
 
 
 @pages.post("/<int:key>/start")
@@ -110,11 +111,14 @@ def start(key: int) -> Response:
 
 @pages.get("/<int:key>/progress")
 def progress(key: int) -> Response:
-    """The card of the job while it moves; once it has ended the page loads anew, with the counts."""
+    """The card of the job while it moves, the preview's or the import's; once it has ended the page loads anew, with
+    the counts.
+    """
     batch = batches.get(key, actor=shell.actor())
-    if batch.state == "mapping":
+    kept = previews.of(batch)
+    if batch.state == "mapping" and kept is None:
         raise NotFound("This import has not been started yet.")
-    shown = _card(batch)
+    shown = _card(batch, kept.job_id if kept is not None else batch.job_id)
     answer = make_response(render_template("parts/job_card.html", job=shown))
     if not shown["poll_url"]:
         answer.headers["HX-Refresh"] = "true"
@@ -125,12 +129,12 @@ def progress(key: int) -> Response:
 def problems(key: int) -> Response:
     """The rows with errors, to be mended and imported again: those of the run, or of the preview."""
     batch = batches.get(key, actor=shell.actor())
-    if batch.state == "mapping":
-        with _source(batch) as source:
-            text = run.bad_rows(batch, source, actor=shell.actor()).ready().read()
-    elif batch.problems_key:
+    if batch.problems_key:
         with _spooled(batch.problems_key) as kept:
             text = kept.read()
+    elif batch.state == "mapping" and not previews.in_a_job(batch):
+        with _source(batch) as source:
+            text = run.preview(batch, source, actor=shell.actor()).problems.ready().read()
     else:
         raise NotFound("This import has no rows to mend.")
     name = f"{batch.file_name.rpartition('.')[0] or batch.file_name} to mend.csv"
@@ -176,7 +180,7 @@ def _upload_page(values: dict[str, Any], errors: dict[str, str]) -> str:
     done = [
         {
             "label": b.file_name,
-            "url": url_for(".show", key=b.id),
+            "url": url_for(".preview" if previews.of(b) else ".show", key=b.id),
             "note": f"{shell.day(b.created_at, zone)}, {_note(b)}",
             "state": b.state,
         }
@@ -228,8 +232,41 @@ def _map_page(batch: ImportBatch, wanted: dict[str, str], errors: dict[str, str]
     )
 
 
+def _waiting_page(batch: ImportBatch, kept: previews.Kept | None) -> str:
+    """While the preview is being made, or where its job ended without one."""
+    return _page(
+        "import_previewing.html",
+        batch,
+        job=_card(batch, kept.job_id) if kept is not None else None,
+        action=url_for(".preview", key=batch.id),
+        back_url=url_for(".show", key=batch.id),
+    )
+
+
+def _preview_page(
+    batch: ImportBatch, by_verdict: dict[str, int], lines: list[Line], made_at: dt.datetime | None
+) -> str:
+    said = batches.attestation(batch)
+    ground = dict(BASES).get(said.basis, "") if said else ""
+    counts = {short: by_verdict[verdict] for verdict, short in _VERDICTS.items()}
+    zone = shell.locale().zone
+    return _page(
+        "import_preview.html",
+        batch,
+        action=url_for(".start", key=batch.id),
+        counts={**counts, "rows": sum(counts.values())},
+        columns=list(_COLUMNS),
+        rows=[_row(line) for line in lines],
+        back_url=url_for(".show", key=batch.id),
+        errors_url=url_for(".problems", key=batch.id) if counts["error"] else None,
+        basis_text=f"Lawful basis: {ground}. {said.words}" if said else "",
+        made=shell.day(made_at, zone) if made_at is not None else "",
+        again_action=url_for(".preview", key=batch.id),
+    )
+
+
 def _done_page(batch: ImportBatch) -> str:
-    shown = _card(batch)
+    shown = _card(batch, batch.job_id)
     # Read after the job: a run that ends between the two would show as done and never bring its counts.
     session.refresh(batch)
     ended = batch.state in batches.ENDED
@@ -246,12 +283,12 @@ def _done_page(batch: ImportBatch) -> str:
     )
 
 
-def _card(batch: ImportBatch) -> dict[str, Any]:
-    """The job's card; an import from the command line has none, and not everybody may see a colleague's job."""
+def _card(batch: ImportBatch, job_id: int | None) -> dict[str, Any]:
+    """A job's card; an import from the command line has none, and not everybody may see a colleague's job."""
     try:
-        shown = card(jobs.get(batch.job_id or 0, actor=shell.actor()))
+        shown = card(jobs.get(job_id or 0, actor=shell.actor()))
     except NotFound:
-        state = "dead" if batch.state == "failed" else batch.state
+        state = {"failed": "dead", "mapping": "waiting"}.get(batch.state, batch.state)
         return {
             "id": 0,
             "label": f"Import {batch.file_name}",
@@ -270,28 +307,21 @@ def _may_undo(batch: ImportBatch) -> bool:
 
 def _note(batch: ImportBatch) -> str:
     if batch.state == "mapping":
-        return "not started"
+        kept = previews.of(batch)
+        return "not started" if kept is None else "preview ready" if kept.made_at else "preview being made"
     counts = batches.counts_of(batch)
     words = {"created": "new", "updated": "updated", "skipped": "skipped", "errors": "with errors"}
     return ", ".join(f"{number:,} {words[name]}" for name, number in counts.items() if number) or batch.state
 
 
-def _row(outcome: Outcome) -> dict[str, Any]:
-    row, region = outcome.row, shell.locale().region
-    cells = [
-        row.name,
-        row.emails[0].value if row.emails else "",
-        normal.show_phone(row.phones[0].value, region) if row.phones else "",
-        row.company,
-        ", ".join(row.tags),
-    ]
-    person = outcome.person.id if outcome.person is not None else None
+def _row(line: Line) -> dict[str, Any]:
+    phone = normal.show_phone(line.phone, shell.locale().region) if line.phone else ""
     return {
-        "line": row.line,
-        "verdict": _VERDICTS[outcome.verdict],
-        "cells": cells,
-        "why": row.problem or ("Already here" if person else ""),
-        "url": f"/contacts/{person}" if person else None,
+        "line": line.line,
+        "verdict": _VERDICTS[line.verdict],
+        "cells": [line.name, line.email, phone, line.company, ", ".join(line.tags)],
+        "why": line.problem or ("Already here" if line.contact_id else _JOINS if line.verdict == "updated" else ""),
+        "url": f"/contacts/{line.contact_id}" if line.contact_id else None,
     }
 
 

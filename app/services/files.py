@@ -6,7 +6,7 @@ views and jobs bring the two together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -96,10 +96,15 @@ def forget(table: sa.Table, ids: Iterable[int], op: Operation) -> None:
         return
     statement: Any = sa.select(table.c.storage_key).where(table.c.id.in_(list(ids)), table.c.storage_key != "")
     keys = list(session.scalars(statement, execution_options=_WHY))
+    delete_bytes(keys, op)
+
+
+def delete_bytes(keys: Sequence[str], op: Operation) -> None:
+    """Promise to delete what is kept under these keys, once the operation is committed."""
     for start in range(0, len(keys), _AT_ONCE):
         op.promise(
             PURGE,
-            {"keys": keys[start : start + _AT_ONCE]},
+            {"keys": list(keys[start : start + _AT_ONCE])},
             purpose=Purpose.COMPLY_WITH_LAW,
             label="Delete files for good",
         )

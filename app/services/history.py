@@ -18,7 +18,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy import event, orm
 
-from app.services import schema, subject_keys, values
+from app.services import inserting, schema, subject_keys, values
 from models import registry, scope, tenancy
 from models.audit import Audit, Change
 from models.base import Record, ScopedSession, session
@@ -119,10 +119,11 @@ class Tracker:
 
 def insert_rows(changes: list[dict[str, Any]], audits: list[dict[str, Any]]) -> None:
     """Insert prepared rows of both stores; bulk verbs call this in chunks."""
-    if changes:
-        session.execute(_CHANGES, changes, execution_options=_WHY)
-    if audits:
-        session.execute(_AUDITS, audits, execution_options=_WHY)
+    for few, table, rows in ((_CHANGES, Change.__table__, changes), (_AUDITS, Audit.__table__, audits)):
+        if len(rows) >= inserting.FEW:
+            inserting.insert(table, rows, {}, why=_WHY)
+        elif rows:
+            session.execute(few, rows, execution_options=_WHY)
 
 
 def change_row(op: Operation, edit: Edit) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app import permissions
+from app.services import inserting
 from models import crypto, tenancy
 from models.audit import Audit, SubjectKey
 from models.base import session
@@ -96,15 +97,23 @@ def _make(workspace: int, subjects: set[int]) -> dict[int, bytes]:
     ring = crypto.keyring()
     made: dict[int, bytes] = {}
     rows = [{"workspace_id": workspace, "subject_id": s, "wrapped": ring.new_data_key()} for s in sorted(subjects)]
-    statement = _new_keys(session.get_bind().dialect.name)
+    dialect = session.get_bind().dialect.name
+    if dialect == "postgresql" and len(rows) >= inserting.FEW:
+        statement = _or_nothing(inserting.laid_out(_KEYS, ("subject_id", "wrapped"), {"workspace_id": workspace}))
+        text = inserting.text_of(_KEYS, ("subject_id", "wrapped"), rows)
+        made.update(session.execute(statement, {"rows": text}, execution_options=_WHY).all())
+        return made
+    statement = _new_keys(dialect)
     for start in range(0, len(rows), CHUNK):
-        found = session.execute(statement, rows[start : start + CHUNK], execution_options=_WHY)
-        made.update((row.subject_id, row.wrapped) for row in found)
+        made.update(session.execute(statement, rows[start : start + CHUNK], execution_options=_WHY).all())
     return made
 
 
 @cache
 def _new_keys(dialect: str) -> Any:
-    insert = (postgresql if dialect == "postgresql" else sqlite).insert(_KEYS)
-    statement = insert.on_conflict_do_nothing(index_elements=["workspace_id", "subject_id"])
+    return _or_nothing((postgresql if dialect == "postgresql" else sqlite).insert(_KEYS))
+
+
+def _or_nothing(statement: Any) -> Any:
+    statement = statement.on_conflict_do_nothing(index_elements=["workspace_id", "subject_id"])
     return statement.returning(_KEYS.c.subject_id, _KEYS.c.wrapped)

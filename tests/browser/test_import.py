@@ -63,3 +63,17 @@ def choose_file(page: Page, path: Path) -> None:
     page.locator("[name=basis][value=legitimate_interest]").check()
     page.locator("[name=basis_note]").fill("Past clients of the office")
     page.get_by_role("button", name="Continue").click()
+
+
+def test_the_preview_of_a_large_file_is_waited_for_left_and_found_again(owner: Page, tmp_path: Path) -> None:
+    source = tmp_path / "sphere.csv"
+    rows = "".join(f"Sphere {n},sphere{n}@example.net\n" for n in range(5_100))
+    source.write_text(f"Name,E-mail\n{rows}")
+    choose_file(owner, source)
+    owner.get_by_role("button", name="Show preview").click()
+    expect(owner.get_by_role("heading", name="Preview of sphere.csv")).to_be_visible()
+    owner.goto("/contacts/")
+    owner.goto("/contacts/import")
+    owner.get_by_role("link", name="sphere.csv").first.click()
+    expect(owner.get_by_role("button", name="Import 5,100 rows")).to_be_visible(timeout=30_000)
+    expect(owner.locator("tbody")).to_contain_text("sphere0@example.net")

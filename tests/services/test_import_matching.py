@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.services.imports.matching import Action, Decision, Known, Matcher, lookup
@@ -125,6 +125,10 @@ def made(people: list[tuple[str, list[str], list[str]]]) -> list[ContactRow]:
     ]
 
 
+@example(
+    [("Ann Lee", ["a@example.com"], []), ("Ann Lee", [], [OFFICE]), ("Bob Ray", ["a@example.com"], [OFFICE]),
+     ("Ann Lee", [], [OFFICE])], 1, False,
+)  # fmt: skip
 @given(PEOPLE, st.integers(1, 5), st.booleans())
 def test_chunks_change_nothing(people: list[tuple[str, list[str], list[str]]], size: int, told: bool) -> None:
     whole = Matcher().decide(made(people))
@@ -172,6 +176,11 @@ def test_an_office_number_never_merges_people_of_other_names(names: list[str]) -
     assert {d.action for d in Matcher().decide(rows)} == {Action.CREATE}
 
 
+@example([
+    ("Ann Lee", ["c@example.com"], []), ("Bob Ray", ["a@example.com"], []),
+    ("Bob Ray", ["c@example.com"], ["+14155550135", OFFICE]), ("Bob Ray", [], ["+14155550135"]),
+    ("Cy", ["a@example.com"], [OFFICE]),
+])  # fmt: skip
 @given(PEOPLE)
 def test_the_same_file_again_creates_nobody(people: list[tuple[str, list[str], list[str]]]) -> None:
     store: dict[int, Known] = {}
@@ -179,6 +188,8 @@ def test_the_same_file_again_creates_nobody(people: list[tuple[str, list[str], l
         _write(
             store, decision, {decision.row.line: decision.row.line + 1000} if decision.action is Action.CREATE else {}
         )
-    again = Matcher().decide(made(people), store.values())
-    reachable = [d for d in again if d.row.emails or (d.row.phones and d.row.name_key)]
+    again = Matcher().decide(made(people), list(store.values()))
+    # Contacts that the first time mixed up make a question of a row, and what a question is about stands for nobody.
+    asked = {phone for d in again if d.action is Action.ERROR for phone in d.row.phones}
+    reachable = [d for d in again if d.row.emails or (set(d.row.phones) - asked and d.row.name_key)]
     assert Action.CREATE not in {d.action for d in reachable}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -115,11 +116,34 @@ def test_only_empty_fields_are_filled_unless_asked_otherwise(office: Office, bro
     assert change is not None and change.old["company"] == "Old Co" and change.new["company"] == "New Co"
 
 
+@pytest.mark.parametrize("chunk", [1, 1000])
+def test_a_contact_that_the_file_renames_is_known_under_both_names(
+    broker: Actor, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "CHUNK", chunk)
+    bring(HEAD + "Ben Ode,a@example.com,(415) 555-0101,,,,\n", broker)
+    rows = "Ann Lee,a@example.com,,,,,\nAnn Lee,,(415) 555-0101,,,,\nBen Ode,,(415) 555-0101,,,,\n"
+    assert bring(HEAD + rows, broker, on_match="overwrite").counts == (0, 3, 0, 0)
+    assert contact(email="a@example.com").name == "Ann Lee"
+
+
 def test_an_office_number_shared_by_many_joins_nobody(broker: Actor) -> None:
     done = bring(HEAD + "".join(f"Person {n},,(415) 555-0100,,,,\n" for n in range(30)), broker)
     assert done.counts == (30, 0, 0, 0)
     same = bring(HEAD + "person  7,,415.555.0100,,,,\nPerson 99,,415.555.0100,,,,\n", broker)
     assert same.counts == (1, 0, 1, 0), "the same phone with the same name is the same person"
+
+
+def test_the_sample_of_a_preview_has_some_of_everything(broker: Actor) -> None:
+    bring(HEAD + "".join(f"Old {n},old{n}@example.com,,,,,\n" for n in range(60)), broker)
+    bad = ",not one,,,,,\n" * 60
+    changed = "".join(f"Old {n},old{n}@example.com,(415) 555-0100,,,,\n" for n in range(60))
+    new = "".join(f"New {n},new{n}@example.com,,,,,\n" for n in range(60))
+    for text, shown in ((changed + new + bad, (10, 20, 20)), (new + bad, (30, 0, 20)), (changed, (0, 50, 0))):
+        data = (HEAD + text).encode()
+        found = run.preview(receive(data, broker), io.BytesIO(data), actor=broker)
+        verdicts = [outcome.verdict for outcome in found.rows]
+        assert tuple(map(verdicts.count, ("errors", "updated", "created"))) == shown
 
 
 def test_rows_about_one_person_become_one_contact(broker: Actor) -> None:
@@ -283,6 +307,53 @@ def test_a_run_killed_in_the_middle_goes_on_and_doubles_nothing(
     assert session.execute(doubled).all() == []
 
 
+_EMAILS = st.sampled_from(["", "a@example.com", "b@example.com", "c@example.com", "A@Example.com", "not one"])
+_ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(["", "Ann Lee", "Lee, Ann", "Ben Ode"]),
+        _EMAILS,
+        _EMAILS,
+        st.sampled_from(["", "(415) 555-0101", "415-555-0102"]),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+_FILES = st.lists(st.tuples(st.sampled_from(["fill", "overwrite", "skip"]), _ROWS), min_size=1, max_size=3)
+
+
+def _text(rows: list[tuple[str, ...]]) -> str:
+    lines = (",".join(f'"{cell}"' for cell in row) for row in rows)
+    return "\n".join(["Name,Email,Email 2,Phone", *lines, '"Last One",z@example.com,,'])
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(files=_FILES, chunk=st.integers(1, 3), stop=st.integers(1, 4))
+def test_a_run_broken_anywhere_comes_to_what_the_preview_told(
+    broker: Actor, start_over: Callable[[], None], files: list[tuple[str, list[tuple[str, ...]]]], chunk: int, stop: int
+) -> None:
+    start_over()
+    for on_match, rows in files[:-1]:
+        bring(_text(rows), broker, on_match=on_match)
+    on_match, rows = files[-1]
+    data = _text(rows).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "CHUNK", chunk)
+        batch = receive(data, broker, on_match=on_match)
+        told = tuple(run.preview(batch, io.BytesIO(data), actor=broker).counts.values())
+
+        def progress(done: int, total: int, _status: str) -> None:
+            if stop * chunk <= done < total:
+                raise Killed
+
+        with contextlib.suppress(Killed):
+            assert go_on(batch.id, data, broker, progress).counts == told
+            return
+        session.rollback()
+        assert go_on(batch.id, data, broker).counts == told
+
+
 def test_what_a_chunk_wrote_goes_when_its_step_fails(broker: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
     batch, before = receive(b"Name,Email\nAnn Lee,ann@example.com\n", broker), count()
     audits = count(Audit)
@@ -310,34 +381,19 @@ def test_two_workers_never_share_a_batch(broker: Actor) -> None:
     assert count(email="ann@example.com") == 1
 
 
-_EMAILS = st.sampled_from(["", "a@example.com", "b@example.com", "c@example.com", "A@Example.com", "not one"])
-_ROWS = st.lists(
-    st.tuples(
-        st.sampled_from(["", "Ann Lee", "Lee, Ann", "Ben Ode"]),
-        _EMAILS,
-        _EMAILS,
-        st.sampled_from(["", "(415) 555-0101", "415-555-0102"]),
-    ),
-    min_size=1,
-    max_size=12,
-)
-
-
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(first=_ROWS, second=_ROWS, on_match=st.sampled_from(["fill", "overwrite", "skip"]), chunk=st.integers(1, 5))
+@given(files=_FILES, chunk=st.integers(1, 5))
 def test_the_preview_is_what_happens(
-    broker: Actor, first: list[tuple[str, ...]], second: list[tuple[str, ...]], on_match: str, chunk: int
+    broker: Actor, start_over: Callable[[], None], files: list[tuple[str, list[tuple[str, ...]]]], chunk: int
 ) -> None:
-    """`bring` compares the preview with the run, and the sum with the rows read."""
+    """`bring` compares the preview with the run, and the sum with the rows read. Each file finds what those before it
+    left, the first one nobody of these names.
+    """
+    start_over()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "CHUNK", chunk)
-        for rows in (first, second):
-            lines = [
-                "Name,Email,Email 2,Phone",
-                *(",".join(f'"{cell}"' for cell in row) for row in rows),
-                '"Last One",z@example.com,,',
-            ]
-            bring("\n".join(lines), broker, on_match=on_match)
+        for on_match, rows in files:
+            bring(_text(rows), broker, on_match=on_match)
     held = sa.union_all(
         sa.select(Contact.email.label("address")).where(Contact.email.is_not(None)), sa.select(ContactEmail.address)
     ).subquery()

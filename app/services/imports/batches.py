@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Conflict, Forbidden, Invalid, NotFound
-from app.services import verbs
+from app.services import files, jobs, verbs
 from app.services.imports import mapping as mappings
 from app.services.imports.deciding import VERDICTS, Terms
 from app.services.imports.reading import Table
@@ -158,9 +158,25 @@ def choose(batch: ImportBatch, fields: Mapping[str, str], on_match: str, *, acto
         problems[""] = "No column holds a name, an e-mail or a phone. Choose at least one of them."
     if problems:
         raise Invalid(problems)
-    with operation("import.map", actor=actor):
+    with operation("import.map", actor=actor) as op:
+        forget_preview(op, batch)
         batch.mapping, batch.options = chosen.to_json(), {**batch.options, "on_match": on_match}
     return batch
+
+
+def forget_preview(op: Operation, batch: ImportBatch) -> None:
+    """The preview of the batch, if any, tells of other columns, or of what has begun. Its job is cancelled, its file
+    goes.
+    """
+    asked = batch.options.get("preview", {})
+    if asked and "made_at" not in asked:
+        job = session.scalars(sa.select(Job).where(Job.id == asked["job_id"])).one_or_none()
+        if job is not None and job.state in ("waiting", "running") and jobs.may_change(job, op.actor):
+            jobs.cancel(job.id, actor=op.actor)
+    if batch.problems_key:
+        files.delete_bytes([batch.problems_key], op)
+    batch.problems_key = None
+    batch.options = {name: value for name, value in batch.options.items() if name != "preview"}
 
 
 def start(batch: ImportBatch, *, actor: Actor) -> Job:
@@ -179,6 +195,7 @@ def start(batch: ImportBatch, *, actor: Actor) -> Job:
             dedupe=f"{JOB}:{batch.id}",
         )
         session.flush()
+        forget_preview(op, batch)
         batch.state, batch.job_id = "waiting", job.id
         _audit(op, "import.start", batch, {"rows": batch.rows_read, "on_match": batch.options["on_match"]})
     return job

@@ -68,8 +68,13 @@ class Decider:
     _new_tags: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        self.matcher = Matcher(update=self.terms.on_match != "skip")
+        self.matcher = Matcher(update=self.terms.on_match != "skip", overwrite=self.terms.on_match == "overwrite")
         self._new_tags = permissions.reach(self.actor, "write", "tag") is not None
+
+    def go_on(self, since: dt.datetime) -> None:
+        """Learn what this import, begun at `since`, changed before a break: decided again, those rows do not tell."""
+        self._changed, former = known.changed(self.actor, since)
+        self.matcher.renamed(former)
 
     def decide(self, rows: Sequence[ContactRow]) -> list[Outcome]:
         """One outcome per row. Good rows have errors added where the workspace stands in their way."""

@@ -7,15 +7,18 @@ taken.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import datetime as dt
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from app import permissions
 from app.services.imports.matching import Keys, Known
 from app.services.imports.people import Person
+from models.audit import Change
 from models.base import session
 from models.contact import Contact, ContactAddress, ContactEmail, ContactPhone, ContactTag, Tag
 from models.scope import Actor
@@ -34,6 +37,7 @@ FIELDS = (
     "about",
     "lawful_basis",
 )
+STEP = "contact.import"  # the operation that writes a chunk
 PART = 10_000  # parameters of one IN; SQLite takes 32,766
 
 
@@ -68,11 +72,17 @@ def look_up(keys: Keys, names: Collection[str], *, actor: Actor, source_ref: str
 
 
 def unreachable(names: Collection[str], *, actor: Actor, source_ref: str) -> dict[str, list[Person]]:
-    """By name, the contacts without e-mail and phone that an earlier import or a person brought."""
+    """By name, the contacts without any e-mail and phone that an earlier import or a person brought."""
     found, by_name = Chunk(), dict[str, list[Person]]()
-    bare = (Contact.email.is_(None), Contact.phone.is_(None), Contact.source_ref.is_distinct_from(source_ref))
+    bare = (
+        Contact.email.is_(None),
+        Contact.phone.is_(None),
+        Contact.source_ref.is_distinct_from(source_ref),
+        ~sa.exists().where(ContactEmail.contact_id == Contact.id),
+        ~sa.exists().where(ContactPhone.contact_id == Contact.id),
+    )
     for part in _parts(names):
-        ids = set(session.scalars(sa.select(Contact.id).where(Contact.name.in_(part), *bare)))
+        ids = set(session.scalars(sa.select(Contact.id).where(_among(Contact.name, part), *bare)))
         if ids:
             _load(found, ids, actor, source_ref, lock=False)
     for person in found.people.values():
@@ -80,18 +90,35 @@ def unreachable(names: Collection[str], *, actor: Actor, source_ref: str) -> dic
     return by_name
 
 
+def changed(actor: Actor, since: dt.datetime) -> tuple[set[int], dict[int, str]]:
+    """The contacts that imports of the actor changed since that moment, and former name keys of those renamed."""
+    statement = sa.select(Change.subject_id, Change.verb, Change.old).where(
+        Change.operation == STEP,
+        Change.at >= since,
+        Change.membership_id.is_not_distinct_from(actor.membership_id),
+        sa.or_(Change.verb == "update", Change.entity != "contact"),
+        Change.subject_id.is_not(None),
+    )
+    ids, former = set[int](), dict[int, str]()
+    for key, verb, old in session.execute(statement.order_by(Change.id)).yield_per(PART):
+        ids.add(key)
+        if verb == "update" and old.get("name_key"):
+            former.setdefault(key, old["name_key"])
+    return ids, former
+
+
 def _email_holders(emails: Iterable[str], found: Chunk) -> dict[str, int]:
     """The contact of each address, main or further; addresses that only the bin holds go to `found`."""
     holders, further = dict[str, int](), dict[str, int]()
     for part in _parts(emails):
-        main = sa.select(Contact.email, Contact.id).where(Contact.email.in_(part))
+        main = sa.select(Contact.email, Contact.id).where(_among(Contact.email, part))
         holders.update((address, key) for address, key in session.execute(main))
-        more_of = sa.select(ContactEmail.address, ContactEmail.contact_id).where(ContactEmail.address.in_(part))
+        more_of = sa.select(ContactEmail.address, ContactEmail.contact_id).where(_among(ContactEmail.address, part))
         further.update((address, key) for address, key in session.execute(more_of))
     # An address of a binned contact's own row still holds its place in the unique index.
     alive = set[int]()
     for part in _parts(set(further.values())):
-        alive.update(session.scalars(sa.select(Contact.id).where(Contact.id.in_(part))))
+        alive.update(session.scalars(sa.select(Contact.id).where(_among(Contact.id, part))))
     found.binned = {address for address, key in further.items() if key not in alive}
     return {**{address: key for address, key in further.items() if key in alive}, **holders}
 
@@ -100,13 +127,13 @@ def _phone_holders(phones: Iterable[str], names: Collection[str]) -> set[int]:
     """Only with the name, and by the name first: an office number may be on half of all contacts."""
     wanted, ids, maybe = set(phones), set[int](), list[int]()
     for part in _parts(names) if wanted else ():
-        for key, phone in session.execute(sa.select(Contact.id, Contact.phone).where(Contact.name_key.in_(part))):
+        for key, phone in session.execute(sa.select(Contact.id, Contact.phone).where(_among(Contact.name_key, part))):
             maybe.append(key)
             if phone in wanted:
                 ids.add(key)
     for part in _parts(maybe):
         held = session.execute(
-            sa.select(ContactPhone.contact_id, ContactPhone.number).where(ContactPhone.contact_id.in_(part))
+            sa.select(ContactPhone.contact_id, ContactPhone.number).where(_among(ContactPhone.contact_id, part))
         )
         ids.update(key for key, number in held if number in wanted)
     return ids
@@ -121,7 +148,7 @@ def more(found: Chunk, ids: set[int], *, actor: Actor, source_ref: str, lock: bo
 def _load(found: Chunk, ids: set[int], actor: Actor, source_ref: str, lock: bool) -> None:
     columns = [getattr(Contact, name) for name in FIELDS]
     for part in _parts(sorted(ids)):
-        statement = sa.select(Contact.id, Contact.source_ref, *columns).where(Contact.id.in_(part))
+        statement = sa.select(Contact.id, Contact.source_ref, *columns).where(_among(Contact.id, part))
         for action in ("read", "write"):
             statement = permissions.restrict(statement, Contact, actor, action)
         for key, ref, *values in session.execute(statement.with_for_update(of=Contact) if lock else statement):
@@ -133,7 +160,7 @@ def _load(found: Chunk, ids: set[int], actor: Actor, source_ref: str, lock: bool
         _load_details(found.people, part)
 
 
-def _load_details(people: dict[int, Person], part: Sequence[Any]) -> None:
+def _load_details(people: dict[int, Person], part: list[Any]) -> None:
     for key, address in _details(ContactEmail, part, ContactEmail.address):
         people[key].emails.add(address)
     for key, number in _details(ContactPhone, part, ContactPhone.number):
@@ -143,16 +170,25 @@ def _load_details(people: dict[int, Person], part: Sequence[Any]) -> None:
     tags = (
         sa.select(ContactTag.contact_id, Tag.name)
         .join(Tag, Tag.id == ContactTag.tag_id)
-        .where(ContactTag.contact_id.in_(part))
+        .where(_among(ContactTag.contact_id, part))
     )
     for key, name in session.execute(tags):
         people[key].tags.add(name.casefold())
 
 
-def _details(model: Any, part: Sequence[Any], *columns: Any) -> Any:
-    return session.execute(sa.select(model.contact_id, *columns).where(model.contact_id.in_(part)))
+def _details(model: Any, part: list[Any], *columns: Any) -> Any:
+    return session.execute(sa.select(model.contact_id, *columns).where(_among(model.contact_id, part)))
 
 
 def _parts(values: Iterable[Any]) -> Iterable[list[Any]]:
     found = sorted(values)
     return [found[at : at + PART] for at in range(0, len(found), PART)]
+
+
+def _among(column: Any, values: list[Any]) -> sa.ColumnElement[bool]:
+    """PostgreSQL takes a list as one parameter: thousands cost more to write than to look up. It is unnested, so that
+    each value is looked up in an index; as `= ANY` it was compared with each row once a plan was kept.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        return column.in_(sa.select(sa.func.unnest(sa.literal(values, postgresql.ARRAY(column.type)))))
+    return column.in_(values)

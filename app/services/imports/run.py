@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from app.errors import Conflict
 from app.services.imports import batches
 from app.services.imports.deciding import VERDICTS, Decider, Outcome
+from app.services.imports.known import STEP
 from app.services.imports.mapping import Mapping
 from app.services.imports.people import Person
 from app.services.imports.reading import Table, open_table
@@ -41,12 +42,8 @@ Step = Callable[[str], AbstractContextManager[Operation]]
 Progress = Callable[[int, int, str], None]
 
 
-@dataclass(slots=True)
-class Preview:
-    """`counts` by verdict; `rows` is a sample, errors first."""
-
-    counts: dict[str, int]
-    rows: list[Outcome]
+def _nobody_watches(_done: int, _total: int, _status: str) -> None:
+    """A preview within a request, or of the command line."""
 
 
 @dataclass(slots=True)
@@ -73,31 +70,43 @@ class Problems:
         return self.file
 
 
-def preview(batch: ImportBatch, source: BinaryIO, *, actor: Actor) -> Preview:
+@dataclass(slots=True)
+class Preview:
+    """`counts` by verdict; `rows` is a sample, errors first; `problems` are all that are to be mended."""
+
+    counts: dict[str, int]
+    rows: list[Outcome]
+    problems: Problems
+
+
+def preview(batch: ImportBatch, source: BinaryIO, *, actor: Actor, progress: Progress = _nobody_watches) -> Preview:
     """What `work` would do now, over the whole file; changes nothing."""
     batches.permit(actor)
-    decider = Decider(batches.terms_of(batch, actor), actor)
+    decider, total = Decider(batches.terms_of(batch, actor), actor), batch.rows_read
     seen: dict[str, list[Outcome]] = {verdict: [] for verdict in VERDICTS}
     counts = dict.fromkeys(VERDICTS, 0)
-    with open_table(source) as table:
+    with open_table(source) as table, _collector_at_rest():
+        problems = Problems(table.columns)
         for rows in _chunks(table, batch, decider.terms.region):
-            for outcome in decider.decide(rows):
+            done = sum(counts.values())
+            progress(done, total, _status(done, total, counts))
+            outcomes = decider.decide(rows)
+            problems.add(outcomes)
+            for outcome in outcomes:
                 counts[outcome.verdict] += 1
                 if len(seen[outcome.verdict]) < SAMPLE:
                     seen[outcome.verdict].append(outcome)
-    first = [*seen["errors"][: SAMPLE // 2], *seen["updated"], *seen["created"], *seen["skipped"]]
-    return Preview(counts, first[:SAMPLE])
+            gc.collect(0)
+        progress(total, total, _status(total, total, counts))
+    return Preview(counts, _sample(seen), problems)
 
 
-def bad_rows(batch: ImportBatch, source: BinaryIO, *, actor: Actor) -> Problems:
-    """The rows that the preview counts as errors, to be mended beforehand."""
-    batches.permit(actor)
-    decider = Decider(batches.terms_of(batch, actor), actor)
-    with open_table(source) as table:
-        problems = Problems(table.columns)
-        for rows in _chunks(table, batch, decider.terms.region):
-            problems.add(decider.decide(rows))
-    return problems
+def _sample(seen: dict[str, list[Outcome]]) -> list[Outcome]:
+    """Something of each verdict, however many errors there are; those not shown are in the file of bad rows."""
+    rest = [*seen["created"], *seen["skipped"]]
+    room = SAMPLE - len(rest[: SAMPLE * 2 // 5])
+    errors = seen["errors"][: max(SAMPLE // 5, room - len(seen["updated"]))]
+    return [*errors, *seen["updated"][: room - len(errors)], *rest][:SAMPLE]
 
 
 def work(batch_id: int, source: BinaryIO, *, actor: Actor, step: Step, progress: Progress) -> Problems:
@@ -111,6 +120,8 @@ def work(batch_id: int, source: BinaryIO, *, actor: Actor, step: Step, progress:
     total, done, counts = batch.rows_read, int(batch.counts.get("rows", 0)), batches.counts_of(batch)
     terms = batches.terms_of(batch, actor)
     decider, writer = Decider(terms, actor, lock=True), Writer(terms)
+    if done:
+        decider.go_on(batch.created_at)
     with open_table(source) as table, _collector_at_rest():
         problems, read = Problems(table.columns), 0
         for rows in _chunks(table, batch, terms.region):
@@ -120,7 +131,7 @@ def work(batch_id: int, source: BinaryIO, *, actor: Actor, step: Step, progress:
                 session.rollback()
                 continue
             progress(done, total, _status(done, total, counts))
-            with step("contact.import") as op:
+            with step(STEP) as op:
                 _go_on(batch_id, done)
                 outcomes = decider.decide(rows)
                 writer.write(op, _people(outcomes))

@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.services import history, subject_keys
+from app.services import history, inserting, subject_keys
 from app.services.imports.deciding import Terms
 from app.services.imports.known import FIELDS
 from app.services.imports.people import Person
@@ -92,7 +92,7 @@ class Writer:
         for entity, its in rows.items():
             model = _TABLES[entity]
             if story is None:
-                _execute_insert(model.__table__, its, stamp)
+                inserting.insert(model.__table__, its, stamp, why=_WHY)
             else:
                 story.details(model, its, _insert(model, its, stamp))
 
@@ -130,6 +130,7 @@ class _Story:
     workspace: int
     changes: list[dict[str, Any]] = field(default_factory=list)
     events: list[history.Event] = field(default_factory=list)
+    new: set[tuple[int, int]] = field(default_factory=set)
 
     def created(self, person: Person, terms: Terms) -> None:
         values = person.values
@@ -137,16 +138,10 @@ class _Story:
         personal |= {name: [None, added] for name, added in _added(person).items()}
         owned = {"owner_id": terms.owner_id, "team_id": terms.team_id, "stage": "new", "type": "other", **values}
         facts = {name: [None, owned[name]] for name in _PLAIN if owned.get(name)}
-        self._note(
-            "create",
-            "contact",
-            person.id or 0,
-            person.id,
-            {},
-            {},
-            {"fields": sorted([*facts, *personal]), **facts},
-            personal,
-        )
+        key = person.id or 0
+        self.new.add((self.workspace, key))
+        told = {"fields": sorted([*facts, *personal]), **facts}
+        self._note("create", "contact", key, key, {}, {}, told, personal)
 
     def updated(self, person: Person) -> None:
         new = {name: history.plain(person.values[name]) for name in person.old}
@@ -167,7 +162,7 @@ class _Story:
 
     def write(self) -> None:
         people = {(self.workspace, e.subject_id) for e in self.events if e.subject_id is not None and e.personal}
-        keys = subject_keys.for_subjects(people)
+        keys = subject_keys.for_subjects(people, new=self.new)
         audits = [
             history.audit_row(self.op.actor, event, keys, at=self.op.at, reason=self.op.reason) for event in self.events
         ]
@@ -243,23 +238,8 @@ def _insert(model: Any, rows: Sequence[dict[str, Any]], same: dict[str, Any]) ->
         return []
     table = model.__table__
     ids = _free_ids(table, len(rows))
-    _execute_insert(table, [{**row, "id": key} for key, row in zip(ids, rows, strict=True)], same)
+    inserting.insert(table, [{**row, "id": key} for key, row in zip(ids, rows, strict=True)], same, why=_WHY)
     return ids
-
-
-def _execute_insert(table: sa.Table, rows: list[dict[str, Any]], same: dict[str, Any]) -> None:
-    """What is the same in every row stands in the statement: bound to each row, it costs as much as all the rest."""
-    dialect = session.get_bind().dialect
-    fixed = {name: _literal(value, table.c[name].type, dialect) for name, value in same.items()}
-    session.execute(sa.insert(table).values(fixed).inline(), rows, execution_options=_WHY)
-
-
-def _literal(value: Any, type_: Any, dialect: sa.Dialect) -> Any:
-    if value is None:
-        return sa.null()
-    return sa.literal_column(
-        str(sa.literal(value, type_).compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
-    )
 
 
 def _free_ids(table: sa.Table, count: int) -> list[int]:
