@@ -224,7 +224,7 @@ def _map_page(batch: ImportBatch, wanted: dict[str, str], errors: dict[str, str]
         action=url_for(".show", key=batch.id),
         found=batch.options.get("found", ""),
         columns=columns,
-        targets=[("Contact", [(key, label) for key, label in mapping.FIELDS.items() if key])],
+        targets=[("Contact", [(key, label) for key, label in mapping.targets().items() if key])],
         on_match=batch.options["on_match"],
         match_options=[(key, label, why) for key, (label, why) in batches.ON_MATCH.items()],
         back_url=url_for(".upload"),

@@ -289,7 +289,7 @@ def _twice(chosen: mappings.Mapping) -> dict[str, str]:
     for choice in chosen.choices:
         if choice.field and choice.field not in mappings.REPEATED:
             if choice.field in seen:
-                label = mappings.FIELDS[choice.field]
+                label = mappings.targets()[choice.field]
                 problems[choice.column] = f"{label} already comes from “{seen[choice.field]}”. Leave one of them out."
             seen[choice.field] = choice.column
     return problems

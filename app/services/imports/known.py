@@ -36,6 +36,7 @@ FIELDS = (
     "type",
     "about",
     "lawful_basis",
+    "custom",
 )
 STEP = "contact.import"  # the operation that writes a chunk
 PART = 10_000  # parameters of one IN; SQLite takes 32,766

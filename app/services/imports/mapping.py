@@ -13,9 +13,13 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from app.services import schema
 from app.services.imports import headers
 from app.services.imports.headers import Meaning
 from app.services.imports.plan import Plan
+from models.contact import Contact
+from models.fields import Field, Kind
+from models.registry import CUSTOM_PREFIX
 
 FIELDS = {
     "": "Do not import",
@@ -46,6 +50,9 @@ FIELDS = {
     "source": "Source",
     "type": "Contact type",
 }
+# The columns of a contact that these become; the others become names, parts of a name, rows of their own or notes.
+_SAME = ("goes_by", "company", "job_title", "email", "phone", "birthday", "website", "type")
+_COLUMNS = {**{name: name for name in _SAME}, "notes": "about"}
 REPEATED = frozenset(
     ["email", "email_label", "phone", "phone_label", "address", "street", "city", "region", "postal_code", "country",
      "address_label", "notes", "tags", "website"]
@@ -83,7 +90,7 @@ class Mapping:
 
     def with_field(self, column: str, field: str) -> Mapping:
         """The user's choice for a column; raises ValueError for what is no column or field."""
-        if field not in FIELDS:
+        if field not in targets():
             raise ValueError(f"There is no field “{field}” to import into.")
         if column not in {c.column for c in self.choices}:
             raise ValueError(f"The file has no column “{column}”.")
@@ -93,7 +100,7 @@ class Mapping:
     @cached_property
     def plan(self) -> Plan:
         """The choices as places in a row, made once for all rows."""
-        return Plan.of([(c.field, headers.kind(c.field), c.group, c.label) for c in self.choices])
+        return Plan.of([(c.field, headers.kind(c.field), c.group, c.label) for c in self.choices], added())
 
     @property
     def identifies(self) -> bool:
@@ -106,12 +113,34 @@ class Mapping:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Mapping:
-        """The mapping that `to_json` gave; raises ValueError for an unknown field."""
-        choices = tuple(Choice(**choice) for choice in data["choices"])
-        unknown = [c.field for c in choices if c.field not in FIELDS]
+        """The mapping that `to_json` gave; raises ValueError for an unknown field. What was meant for a field that the
+        workspace has taken away since, or that the role in force does not set, is left out.
+        """
+        choices = tuple(_allowed(Choice(**choice)) for choice in data["choices"])
+        unknown = [c.field for c in choices if c.field not in targets()]
         if unknown:
             raise ValueError(f"There is no field “{unknown[0]}” to import into.")
         return cls(choices, data.get("origin", ""))
+
+
+def targets() -> dict[str, str]:
+    """Every field to import into, by key with its label: those of a contact that the role in force sets, with those
+    that the workspace added.
+    """
+    writable = schema.writable(Contact)
+    found = {key: label for key, label in FIELDS.items() if _COLUMNS.get(key, "name") in writable}
+    return found | {name: one.label for name, one in added().items()}
+
+
+def added() -> dict[str, Field]:
+    """The fields that the workspace added and that a cell can fill."""
+    writable = schema.writable(Contact)
+    return {n: one for n, one in writable.items() if one.custom and one.kind is not Kind.RELATION}
+
+
+def _allowed(choice: Choice) -> Choice:
+    known = choice.field in FIELDS or choice.field.startswith(CUSTOM_PREFIX)
+    return replace(choice, field="") if known and choice.field not in targets() else choice
 
 
 def suggest(columns: Sequence[str], sample: Sequence[Sequence[str]]) -> Mapping:
@@ -121,8 +150,17 @@ def suggest(columns: Sequence[str], sample: Sequence[Sequence[str]]) -> Mapping:
     choices = []
     for at, column in enumerate(columns):
         values = [row[at].strip() for row in sample if at < len(row) and row[at].strip()]
-        choices.append(_suggested(column, headers.meaning(keys[at], known), values, at))
+        choices.append(_own(column) or _allowed(_suggested(column, headers.meaning(keys[at], known), values, at)))
     return Mapping(tuple(_without_rivals(_with_name_column(choices, columns, sample))), headers.origin(known))
+
+
+def _own(column: str) -> Choice | None:
+    """A column that is named like a field the workspace added, by its label or its key."""
+    word = " ".join(column.split()).casefold()
+    for name, one in added().items():
+        if word in (one.label.casefold(), name):
+            return Choice(column, name, confidence=1.0, reason="Named like your own field.")
+    return None
 
 
 def _chosen(choice: Choice, at: int, field: str) -> Choice:
@@ -202,7 +240,7 @@ def _without_rivals(choices: list[Choice]) -> list[Choice]:
     for at, choice in enumerate(choices):
         winner = best.get(choice.field, at)
         if winner != at:
-            reason = f"{FIELDS[choice.field]} already comes from “{choices[winner].column}”."
+            reason = f"{targets()[choice.field]} already comes from “{choices[winner].column}”."
             choice = Choice(choice.column, "", confidence=choice.confidence, reason=reason)
         kept.append(choice)
     return kept

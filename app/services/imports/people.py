@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.services.imports.rows import Address, ContactRow, Detail
+from app.services.values import stored
 
 ABOUT = 5000  # characters that "About" takes; a longer text becomes notes
 _FIELDS = ("goes_by", "company", "job_title", "website", "birthday")
@@ -60,6 +61,7 @@ def new_person(row: ContactRow, basis: str, kept_back: Iterable[str] = ()) -> Pe
             person.values[name] = value
     if row.type:
         person.values["type"] = row.type
+    _own(person, row, overwrite=False)
     _note(person, _notes_of(row))
     person.old.clear()
     return person
@@ -76,6 +78,7 @@ def fill(
         value = getattr(row, name)
         if value and (overwrite or not person.values.get(name)):
             _set(person, name, value)
+    _own(person, row, overwrite=overwrite)
     if overwrite and row.type:
         _set(person, "type", row.type)
     if overwrite and row.name_given:
@@ -86,6 +89,17 @@ def fill(
     notes = _notes_of(row)
     if notes and (overwrite or person.ours or not person.values.get("about")):
         _note(person, notes)
+
+
+def _own(person: Person, row: ContactRow, *, overwrite: bool) -> None:
+    """Values of the fields that the workspace added, as the contact's own column keeps them."""
+    before = person.values.get("custom") or {}
+    after = dict(before)
+    for name, value in row.added.items():
+        if overwrite or name not in before:
+            after[name] = stored(value)
+    if after != before:
+        _set(person, "custom", after)
 
 
 def _details(person: Person, row: ContactRow, kept_back: frozenset[str], *, overwrite: bool = False) -> None:

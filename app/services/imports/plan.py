@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+from models.fields import Field
 
 
 @dataclass(slots=True)
@@ -17,18 +19,20 @@ class Part:
 
 @dataclass(slots=True)
 class Plan:
-    """`single` has one place per field; `several` those of notes, tags and websites; the others one Part each."""
+    """`single` has one place per field; `several` those of notes, tags and websites; the others one Part each. `added`
+    are the fields of `single` that the workspace added."""
 
     single: dict[str, int] = field(default_factory=dict)
     several: dict[str, list[int]] = field(default_factory=dict)
     emails: list[Part] = field(default_factory=list)
     phones: list[Part] = field(default_factory=list)
     addresses: list[Part] = field(default_factory=list)
+    added: Mapping[str, Field] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, choices: Sequence[tuple[str, str, str, str]]) -> Plan:
+    def of(cls, choices: Sequence[tuple[str, str, str, str]], added: Mapping[str, Field]) -> Plan:
         """From (field, kind, group, label) per column; a group with a label and no value is dropped."""
-        plan = cls()
+        plan = cls(added={name: added[name] for name, *_ in choices if name in added})
         parts: dict[tuple[str, str], Part] = {}
         for at, (name, kind, group, label) in enumerate(choices):
             if kind:

@@ -13,7 +13,9 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field
+from typing import Any
 
+from app.services import values as typed
 from app.services.imports import cells
 from app.services.imports.cells import labelled, one_line
 from app.services.imports.mapping import Mapping
@@ -63,7 +65,8 @@ class ContactRow:
     """A contact as a file has it. Absent texts are ""; `notes` may be longer than a contact's own field takes.
 
     `name` is never blank in a good row: without one the company, e-mail or phone stands in, and `name_given` is False,
-    so that an update does not replace a real name by it. `raw` are the cells as they stood, for the file of bad rows.
+    so that an update does not replace a real name by it. `added` are values of fields that the workspace added,
+    `raw` the cells as they stood, for the file of bad rows.
     """
 
     line: int
@@ -85,6 +88,7 @@ class ContactRow:
     tags: list[str] = field(default_factory=list)
     source: str = ""
     type: str = ""
+    added: dict[str, Any] = field(default_factory=dict)
     errors: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
@@ -116,6 +120,7 @@ def to_contact(raw: RawRow, mapping: Mapping, region: str = "US", types: Dict[st
         _add_addresses(row, part, values)
     _add_texts(row, plan, values)
     _add_facts(row, plan, values, region, types)
+    _add_own(row, plan, values, region)
     _main_first(row.emails)
     _main_first(row.phones)
     _identify(row, region)
@@ -139,6 +144,7 @@ def absorb(into: ContactRow, later: ContactRow) -> None:
         if not getattr(into, name):
             setattr(into, name, getattr(later, name))
     into.birthday = into.birthday or later.birthday
+    into.added = {**later.added, **into.added}
     for mine, theirs in ((into.emails, later.emails), (into.phones, later.phones)):
         known = {detail.value for detail in mine}
         mine.extend(detail for detail in theirs if detail.value not in known)
@@ -225,6 +231,19 @@ def _add_facts(row: ContactRow, plan: Plan, values: list[str], region: str, type
         if not row.type:
             row.warnings.append(Problem("type", f"“{text[:60]}” is no contact type here; it was kept as a tag."))
             row.tags.append(_fit(row, "tags", text, 60))
+
+
+def _add_own(row: ContactRow, plan: Plan, values: list[str], region: str) -> None:
+    """Values of fields that the workspace added, read as a form reads them."""
+    for name, one in plan.added.items():
+        if text := values[plan.single[name]]:
+            try:
+                found = typed.from_text(one, text, typed.Locale(region=region))
+            except ValueError as wrong:
+                _unusable(row, name, one.label, text, wrong)
+                continue
+            if found not in (None, False, ()):
+                row.added[name] = found
 
 
 def _main_first(details: list[Detail]) -> None:

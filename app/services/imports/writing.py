@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.services import history, inserting, subject_keys
+from app.services import custom_index, formulas, history, inserting, schema, subject_keys
 from app.services.imports.deciding import Terms
 from app.services.imports.known import FIELDS
 from app.services.imports.people import Person
@@ -22,12 +22,14 @@ from app.services.operation import Operation
 from models import registry, scope, tenancy
 from models.base import session
 from models.contact import Contact, ContactAddress, ContactEmail, ContactPhone, ContactTag, Tag
+from models.custom import CustomValue
+from models.registry import CUSTOM_PREFIX
 from models.work import Note
 
 _WHY = tenancy.reason("an import writes prepared rows of its own workspace, with their history")
 _NOTE = 20_000
 _PLAIN = ("type", "stage", "lawful_basis", "owner_id", "team_id")
-_PERSONAL = tuple(name for name in FIELDS if registry.fields(Contact)[name].personal and name != "name_key")
+_PERSONAL = tuple(n for n in FIELDS if n not in ("name_key", "custom") and registry.fields(Contact)[n].personal)
 _TABLES: dict[str, Any] = {m.__tablename__: m for m in (ContactEmail, ContactPhone, ContactAddress, ContactTag, Note)}
 
 
@@ -45,11 +47,14 @@ class Writer:
         known = [person for person in people if person.id is not None and person.changed]
         stamp = self._stamp(op)
         self._make_tags(op, people, stamp)
+        for person in (*new, *known):
+            _work_out(person)
         story = _Story(op, stamp["workspace_id"])
         self._insert(new, stamp)
         for person in new:
             story.created(person, self.terms)
         _update(known, op)
+        _index(new, known)
         for person in known:
             story.updated(person)
         for details, person_rows in ((False, new), (True, known)):
@@ -136,19 +141,21 @@ class _Story:
         values = person.values
         personal: dict[str, Any] = {name: [None, history.plain(values[name])] for name in _PERSONAL if values.get(name)}
         personal |= {name: [None, added] for name, added in _added(person).items()}
+        custom = {name: [None, value] for name, value in (values.get("custom") or {}).items()}
+        personal |= {name: pair for name, pair in custom.items() if _is_personal(name)}
         owned = {"owner_id": terms.owner_id, "team_id": terms.team_id, "stage": "new", "type": "other", **values}
         facts = {name: [None, owned[name]] for name in _PLAIN if owned.get(name)}
+        facts |= {name: pair for name, pair in custom.items() if name not in personal}
         key = person.id or 0
         self.new.add((self.workspace, key))
         told = {"fields": sorted([*facts, *personal]), **facts}
         self._note("create", "contact", key, key, {}, {}, told, personal)
 
     def updated(self, person: Person) -> None:
-        new = {name: history.plain(person.values[name]) for name in person.old}
-        old = {name: history.plain(value) for name, value in person.old.items()}
+        old, new = _edit(person)
         shown = {name: [old[name], value] for name, value in new.items() if name != "name_key"}
         if shown:
-            personal = {name: value for name, value in shown.items() if name in _PERSONAL}
+            personal = {name: value for name, value in shown.items() if _is_personal(name)}
             facts = {"fields": sorted(shown), **{n: v for n, v in shown.items() if n not in personal}}
             self._note("update", "contact", person.id or 0, person.id, old, new, facts, personal)
 
@@ -181,6 +188,73 @@ class _Story:
     ) -> None:
         self.changes.append(history.plain_change_row(self.op, self.workspace, verb, entity, key, subject, old, new))
         self.events.append(history.Event(f"{entity}.{verb}", entity, key, subject, facts, personal, self.workspace))
+
+
+def _is_personal(name: str) -> bool:
+    """Whether a field's values are sealed; what nobody can name any more is taken for personal."""
+    if not name.startswith(CUSTOM_PREFIX):
+        return name in _PERSONAL
+    one = schema.every_added(Contact).get(name)
+    return one is None or one.personal
+
+
+def _edit(person: Person) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What changed, old and new, as history keeps it; added fields by their own names."""
+    old: dict[str, Any] = {}
+    new: dict[str, Any] = {}
+    for name, value in person.old.items():
+        if name == "custom":
+            before, after = value or {}, person.values["custom"] or {}
+            for key in sorted(before.keys() | after.keys()):
+                if before.get(key) != after.get(key):
+                    old[key], new[key] = before.get(key), after.get(key)
+        else:
+            old[name], new[name] = history.plain(value), history.plain(person.values[name])
+    return old, new
+
+
+def _work_out(person: Person) -> None:
+    """The computed fields of a person, from what the file and the workspace know."""
+    known, custom = schema.every(Contact), dict(person.values.get("custom") or {})
+    wanted = {name: one for name, one in schema.every_added(Contact).items() if one.formula}
+    if not wanted:
+        return
+    usual = {"type": "other", "stage": "new", "minor": False}
+
+    def value_of(name: str) -> Any:
+        if name.startswith(CUSTOM_PREFIX):
+            return schema.of_stored(known[name], custom.get(name))
+        return person.values.get(name, usual.get(name))
+
+    for name, one in wanted.items():
+        needed = {n for n in formulas.read(one.formula).names if not n.startswith(CUSTOM_PREFIX)}
+        if person.id is not None and needed - set(FIELDS):
+            continue  # it needs what an import does not read of somebody known; their next change works it out
+        value = schema.stored(one, formulas.result(one, known, value_of))
+        if value is None:
+            custom.pop(name, None)
+        else:
+            custom[name] = value
+    if custom != (person.values.get("custom") or {}):
+        person.old.setdefault("custom", person.values.get("custom"))
+        person.values["custom"] = custom or None
+
+
+def _index(new: Sequence[Person], known: Sequence[Person]) -> None:
+    """The index rows of added fields: new ones, and those of whom the file changed."""
+    own, here = schema.every_added(Contact), scope.workspace_id()
+    if not own:
+        return
+    changed = [p for p in known if "custom" in p.old]
+    stale = {(here, one.custom or 0): [p.id or 0 for p in changed] for one in own.values()} if changed else {}
+    fresh = [
+        row
+        for p in (*new, *changed)
+        if p.values.get("custom")
+        for row in custom_index.rows(own, p.values["custom"], here, p.id or 0, p.id)
+    ]
+    custom_index.replace(stale, ())
+    inserting.insert(CustomValue.__table__, fresh, {}, why=_WHY)
 
 
 def _details_of(person: Person, tags: dict[str, int]) -> Iterator[tuple[str, dict[str, Any]]]:
