@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from app.services import conditions, filters, schema, search_index
+from app.services import conditions, filters, search_index
 from app.services.conditions import Group
 from app.services.filters import Filter
 from app.services.search_index import Hits, Words
@@ -21,9 +21,7 @@ Operands = dict[int, tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`conditions()` depends on `shape` alone; `values` are its parameters. Without a shape the statement is not kept:
-    it asks for a field that one workspace added.
-    """
+    """`conditions()` depends on `shape` alone; `values` are its parameters."""
 
     shape: Hashable
     values: dict[str, Any]
@@ -53,10 +51,8 @@ def of(
         values |= bound
     found = ids is not None
     build = partial(_conditions, model, wanted, where, operands, words, found)
-    added = schema.added(model)
-    kept = not any(one.field in added for one in every)
     joined = conditions.shape(where) if where is not None else None
-    return Asked((tuple(shapes), joined, words, found) if kept else None, values, build)
+    return Asked((tuple(shapes), joined, words, found), values, build)
 
 
 def _conditions(

@@ -1,12 +1,15 @@
 """The conditions of filters on fields that a workspace added, over their index rows.
 
-Does not belong here: reading filters from an address (`app.services.filters`).
+A condition is made of parameters alone, the field among them, so that its statement serves every workspace. Does not
+belong here: reading filters from an address (`app.services.filters`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
+
+import sqlalchemy as sa
 
 from app.services import custom_index
 from models.fields import Field, Kind
@@ -14,24 +17,41 @@ from models.fields import Field, Kind
 Like = Callable[[Any, str], Any]
 
 
+def parameters(
+    name: str, one: Field, op: str, operands: Sequence[Any], mark: str
+) -> tuple[Hashable, tuple[Any, ...], dict[str, Any]]:
+    """The shape of a condition, what stands in it for the field and the operands, and their values."""
+    if one.kind in custom_index.UNINDEXED:
+        values = {f"{mark}_{number}": value for number, value in enumerate(operands)}
+        return (name, op, len(values)), tuple(sa.bindparam(key, type_=sa.String) for key in values), values
+    of = {f"{mark}_field": one.custom}
+    given = (sa.bindparam(f"{mark}_field", type_=sa.BigInteger),)
+    if one.kind is Kind.BOOLEAN:
+        return ("added", one.kind, operands[0]), (*given, operands[0]), of
+    text = custom_index.is_text(one)
+    keys = operands if text else [custom_index.number(one, value) for value in operands]
+    values = {f"{mark}_{number}": value for number, value in enumerate(keys)}
+    stand_ins = (sa.bindparam(key, type_=sa.String if text else sa.BigInteger) for key in values)
+    return ("added", one.kind, op, len(values)), (*given, *stand_ins), of | values
+
+
 def condition(model: type[Any], name: str, one: Field, op: str, given: Sequence[Any], like: Like) -> Any:
-    """The SQL condition; `given` are the operands of the filter, `like` matches a text without regard to case."""
+    """The SQL condition of `parameters`; `like` matches a text without regard to case."""
     if one.kind in custom_index.UNINDEXED:
         return _of_text(custom_index.text_of(model, name), op, given, like)
-    having = lambda fits: custom_index.having(model, one, fits)  # noqa: E731  reads as the verb it is
-    if one.kind is Kind.BOOLEAN:
-        yes = having(None)
-        return yes if given[0] else ~yes
+    field, *keys = given
+    having = lambda fits: custom_index.having(model, one, field, fits)  # noqa: E731  reads as the verb it is
     match op:
+        case _ if one.kind is Kind.BOOLEAN:
+            return having(None) if keys[0] else ~having(None)
         case "empty":
             return ~having(None)
         case "filled":
             return having(None)
         case "not":
-            return ~having(lambda column: column.in_(_keys(one, given)))
+            return ~having(lambda column: column.in_(keys))
         case "contains" | "starts":
-            return having(lambda column: like(column, given[0]))
-    keys = _keys(one, given)
+            return having(lambda column: like(column, keys[0]))
     return having(lambda column: _compared(column, op, keys))
 
 
@@ -42,13 +62,8 @@ def _compared(column: Any, op: str, keys: list[Any]) -> Any:
         case "before":
             return column < keys[0]
         case "between":
-            return column.between(min(keys), max(keys))
-    return column.in_(keys)
-
-
-def _keys(one: Field, given: Sequence[Any]) -> list[Any]:
-    """The operands as index rows hold them."""
-    return list(given) if custom_index.is_text(one) else [custom_index.number(one, value) for value in given]
+            return column.between(*keys)
+    return column == keys[0] if len(keys) == 1 else column.in_(keys)
 
 
 def _of_text(text: Any, op: str, given: Sequence[Any], like: Like) -> Any:

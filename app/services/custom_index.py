@@ -121,9 +121,9 @@ def joined(model: type[Any], field_id: Any) -> tuple[Any, Any]:
     return of, sa.and_(of.workspace_id == model.workspace_id, of.field_id == field_id, of.record_id == model.id)
 
 
-def having(model: type[Any], one: Field, condition: Any = None) -> Any:
+def having(model: type[Any], one: Field, field_id: Any, condition: Any = None) -> Any:
     """Whether a record has an index row of the field, one that fits the condition on its column if there is one."""
-    of, same = joined(model, one.custom)
+    of, same = joined(model, field_id)
     fits = same if condition is None else sa.and_(same, condition(column(one, of)))
     return sa.exists(sa.select(sa.literal(1)).where(fits)).correlate(model)
 

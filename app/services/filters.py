@@ -133,9 +133,8 @@ def _value(field: Field, op: str, text: str, locale: values.Locale) -> Any:
     return values.from_text(field, text, locale)
 
 
-def condition(model: type[Any], wanted: Filter, given: tuple[Any, ...] | None = None) -> Any:
-    """The SQL condition of a filter; `given` are its `operands`, or parameters that stand for them."""
-    given = operands(wanted) if given is None else given
+def condition(model: type[Any], wanted: Filter, given: tuple[Any, ...]) -> Any:
+    """The SQL condition of a filter; `given` stands for its operands, see `parameters`."""
     if wanted.field in links(model):
         return _link_condition(model, links(model)[wanted.field], wanted, given)
     one = schema.added(model).get(wanted.field)
@@ -168,8 +167,8 @@ def parameters(model: type[Any], wanted: Filter, mark: str) -> tuple[Hashable, t
     values.
     """
     link = links(model).get(wanted.field)
-    if link is None and wanted.field not in registry.fields(model):
-        return wanted, operands(wanted), {}
+    if link is None and (one := schema.added(model).get(wanted.field)) is not None:
+        return custom_filters.parameters(wanted.field, one, wanted.op, operands(wanted), mark)
     column = getattr(registry.entity(link.through), link.far) if link else getattr(model, wanted.field)
     values = {f"{mark}_{number}": value for number, value in enumerate(operands(wanted))}
     given = tuple(sa.bindparam(name, type_=column.type) for name in values)

@@ -149,8 +149,6 @@ def _part(
             found = found.add_columns(_counting(query, actor, counted[1]).scalar_subquery())
         return found.limit(query.limit + 1)
 
-    if wanted.shape is None:
-        return list(session.execute(build(), bound))
     columns, added = custom_columns.split(query.model, query.columns)
     shape = (query.model, columns, bool(added), query.raw, wanted.shape)
     plan = (*shape, schema.sight(), query.action, query.limit, query.whole, onward, filters.on_postgresql())
