@@ -24,6 +24,7 @@ MODULES = (
     "jobs.audit",
     "jobs.files",
     "jobs.custom_fields",
+    "jobs.webhooks",
 )
 Function = Callable[["Run"], dict[str, Any] | None]
 Ended = Callable[[Mapping[str, Any], str, str], None]

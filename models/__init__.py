@@ -14,6 +14,9 @@ from models import (  # noqa: F401
     stored_file,
     tenancy,
     user,
+    webhook,
     work,
     workspace,
 )
+
+webhook.offer_events()

@@ -120,7 +120,7 @@ def docs() -> str:
 
 def readable(spec: Screen) -> dict[str, Field]:
     """The members of an entity in REST: every typed field but secrets and plumbing."""
-    return {n: f for n, f in schema.fields(spec.model).items() if not f.secret and n not in {"deleted_at", "name_key"}}
+    return dict(schema.readable(spec.model))
 
 
 def _read_query(spec: Screen) -> tuple[queries.ListQuery, str]:
@@ -175,8 +175,8 @@ def _row(members: list[tuple[str, Field, bool]], row: Any) -> dict[str, Any]:
     return made
 
 
-def _whole(spec: Screen, record: Any) -> dict[str, Any]:
-    return {"id": record.id} | {n: values.to_json(f, schema.value(record, n)) for n, f in readable(spec).items()}
+def _whole(_spec: Screen, record: Any) -> dict[str, Any]:
+    return schema.whole(record)
 
 
 def _body(spec: Screen) -> tuple[dict[str, Any], int | None]:

@@ -22,7 +22,7 @@ from app.services.verbs import Verb
 from models import registry
 from models.fields import Field, Kind
 from models.work import Note
-from views import api, customise, dashboard, dev_inbox, imports, jobs, mail, search, shell
+from views import api, customise, dashboard, dev_inbox, imports, jobs, mail, search, shell, webhooks
 from views.forms import edit_form
 from views.list_state import State, read_state
 from views.lists import show_fields, show_list
@@ -51,6 +51,7 @@ def register(app: Flask, appbuilder: AppBuilder, csrf: CSRFProtect) -> None:
         dev_inbox.pages,
         imports.pages,
         customise.pages,
+        webhooks.pages,
     ):
         app.register_blueprint(pages)
     app.add_url_rule("/changes/<int:key>/undo", "undo", undo, methods=["POST"])

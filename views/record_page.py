@@ -12,7 +12,7 @@ from app.errors import NotFound
 from app.services import filters, queries, records, relatives, schema, timeline, values
 from models import registry
 from models.fields import Field, Kind
-from views import layout, mail, shell, timelines
+from views import layout, mail, shell, timelines, webhooks
 from views.list_state import columns_of
 from views.lists import TONES, rows
 from views.screen import Screen, of, screens
@@ -27,6 +27,8 @@ def show_record(screen: Screen, key: int) -> str:
     tab = request.args.get("tab", "overview")
     titles = _titles(screen, record, tab)
     base = _head(screen, record, tab, titles)
+    if tab == webhooks.TAB and screen.entity == "webhook":
+        return render_template("record.html", **base, tab=tab, log=webhooks.log(record))
     if tab == "history":
         return render_template("record.html", **base, tab="history", history=timelines.history(screen, record))
     if tab.startswith("related-") and tab.removeprefix("related-") in screen.related:
@@ -75,8 +77,11 @@ def _head(screen: Screen, record: Any, tab: str, titles: Titles) -> dict[str, An
         other = screens().get(name)
         if other is not None and other.group and other.can(actor, "read"):
             tabs.append({"label": other.label, "url": f"{url}?tab=related-{name}", "current": tab == f"related-{name}"})
+    if screen.entity == "webhook":
+        tabs.append(webhooks.log_tab(url, tab))
     tabs.append({"label": "History", "url": f"{url}?tab=history", "current": tab == "history"})
     return {
+        "notice": webhooks.notice(record) if screen.entity == "webhook" else None,
         "title": f"{title:.100}",
         "initials": shell.initials(title) if screen.avatars else "",
         "icon_name": screen.icon,
@@ -104,6 +109,8 @@ def _badges(screen: Screen, record: Any, titles: Titles) -> list[dict[str, Any]]
 def _actions(screen: Screen, record: Any) -> list[dict[str, Any]]:
     actor = shell.actor()
     found: list[dict[str, Any]] = mail.actions(record) if screen.entity == "message" else []
+    if screen.entity == "webhook":
+        found = webhooks.actions(screen, record)
     if screen.entity == "contact":
         if record.phone:
             found.append({"label": "Call", "icon": "phone", "url": f"tel:{record.phone}", "post": False})

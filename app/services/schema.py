@@ -20,6 +20,7 @@ from models.base import session
 from models.custom import CustomField
 from models.fields import Field, Kind
 from models.policy import Category, Purpose
+from models.webhook import Webhook
 from models.workspace import Workspace
 
 _WHY = tenancy.reason("the workspace's own mark, by its own id")
@@ -32,6 +33,7 @@ _HELD: Mapping[Kind, type[Any] | tuple[type[Any], ...]] = {
     Kind.MULTI: list,
 }
 _BLANK = (None, "", False, ())
+_INNER = frozenset({"deleted_at", "name_key"})
 _MOST = 500
 _COLUMNS = (
     "id", "entity", "key", "label", "kind", "hint", "section", "required", "searchable", "options", "target", "places",
@@ -42,11 +44,13 @@ _COLUMNS = (
 @dataclass(slots=True)
 class Schema:
     """What one workspace added: entity -> key -> field, in order. `retired` are fields in the bin: their values are
-    kept and named in history, and nothing else.
+    kept and named in history, and nothing else. `hooks` are its active webhooks (id, events), as every operation must
+    know whether there are any.
     """
 
     added: Mapping[str, Mapping[str, Field]]
     retired: Mapping[str, Mapping[str, Field]]
+    hooks: tuple[tuple[int, frozenset[str]], ...] = ()
     merged: dict[str, Mapping[str, Field]] = field(default_factory=dict)
     writable: dict[str, Mapping[str, Field]] = field(default_factory=dict)
 
@@ -85,6 +89,16 @@ def known(model: type[Any]) -> Mapping[str, Field]:
     """Every field that history may name: also those in the bin."""
     retired = current().retired.get(model.__tablename__)
     return {**retired, **fields(model)} if retired else fields(model)
+
+
+def readable(model: type[Any]) -> Mapping[str, Field]:
+    """The members of an entity as programs see it: every typed field but secrets and plumbing."""
+    return {n: f for n, f in fields(model).items() if not f.secret and n not in _INNER}
+
+
+def whole(record: Any) -> dict[str, Any]:
+    """A record as JSON for programs."""
+    return {"id": record.id} | {n: values.to_json(f, value(record, n)) for n, f in readable(type(record)).items()}
 
 
 def is_required(model: type[Any], name: str) -> bool:
@@ -167,9 +181,9 @@ def enter(workspace: int, mark: int) -> None:
 
 
 def renew(records: Iterable[Any]) -> None:
-    """Where definitions are among the records of an operation, have every session read the schema anew."""
+    """Where definitions or webhooks are among the records of an operation, have every session read the schema anew."""
     table = Workspace.__table__
-    for workspace in {record.workspace_id for record in records if isinstance(record, CustomField)}:
+    for workspace in {record.workspace_id for record in records if isinstance(record, CustomField | Webhook)}:
         statement = sa.update(table).where(table.c.id == workspace).values(schema_mark=secrets.randbits(62) or 1)
         session.execute(statement, execution_options=_WHY)
         leave()
@@ -203,7 +217,8 @@ def _read(workspace: int) -> Schema:
     with scope.inside(workspace), session.no_autoflush:
         for row in session.execute(statement, execution_options=tenancy.with_deleted()):
             (added if row.deleted_at is None else retired).setdefault(row.entity, {})[row.key] = made(row)
-    return Schema(added, retired)
+        active = session.execute(sa.select(Webhook.id, Webhook.events).where(Webhook.state == "active")).all()
+    return Schema(added, retired, tuple((key, frozenset(events)) for key, events in active))
 
 
 def made(row: Any) -> Field:

@@ -75,6 +75,7 @@ def _examples(app: Flask, name: str, owner: Screen | None) -> list[str]:
         return list(verbs.of(owner.entity))
     known: dict[str, Callable[[], list[str]]] = {
         "kind": lambda: ["csv", "xlsx"],
+        "entity": lambda: ["contact"],
         "token": lambda: ["no-such-token"],
         "start": lambda: ["zanzibar"],
         "digest": lambda: [_asset(app)[2]],

@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.services import history, subject_keys
+from app.services import history, hook_events, subject_keys
 from app.services.imports.deciding import Terms
 from app.services.imports.known import FIELDS
 from app.services.imports.people import Person
@@ -130,6 +130,7 @@ class _Story:
     workspace: int
     changes: list[dict[str, Any]] = field(default_factory=list)
     events: list[history.Event] = field(default_factory=list)
+    told: list[hook_events.Happened] = field(default_factory=list)
 
     def created(self, person: Person, terms: Terms) -> None:
         values = person.values
@@ -172,6 +173,7 @@ class _Story:
             history.audit_row(self.op.actor, event, keys, at=self.op.at, reason=self.op.reason) for event in self.events
         ]
         history.insert_rows(self.changes, audits)
+        hook_events.tell(self.op, self.told)
 
     def _note(
         self,
@@ -186,6 +188,9 @@ class _Story:
     ) -> None:
         self.changes.append(history.plain_change_row(self.op, self.workspace, verb, entity, key, subject, old, new))
         self.events.append(history.Event(f"{entity}.{verb}", entity, key, subject, facts, personal, self.workspace))
+        changed = tuple(name for name in facts["fields"] if name != "name_key")
+        version = 1 if verb == "create" else None
+        self.told.append(hook_events.Happened(entity, verb, key, version, subject, changed))
 
 
 def _details_of(person: Person, tags: dict[str, int]) -> Iterator[tuple[str, dict[str, Any]]]:
