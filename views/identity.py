@@ -43,6 +43,7 @@ from models.user import Role, User, WebAuthn
 from views import (
     account,
     identity_events,
+    keys,
     members,
     request_scope,
     roles,
@@ -79,7 +80,7 @@ def init(app: Flask) -> AppBuilder:
     request_scope.init(app)
     app.before_request(_no_loose_code)
     identity_events.init(app)
-    for pages in (sign_in.pages, account.pages, members.pages, roles.pages, workspace_settings.pages):
+    for pages in (sign_in.pages, account.pages, keys.pages, members.pages, roles.pages, workspace_settings.pages):
         app.register_blueprint(pages)
     builder = _Builder(app, db.session, security_manager_class=_Rights, update_perms=False)
     # Flask-AppBuilder would keep the visitor's language in the session, and so give a cookie to everybody.

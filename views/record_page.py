@@ -164,6 +164,9 @@ def _facts(
             ]
         if any(r["value"] not in (None, "") for r in rows):
             sections.append({"title": section.title, "link": None, "rows": rows})
+    if screen.entity == "webhook":
+        rows = [_fact(known[n], n, record, titles, loc) for n in webhooks.FACTS]
+        sections.append({"title": "Sending", "link": None, "rows": rows})
     if related.get("tags"):
         sections[0]["rows"].append({"label": "Tags", "value": ", ".join(t.title for t in related["tags"]), "note": ""})
     came = f"{record.source or 'unknown'}{' · ' + record.source_ref if record.source_ref else ''}"

@@ -23,6 +23,8 @@ from views.settings_kit import page
 pages = Blueprint("webhook_pages", __name__, url_prefix="/webhooks")
 Answer = str | Response | tuple[str, int]
 TAB = "deliveries"
+# What nobody types, and a reader of its page wants to know.
+FACTS = ("membership_id", "failing_since", "rest_until", "secret_shown_at", "old_secret_until")
 _STATES = {
     "waiting": ("Waiting", "acc"),
     "done": ("Sent", "ok q"),
@@ -156,7 +158,7 @@ def grid(choices: Choices) -> dict[str, Any]:
     offered = dict(choices)
     entities = dict.fromkeys(key.partition(".")[0] for key in offered if key != EVERY)
     rows: list[tuple[str, list[tuple[str, str] | None]]] = [
-        ("Every event of every record", [(EVERY, offered[EVERY]), *(None for _ in list(VERBS)[1:])])
+        ("Every event", [(EVERY, offered[EVERY]), *(None for _ in list(VERBS)[1:])])
     ]
     for name in sorted(entities, key=_label):
         keys = [f"{name}.{verb}" for verb in VERBS.values()]

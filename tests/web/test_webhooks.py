@@ -70,6 +70,7 @@ def test_the_secret_is_shown_once_and_stands_nowhere_else(
     assert again.status_code == 409 and secret not in again.text
     places = [f"/webhooks/{key}", f"/webhooks/{key}?tab=history", f"/webhooks/{key}?tab=deliveries", "/webhooks/"]
     assert not [url for url in places if secret in client.get(url).text]
+    assert "/undo" not in client.get(f"/webhooks/{key}").text, "that it was shown cannot be taken back"
     assert "secret" not in program(app, world.harbour).get(f"/api/v1/webhook/{key}").json
     new = shown_secret(client, key, new="1")
     with app.app_context(), db.engine.connect() as live:
