@@ -57,7 +57,7 @@ def write(op: Operation) -> None:
         with scope.inside(workspace):
             if schema.current().hooks:
                 tell(op, [_of(edit) for edit in edits])
-                session.flush()
+                session.flush()  # here, as the jobs belong to this workspace
 
 
 def tell(op: Operation, happened: Iterable[Happened]) -> None:
