@@ -65,6 +65,7 @@ def load(environ: Mapping[str, str]) -> dict[str, Any]:
         settings["MAX_CONTENT_LENGTH"] = whole_number(env, "MAX_CONTENT_LENGTH", 0, MEGABYTE, 1024 * MEGABYTE)
     settings["API_RATE_PER_MINUTE"] = whole_number(env, "API_RATE_PER_MINUTE", 600, 0, 1_000_000)
     settings["SIGN_UP"] = switch(env, "SIGN_UP", True)
+    settings["WEBHOOKS_ALLOW_LOCAL"] = _local_webhooks(env, app_env)
     settings["METRICS_TOKEN"] = env.get("METRICS_TOKEN", "")
     settings["LOG_LEVEL"] = env.get("LOG_LEVEL", "info").lower()
     settings |= cookie_settings(app_env == "production") | console_settings(app_env == "production")
@@ -273,6 +274,16 @@ def _addresses(env: Mapping[str, str], app_env: str) -> dict[str, Any]:
         "PROXY_HOPS": whole_number(env, "PROXY_HOPS", 0, 0, 5),
         "PREFERRED_URL_SCHEME": urlsplit(public_url).scheme,
     }
+
+
+def _local_webhooks(env: Mapping[str, str], app_env: str) -> bool:
+    """Whether webhooks may call this machine: for trying them out, never where strangers' workspaces live."""
+    wanted = switch(env, "WEBHOOKS_ALLOW_LOCAL", False)
+    if wanted and app_env == "production":
+        raise ConfigError(
+            "WEBHOOKS_ALLOW_LOCAL is on in production and would let webhooks call this machine. Unset it."
+        )
+    return wanted
 
 
 def _services(env: Mapping[str, str], app_env: str, data_dir: Path) -> dict[str, Any]:

@@ -36,6 +36,8 @@ AREAS: Mapping[str, tuple[str, ...]] = MappingProxyType({
 })  # fmt: skip
 _ORDER = {Reach.OWN: 1, Reach.TEAM: 2, Reach.WORKSPACE: 3}
 _SETUP = frozenset({"team", "membership", "pipeline", "stage", "template", "tag", "suppression", "custom_field"})
+# What sends records out of the house: nobody's work, and for owners and admins to set up.
+_OUTWARD = frozenset({"webhook"})
 _cache: dict[tuple[int, int], Rights] = {}
 
 
@@ -145,7 +147,7 @@ def _read_rights(role_id: int) -> Rights:
 def builtin_roles() -> dict[str, tuple[str, Rights]]:
     """The roles every workspace starts with: key -> (label, rights)."""
     every, setup = subjects(), _SETUP
-    work = [name for name in every if name not in setup and name not in AREAS]
+    work = [name for name in every if name not in setup | _OUTWARD and name not in AREAS]
 
     def grant(names: Iterable[str], how_far: Reach, *actions: str) -> dict[str, dict[str, Reach]]:
         return {n: {a: how_far for a in (actions or every[n]) if a in every[n]} for n in names}

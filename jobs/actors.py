@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app import permissions
+from app.services import schema
 from jobs.run import Refused
 from models import scope
 from models.access import ApiKey
@@ -29,6 +30,7 @@ def restore(portrait: Mapping[str, Any], job_id: int) -> Actor:
     workspace = session.get(Workspace, scope.workspace_id())
     if workspace is None or workspace.status != "active":
         raise Refused("The workspace is suspended.")
+    schema.enter(workspace.id, workspace.schema_mark)
     if portrait.get("membership_id") is not None:
         return _member(portrait, workspace, label, request_id)
     if portrait.get("kind") in (ActorKind.SYSTEM, ActorKind.JOB) and portrait.get("everything"):

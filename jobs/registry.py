@@ -25,6 +25,7 @@ MODULES = (
     "jobs.files",
     "jobs.custom_fields",
     "jobs.views",
+    "jobs.webhooks",
 )
 Function = Callable[["Run"], dict[str, Any] | None]
 Ended = Callable[[Mapping[str, Any], str, str], None]

@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeDecorator
 
 from models.base import Base
 from models.encrypted import Encrypted
-from models.fields import UTC
+from models.fields import UTC, Texts
 
 
 def options(dialect: sa.Dialect) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def render(kind: str, thing: Any, context: AutogenContext) -> str | bool:
     if isinstance(thing, sa.BigInteger) and "sqlite" in thing._variant_mapping:
         context.imports.add("from migrations.kinds import KEY")
         return "KEY"
-    if isinstance(thing, sa.JSON) and "postgresql" in thing._variant_mapping:
+    if isinstance(thing, Texts) or (isinstance(thing, sa.JSON) and "postgresql" in thing._variant_mapping):
         context.imports.add("from migrations.kinds import JSON")
         return "JSON"
     if isinstance(thing, UTC):

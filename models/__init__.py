@@ -15,6 +15,9 @@ from models import (  # noqa: F401
     tenancy,
     user,
     view,
+    webhook,
     work,
     workspace,
 )
+
+webhook.offer_events()

@@ -40,7 +40,7 @@ class UserSession(Base):
 
 class ApiKey(WorkspaceScoped, Base):
     """A program's key: 256 random bits shown once, kept as prefix and keyed hash (P55). `scopes` limits it:
-    ["contact:read"].
+    ["contact:read"]. `successor_id` is the key that takes its place, once it was rotated.
     """
 
     __tablename__ = "api_key"
@@ -55,6 +55,7 @@ class ApiKey(WorkspaceScoped, Base):
     expires_at: Mapped[dt.datetime | None] = mapped_column(UTC)
     revoked_at: Mapped[dt.datetime | None] = mapped_column(UTC)
     last_used_at: Mapped[dt.datetime | None] = mapped_column(UTC)
+    successor_id: Mapped[int | None] = mapped_column(Key)
 
     __table_args__ = (
         sa.ForeignKeyConstraint(

@@ -58,6 +58,19 @@ Json = sa.JSON(none_as_null=True).with_variant(
 )
 
 
+class Texts(TypeDecorator[tuple[str, ...]]):
+    """Several texts in one JSON column; a tuple in Python, so that what did not change compares equal."""
+
+    impl = Json
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> list[str] | None:
+        return None if value is None else list(value)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> tuple[str, ...] | None:
+        return None if value is None else tuple(value)
+
+
 class Kind(StrEnum):
     TEXT = "text"
     LONG_TEXT = "textarea"
@@ -167,6 +180,11 @@ def boolean(*, default: bool = False, **facts: Any) -> MappedColumn[Any]:
 
 def choice(choices: Choices, *, default: str | None = None, required: bool = True, **facts: Any) -> MappedColumn[Any]:
     return _column(sa.String(40), Field(Kind.CHOICE, choices=choices, **facts), required, default=default)
+
+
+def several(choices: Choices = (), *, required: bool = False, **facts: Any) -> MappedColumn[Any]:
+    """Any of `choices`, as a tuple of their keys."""
+    return _column(Texts, Field(Kind.MULTI, choices=choices, **facts), required)
 
 
 def json(*, required: bool = False, default: Any = None, **facts: Any) -> MappedColumn[Any]:

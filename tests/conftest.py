@@ -20,9 +20,10 @@ from flask import Flask
 
 import config
 from app import permissions
-from app.services import schema
+from app.services import schema, webhooks
 from models.base import Model, db
 from tests.factories import Browser, World, make_world
+from tests.hooks_kit import Receiver, listening
 
 
 @pytest.fixture(autouse=True)
@@ -113,3 +114,12 @@ def client(app: Flask) -> Browser:
 def world(app: Flask, _built: tuple[Flask, Path, Path, World]) -> World:
     """Two brokerages with their people; plain values only, the rows are in the database."""
     return _built[3]
+
+
+@pytest.fixture
+def receiver(app: Flask) -> Iterator[Receiver]:
+    """A program on this machine that takes webhooks, which may call it for once."""
+    webhooks.allow_local(True)
+    with listening() as found:
+        yield found
+    webhooks.allow_local(False)

@@ -20,6 +20,7 @@ from flask import Flask
 
 import config
 import models  # noqa: F401  maps every table
+from app import permissions
 from app.services import audit_heads
 from app.services.operation import operation
 from models import crypto, scope
@@ -79,6 +80,7 @@ def make_app(folder: Path, url: str, **more: Any) -> Flask:
     """An application without pages on a migrated database; copies of audit heads go to `folder`/heads."""
     app = Flask("app")
     app.config.update(config.load({"APP_ENV": "test", "DATA_DIR": str(folder), "DATABASE_URL": url}) | more)
+    permissions._cache.clear()  # ids repeat from one database to the next
     crypto.use(crypto.Keyring(app.config["PEPPER"], app.config["DATA_KEYS"], signing=app.config["AUDIT_KEY"]))
     audit_heads.use(folder / "heads")
     db.init_app(app)

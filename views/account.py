@@ -1,7 +1,7 @@
-"""One's own account: profile and look, how one signs in, where one is signed in, keys for programs.
+"""One's own account: profile and look, how one signs in, where one is signed in.
 
-These pages also open for somebody who is in no workspace (any more), but for the keys. Does not belong here: other
-people.
+These pages also open for somebody who is in no workspace (any more). Does not belong here: keys for programs
+(`views.keys`), other people.
 """
 
 from __future__ import annotations
@@ -14,17 +14,12 @@ from zoneinfo import available_timezones
 from flask import Blueprint, current_app, flash, g, redirect, request, session
 from werkzeug.wrappers import Response
 
-from app import permissions
 from app.errors import Invalid, NotFound
-from app.services import accounts, api_keys, members, sessions, values
-from models.base import session as db_session
+from app.services import accounts, members, sessions
 from models.scope import Actor
-from models.workspace import Membership
 from views import shell
-from views.freshness import require_fresh
 from views.redirects import back
 from views.request_scope import person
-from views.roles import label_of
 from views.settings_kit import field, labels_of, page, problems
 
 pages = Blueprint("account", __name__, url_prefix="/account")
@@ -146,82 +141,6 @@ def security() -> Answer:
     )
 
 
-@pages.get("/keys")
-def keys() -> Answer:
-    actor = _here()
-    rows = [
-        {
-            "cells": [
-                key.name,
-                f"rec_{key.prefix}…",
-                owner,
-                ", ".join(key.scopes),
-                _day(key.last_used_at) or "never",
-                _day(key.expires_at) or "never",
-            ],
-            "actions": [{"label": "Revoke", "url": f"/account/keys/{key.id}/revoke", "post": True}],
-        }
-        for key, owner in api_keys.listed(actor=actor)
-    ]
-    add = [{"label": "Make a key", "icon": "plus", "url": "/account/keys/new", "primary": True}]
-    table = {
-        "columns": ["Name", "Key", "Of", "May do", "Last used", "Ends"],
-        "rows": rows,
-        "empty": "No keys yet. A key lets a program work with your records.",
-    }
-    return page(title="API keys", table=table, head_actions=add if permissions.reach(actor, "write", "api_key") else [])
-
-
-@pages.route("/keys/new", methods=("GET", "POST"))
-def new_key() -> Answer:
-    actor = _here()
-    permissions.require(actor, "write", "api_key")
-    require_fresh(actor, "/account/keys/new")
-    errors: dict[str, str] = {}
-    if request.method == "POST":
-        days = request.form.get("days", "")
-        try:
-            member = db_session.get_one(Membership, actor.membership_id)
-            _, text = api_keys.create(
-                member,
-                request.form.get("name", ""),
-                request.form.getlist("scopes"),
-                values.whole(days) or 0,
-                actor=actor,
-            )
-            note = "Shown once. Keep it where your program keeps its secrets. It is sent as: Authorization: Bearer …"
-            return page(
-                title="API keys",
-                secret={"label": "Your new key", "text": text, "note": note},
-                table=None,
-                head_actions=[{"label": "Back to the keys", "icon": "key", "url": "/account/keys", "primary": False}],
-            )
-        except Invalid as error:
-            errors = error.fields
-    groups = [
-        {
-            "title": "New key",
-            "hint": "A key can do what you choose here, and never more than you.",
-            "fields": _key_fields(actor, errors),
-        }
-    ]
-    return page(
-        title="Make a key",
-        groups=groups,
-        action="/account/keys/new",
-        submit="Make the key",
-        errors=problems(errors, labels_of(groups)),
-        status=422 if errors else 200,
-    )
-
-
-@pages.post("/keys/<int:key>/revoke")
-def revoke_key(key: int) -> Answer:
-    api_keys.revoke(key, actor=_here())
-    flash("The key is revoked and no longer works.", "success")
-    return redirect("/account/keys", 303)
-
-
 def _profile_group(errors: dict[str, str]) -> dict[str, Any]:
     own = members.own_values(shell.locale(), actor=_here())
     return {
@@ -258,44 +177,6 @@ def _look_fields() -> list[dict[str, Any]]:
     ]
 
 
-def _key_fields(actor: Actor, errors: dict[str, str]) -> list[dict[str, Any]]:
-    rows: list[tuple[str, list[tuple[str, str] | None]]] = [
-        ("All records", [(f"*:{a}", f"All records: {a}") for a in permissions.ACTIONS])
-    ]
-    for name in permissions.subjects():
-        label = label_of(name)
-        rows.append((label, [_scope(actor, name, action, label) for action in permissions.ACTIONS]))
-    rows = [(label, cells) for label, cells in rows if any(cells)]
-    return [
-        field("name", "Name", value="", errors=errors, required=True, hint="Such as the program that will use it"),
-        field(
-            "days",
-            "Ends after (days)",
-            kind="number",
-            value="365",
-            errors=errors,
-            required=True,
-            min=1,
-            max=api_keys.LONGEST_DAYS,
-            step=1,
-        ),
-        field(
-            "scopes",
-            "May do",
-            kind="multichoice",
-            value=set(),
-            grid={"heads": ["Records", *(a.capitalize() for a in permissions.ACTIONS)], "rows": rows},
-            errors=errors,
-            required=True,
-            wide=True,
-        ),
-    ]
-
-
-def _scope(actor: Actor, name: str, action: str, label: str) -> tuple[str, str] | None:
-    return (f"{name}:{action}", f"{label}: {action}") if permissions.reach(actor, action, name) else None
-
-
 @cache
 def _zones() -> list[str]:
     parts = ("America/", "Europe/", "Asia/", "Africa/", "Australia/", "Pacific/", "Atlantic/", "Indian/")
@@ -323,10 +204,6 @@ def _device(agent: str | None) -> str:
     )
     system = next((label for mark, label in marks if mark in text), "unknown system")
     return f"{browser} on {system}"
-
-
-def _day(moment: Any) -> str:
-    return f"{moment.astimezone(shell.locale().zone):%d %b %Y}" if moment else ""
 
 
 def _here() -> Actor:

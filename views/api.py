@@ -17,11 +17,11 @@ from flask_wtf import CSRFProtect
 
 from app import permissions
 from app.errors import Forbidden
-from app.services import queries, records
+from app.services import queries, records, schema
 from models import registry
 from views import api_bulk, api_expansion, api_parameters, openapi, openapi_page, shell
 from views.api_conditions import hold, tagged
-from views.api_members import columns, row, whole
+from views.api_members import columns, row
 from views.api_once import once
 from views.api_parameters import Shown
 from views.screen import Screen, screens
@@ -74,7 +74,7 @@ class EntityApi(BaseApi):
         spec = self.screen
         shown = api_parameters.read_one(spec)
         record = records.load(spec.model, key, actor=shell.actor())
-        (made,) = _shown([whole(spec, record, shown.read)], shown)
+        (made,) = _shown([schema.whole(record, shown.read)], shown)
         return tagged(_json(made), record)
 
     @expose("/", methods=("POST",))
@@ -86,7 +86,7 @@ class EntityApi(BaseApi):
             raise Forbidden("write", registry.permission_entity(spec.model))
         clean, _ = api_parameters.read_body(spec)
         made = records.create(spec.model, clean, actor=shell.actor(), source="api")
-        answer = tagged(_json(whole(spec, made), 201), made)
+        answer = tagged(_json(schema.whole(made), 201), made)
         answer.headers["Location"] = f"/api/v1/{spec.entity}/{made.id}"
         return answer
 
@@ -109,7 +109,7 @@ class EntityApi(BaseApi):
         hold(record)
         clean, version = api_parameters.read_body(spec)
         record = records.update(spec.model, key, clean, actor=shell.actor(), version=version)
-        return tagged(_json(whole(spec, record)), record)
+        return tagged(_json(schema.whole(record)), record)
 
     @expose("/<int:key>", methods=("DELETE",))
     @once("delete")

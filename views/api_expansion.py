@@ -10,10 +10,10 @@ from typing import Any
 from flask import request
 
 from app.errors import Invalid
-from app.services import expansion
+from app.services import expansion, schema
 from models.registry import CUSTOM_PREFIX
 from views import shell
-from views.api_members import columns, readable, row
+from views.api_members import columns, row
 from views.screen import Screen, of
 
 
@@ -22,7 +22,7 @@ def read(spec: Screen) -> dict[str, str]:
     if "expand" not in request.args:
         return {}
     known = expansion.expandable(spec.model, actor=shell.actor())
-    names, members = dict.fromkeys(request.args["expand"].split(",")), readable(spec)
+    names, members = dict.fromkeys(request.args["expand"].split(",")), schema.readable(spec.model)
     unknown = next((n for n in names if n not in known or n not in members), None)
     if unknown is not None:
         raise Invalid({"expand": f"“{unknown[:60]}” is no link to records that this key may read."})
@@ -43,7 +43,7 @@ def expand(records: list[dict[str, Any]], links: dict[str, str]) -> None:
     """Give each of `records`, which hold the ids of `links`, the member `_expanded`; None for what is out of reach."""
     specs = {entity: of(entity) for entity in links.values()}
     ids = {entity: [r[n] for r in records for n in links if links[n] == entity and r[n]] for entity in specs}
-    names = {entity: tuple(readable(spec)) for entity, spec in specs.items()}
+    names = {entity: tuple(schema.readable(spec.model)) for entity, spec in specs.items()}
     rows = expansion.found(ids, names, actor=shell.actor())
     members = {entity: columns(spec, names[entity]) for entity, spec in specs.items()}
     shown = {key: _related(specs[key[0]], row(members[key[0]], found)) for key, found in rows.items()}

@@ -15,18 +15,6 @@ from views.screen import Screen
 Members = list[tuple[str, Field, bool]]
 
 
-def readable(spec: Screen) -> dict[str, Field]:
-    """The members of an entity in REST: every typed field but secrets and plumbing."""
-    return {n: f for n, f in schema.fields(spec.model).items() if not f.secret and n not in {"deleted_at", "name_key"}}
-
-
-def whole(spec: Screen, record: Any, names: Iterable[str] | None = None) -> dict[str, Any]:
-    """A loaded record, with every member or those of `names`."""
-    members = readable(spec)
-    wanted = members if names is None else names
-    return {"id": record.id} | {n: values.to_json(members[n], schema.value(record, n)) for n in wanted}
-
-
 def columns(spec: Screen, names: Iterable[str]) -> Members:
     """Names with their field and whether a value needs converting (times and dates do)."""
     known = schema.fields(spec.model)

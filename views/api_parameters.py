@@ -14,7 +14,6 @@ from flask import current_app, request
 from app.errors import Invalid
 from app.services import filters, queries, schema, values
 from views import api_expansion, shell
-from views.api_members import readable
 from views.json_body import read_object
 from views.list_state import sort_of
 from views.screen import Screen
@@ -107,7 +106,7 @@ def _unknown(known: Iterable[str]) -> dict[str, str]:
 
 
 def _fields(spec: Screen, problems: dict[str, str]) -> tuple[str, ...]:
-    members = readable(spec)
+    members = schema.readable(spec.model)
     wanted = tuple(request.args["fields"].split(",")) if "fields" in request.args else tuple(members)
     unknown = [name for name in wanted if name not in members]
     if unknown:

@@ -36,6 +36,7 @@ from views import (
     saved_views,
     search,
     shell,
+    webhooks,
 )
 from views.forms import edit_form
 from views.list_state import State, read_state
@@ -66,6 +67,7 @@ def register(app: Flask, appbuilder: AppBuilder, csrf: CSRFProtect) -> None:
         dev_inbox.pages,
         imports.pages,
         customise.pages,
+        webhooks.pages,
     ):
         app.register_blueprint(pages)
     app.add_url_rule("/changes/<int:key>/undo", "undo", undo, methods=["POST"])

@@ -26,13 +26,18 @@ def drawn(one: Field, name: str, text: str, record: Any) -> dict[str, Any]:
         display = values.to_text(one, found, shell.locale())
         return {"readonly": True, "display": display or "Worked out when saved", "hint": one.hint}
     if one.kind is Kind.MULTI:
-        chosen = set(text.split("\n"))
-        return {"value": chosen, "choices": _offered(one, chosen), "wide": True}
+        return several(one, text)
     if one.kind is Kind.CHOICE:
         return {"choices": _offered(one, {text})}
     if is_file(one):
         return {"kind": "stored_file", "wide": True}
     return {"step": f"{10**-one.places:.{one.places}f}"} if one.places else {}
+
+
+def several(one: Field, text: str) -> dict[str, Any]:
+    """A field of several choices; `text` has the chosen ones, one a line."""
+    chosen = set(text.split("\n"))
+    return {"value": chosen, "choices": _offered(one, chosen), "wide": True}
 
 
 def _offered(one: Field, chosen: set[str]) -> tuple[tuple[str, str], ...]:

@@ -20,7 +20,7 @@ from app.services import filters, queries, record_forms, records, relatives, sch
 from app.services.record_forms import ChildRow
 from models import registry
 from models.fields import Field, Kind
-from views import custom_inputs, layout, shell
+from views import custom_inputs, layout, shell, webhooks
 from views.redirects import back
 from views.screen import Screen, of, screens
 
@@ -316,6 +316,8 @@ def _draw(screen: Screen, name: str, record: Any, typed: Typed, titles: dict[tup
     drawn |= layout.condition(screen, name, typed.texts)
     if one.custom:
         drawn |= custom_inputs.drawn(one, name, text, record)
+    elif one.kind is Kind.MULTI:
+        drawn |= custom_inputs.several(one, text) | {"grid": webhooks.grid(one.choices)}
     if one.kind is Kind.RELATION:
         drawn["picker_url"] = of(one.target).picker(text) if one.target in screens() else ""
         drawn["display"] = titles.get((one.target or "", values.whole(text) or 0), "")

@@ -45,6 +45,7 @@ from views import (
     account,
     field_rights,
     identity_events,
+    keys,
     members,
     request_scope,
     roles,
@@ -84,6 +85,7 @@ def init(app: Flask) -> AppBuilder:
     for pages in (
         sign_in.pages,
         account.pages,
+        keys.pages,
         members.pages,
         roles.pages,
         field_rights.pages,

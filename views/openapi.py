@@ -6,11 +6,10 @@ from typing import Any
 
 from flask import current_app
 
-from app.services import bulk_writes, expansion
+from app.services import bulk_writes, expansion, schema
 from models import registry
 from models.fields import Kind
 from views import openapi_schemas
-from views.api_members import readable
 from views.screen import Screen, screens
 
 VERSION = "1.0"
@@ -201,7 +200,7 @@ def _parameter(name: str) -> dict[str, str]:
 
 
 def _expand(spec: Screen) -> list[dict[str, Any]]:
-    links = [n for n, f in readable(spec).items() if f.kind is Kind.RELATION and f.target]
+    links = [n for n, f in schema.readable(spec.model).items() if f.kind is Kind.RELATION and f.target]
     words = "Links whose records are given as well, in _expanded, parted by commas; of at most "
     text = f"{words}{expansion.MOST_KINDS} kinds (a search takes the place of one): {', '.join(links)}"
     return [{"name": "expand", "in": "query", "schema": {"type": "string"}, "description": text}] if links else []

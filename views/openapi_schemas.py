@@ -6,7 +6,6 @@ from typing import Any
 
 from app.services import bulk_writes, schema
 from models.fields import Field, Kind
-from views.api_members import readable
 from views.screen import Screen
 
 ID = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
@@ -31,7 +30,7 @@ _TYPES: dict[Kind, dict[str, Any]] = {
 
 def of_entity(spec: Screen) -> dict[str, Any]:
     columns = spec.model.__table__.c
-    members = {n: _schema(f, nullable=_nullable(columns, n, f)) for n, f in readable(spec).items()}
+    members = {n: _schema(f, nullable=_nullable(columns, n, f)) for n, f in schema.readable(spec.model).items()}
     writable = schema.writable(spec.model)
     set_ = {n: _schema(f, nullable=_nullable(columns, n, f)) for n, f in writable.items()}
     needed = [n for n in writable if n in columns and not columns[n].nullable and columns[n].default is None]
@@ -56,7 +55,7 @@ def of_entity(spec: Screen) -> dict[str, Any]:
 def _expanded(spec: Screen) -> dict[str, Any]:
     """The member that `expand` adds: each link's record with its title, or null."""
     related = {"type": ["object", "null"], "required": ["id", "title"], "properties": {"id": ID, "title": {}}}
-    links = {n: related for n, f in readable(spec).items() if f.kind is Kind.RELATION and f.target}
+    links = {n: related for n, f in schema.readable(spec.model).items() if f.kind is Kind.RELATION and f.target}
     return {"_expanded": {"type": "object", "properties": links, "description": "With expand"}} if links else {}
 
 

@@ -12,7 +12,7 @@ from app.errors import NotFound
 from app.services import filters, queries, records, relatives, schema, timeline, values
 from models import registry
 from models.fields import Field, Kind
-from views import layout, mail, shell, timelines
+from views import layout, mail, shell, timelines, webhooks
 from views.list_state import columns_of, shown_columns, sort_of
 from views.lists import TONES, rows
 from views.screen import Screen, of, screens
@@ -27,6 +27,8 @@ def show_record(screen: Screen, key: int) -> str:
     tab = request.args.get("tab", "overview")
     titles = _titles(screen, record, tab)
     base = _head(screen, record, tab, titles)
+    if tab == webhooks.TAB and screen.entity == "webhook":
+        return render_template("record.html", **base, tab=tab, log=webhooks.log(record))
     if tab == "history":
         return render_template("record.html", **base, tab="history", history=timelines.history(screen, record))
     if tab.startswith("related-") and tab.removeprefix("related-") in screen.related:
@@ -75,8 +77,11 @@ def _head(screen: Screen, record: Any, tab: str, titles: Titles) -> dict[str, An
         other = screens().get(name)
         if other is not None and other.stands and other.can(actor, "read"):
             tabs.append({"label": other.label, "url": f"{url}?tab=related-{name}", "current": tab == f"related-{name}"})
+    if screen.entity == "webhook":
+        tabs.append(webhooks.log_tab(url, tab))
     tabs.append({"label": "History", "url": f"{url}?tab=history", "current": tab == "history"})
     return {
+        "notice": webhooks.notice(record) if screen.entity == "webhook" else None,
         "title": f"{title:.100}",
         "initials": shell.initials(title) if screen.avatars else "",
         "icon_name": screen.icon,
@@ -106,6 +111,8 @@ def _actions(screen: Screen, record: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = mail.actions(record) if screen.entity == "message" else []
     if screen.entity == "stored_file":
         found.append({"label": "Download", "icon": "download", "url": screen.url(record.id, "download"), "post": False})
+    if screen.entity == "webhook":
+        found = webhooks.actions(screen, record)
     if screen.entity == "contact":
         if record.phone and schema.sees(screen.model, "phone"):
             found.append({"label": "Call", "icon": "phone", "url": f"tel:{record.phone}", "post": False})
@@ -163,6 +170,9 @@ def _facts(
             ]
         if any(r["value"] not in (None, "") for r in rows):
             sections.append({"title": section.title, "link": None, "rows": rows})
+    if screen.entity == "webhook":
+        rows = [_fact(known[n], n, record, titles, loc) for n in webhooks.FACTS]
+        sections.append({"title": "Sending", "link": None, "rows": rows})
     if related.get("tags"):
         sections[0]["rows"].append({"label": "Tags", "value": ", ".join(t.title for t in related["tags"]), "note": ""})
     came = f"{record.source or 'unknown'}{' · ' + record.source_ref if record.source_ref else ''}"

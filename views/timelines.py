@@ -145,10 +145,13 @@ def _change(event: Event, screen: Screen, every: bool, titles: Titles) -> dict[s
         event.verb,
         f"{'undid a change of' if event.undoes else 'changed'}{thing} {len(diff)} field{'s' if len(diff) != 1 else ''}",
     )
+    # What nobody can set, nobody can set back.
+    settable = event.verb == "delete" or any(n in known and not known[n].readonly for n in event.new)
     undoable = (
         other is not None
         and (other.may_edit(shell.actor()) if event.verb == "update" else other.may_delete(shell.actor()))
         and event.verb in ("update", "delete")
+        and settable
     )
     return {
         "text": words,

@@ -1,19 +1,20 @@
 """API keys of a workspace: made, shown once, ended. Reading a key is in `app.services.sessions`.
 
 A key is `rec_<prefix>.<secret>` with 256 random bits in the secret; stored are the prefix and a keyed hash (P55). It
-can do what its scopes name, and never more than its member may do.
+can do what its scopes name, and never more than its member may do. Rotating makes a successor; both work for a while,
+so that the program can change over without a gap.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
 from app import permissions
-from app.errors import Invalid, NotFound
+from app.errors import Conflict, Invalid, NotFound
 from app.services.operation import operation
 from models.access import ApiKey
 from models.base import session
@@ -23,6 +24,9 @@ from models.scope import Actor
 from models.workspace import Membership
 
 LONGEST_DAYS = 3650
+OVERLAP = dt.timedelta(hours=24)
+LONGEST_OVERLAP = dt.timedelta(days=30)
+SOON = dt.timedelta(days=14)
 
 
 def create(member: Membership, name: str, scopes: Iterable[str], days: int, *, actor: Actor) -> tuple[ApiKey, str]:
@@ -45,20 +49,69 @@ def create(member: Membership, name: str, scopes: Iterable[str], days: int, *, a
         problems["days"] = f"Choose from 1 to {LONGEST_DAYS:,} days."
     if problems:
         raise Invalid(problems)
-    prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     with operation("api_key.create", actor=actor) as op:
-        made = ApiKey(
-            membership_id=member.id,
-            name=name,
-            prefix=prefix,
-            scopes=wanted,
-            expires_at=now() + dt.timedelta(days=days),
-            digest=keyring().token_hash("api key", f"{prefix}.{secret}"),
-        )
-        session.add(made)
-        session.flush()
+        made, text = _made(member.id, name, wanted, dt.timedelta(days=days))
         op.audit("api_key.created", entity="api_key", record_id=made.id, facts={"scopes": wanted, "days": days})
+    return made, text
+
+
+def rotate(key_id: int, overlap: dt.timedelta = OVERLAP, *, actor: Actor) -> tuple[ApiKey, ApiKey, str]:
+    """A successor of a key with its name, scopes, member and length of life: (old, new, the new one's text). The old
+    one ends after `overlap`. One's own keys alone: a key acts as its member. Raises `Invalid`, `Conflict`, `NotFound`.
+    """
+    permissions.require(actor, "write", "api_key")
+    if not dt.timedelta() <= overlap <= LONGEST_OVERLAP:
+        raise Invalid({"overlap": f"Choose from 0 hours to {LONGEST_OVERLAP.days} days."})
+    with operation("api_key.rotate", actor=actor) as op:
+        old = session.scalar(sa.select(ApiKey).where(ApiKey.id == key_id).with_for_update())
+        if old is None or actor.membership_id not in (None, old.membership_id):
+            raise NotFound()
+        if not is_live(old):
+            raise Conflict("This key has ended. Nothing was changed: make a new one.")
+        if old.successor_id is not None:
+            raise Conflict("This key was rotated before. Nothing was changed: rotate the key that took its place.")
+        life = (old.expires_at - old.created_at) if old.expires_at else dt.timedelta(days=LONGEST_DAYS)
+        new, text = _made(old.membership_id, old.name, old.scopes, life)
+        ends = now() + overlap
+        old.successor_id, old.expires_at = new.id, min(ends, old.expires_at or ends)
+        facts = {"successor": new.id, "ends": old.expires_at.isoformat()}
+        op.audit("api_key.rotated", entity="api_key", record_id=old.id, facts=facts)
+    return old, new, text
+
+
+def is_live(key: ApiKey) -> bool:
+    """Whether a key works now."""
+    return key.revoked_at is None and (key.expires_at is None or key.expires_at > now())
+
+
+def end_soon(keys: Iterable[ApiKey]) -> list[ApiKey]:
+    """Keys that end within two weeks and that nothing takes the place of yet; the first to end first."""
+    dated = ((key.expires_at, key) for key in keys if key.expires_at is not None and key.successor_id is None)
+    return [key for ends, key in sorted(dated, key=lambda pair: pair[0]) if now() < ends <= now() + SOON]
+
+
+def _made(member_id: int, name: str, scopes: Sequence[str], life: dt.timedelta) -> tuple[ApiKey, str]:
+    prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    made = ApiKey(
+        membership_id=member_id,
+        name=name,
+        prefix=prefix,
+        scopes=list(scopes),
+        expires_at=now() + life,
+        digest=keyring().token_hash("api key", f"{prefix}.{secret}"),
+    )
+    session.add(made)
+    session.flush()
     return made, f"rec_{prefix}.{secret}"
+
+
+def by_prefix(prefix: str) -> ApiKey:
+    """A key by the visible part of its text, with or without what stands around it; raises `NotFound`."""
+    bare = prefix.removeprefix("rec_").partition(".")[0].rstrip("…")
+    found = session.scalar(sa.select(ApiKey).where(ApiKey.prefix == bare))
+    if found is None:
+        raise NotFound(f"There is no key that begins with “rec_{bare[:20]}”.")
+    return found
 
 
 def known_scopes() -> frozenset[str]:

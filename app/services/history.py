@@ -214,8 +214,9 @@ def _diff(record: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     old: dict[str, Any] = {}
     new: dict[str, Any] = {}
     state = sa.inspect(record)
-    for name in registry.fields(type(record)):
-        if name in _BOOKKEEPING:
+    for name, one in registry.fields(type(record)).items():
+        # A secret would lie open in the stores of history.
+        if name in _BOOKKEEPING or one.secret:
             continue
         past = state.attrs[name].history
         if past.has_changes():

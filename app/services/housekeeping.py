@@ -21,6 +21,7 @@ from models.fields import now
 from models.intake import Idempotency, ReceivedEvent
 from models.job import Job, ScheduledRun
 from models.scope import Actor
+from models.webhook import WebhookDelivery
 
 BIN_DAYS = 30
 # The column that says when a row was last needed; how long it stays then is its policy's `keep`.
@@ -30,6 +31,7 @@ LOGS: Mapping[type[Any], str] = {
     Invitation: "created_at",
     ReceivedEvent: "at",
     Idempotency: "at",
+    WebhookDelivery: "created_at",
 }
 ACCESS: Mapping[type[Any], str] = {UserSession: "seen_at", SignInLink: "expires_at", Throttle: "window_ends"}
 _WHY = tenancy.reason("rows past their time are deleted in every workspace")

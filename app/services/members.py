@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Invalid, NotFound
-from app.services import api_keys, roles, values
+from app.services import api_keys, roles, values, webhooks
 from app.services.operation import operation
 from models import normal, registry, tenancy
 from models.access import Invitation, UserSession
@@ -102,13 +102,14 @@ def remove(membership_id: int, *, actor: Actor) -> Membership:
         _keep_an_owner(role)
         member.active = False
         keys = api_keys.revoke_of_member(member.id)
+        hooks = webhooks.pause_of_member(member.id, member.name)
         sessions_ended = _end_sessions(member)
         _revoke_invitations(member.email)
         op.audit(
             "membership.removed",
             entity="membership",
             record_id=member.id,
-            facts={"keys": keys, "sessions": sessions_ended},
+            facts={"keys": keys, "webhooks": hooks, "sessions": sessions_ended},
         )
     return member
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.services import custom_index, history, schema
+from app.services import custom_index, history, hook_events, schema
 from models import scope
 from models.base import ScopedSession, session
 from models.fields import now
@@ -83,9 +83,10 @@ class Operation:
         dedupe: str | None = None,
         queue: str = "default",
         max_attempts: int = 8,
+        acting: Actor | None = None,
     ) -> Job:
         """Promise a job: it exists if and only if this operation commits. A `dedupe` already promised gives back that
-        job."""
+        job. It acts for whom this operation acts, or for `acting`."""
         if dedupe is not None:
             known = session.scalar(sa.select(Job).where(Job.dedupe == dedupe))
             if known is not None:
@@ -99,8 +100,8 @@ class Operation:
             dedupe=dedupe,
             queue=queue,
             max_attempts=max_attempts,
-            actor=_portrait(self.actor),
-            membership_id=self.actor.membership_id,
+            actor=_portrait(acting or self.actor),
+            membership_id=(acting or self.actor).membership_id,
             workspace_id=_workspace(),
         )
         session.add(job)
@@ -139,6 +140,7 @@ def _close(opened: Operation) -> None:
     session.flush()
     schema.renew(e.record for e in opened.tracker.edits)
     custom_index.write((e.record, None if e.verb == "create" else e.new) for e in opened.tracker.edits)
+    hook_events.write(opened)
     opened.tracker.write(opened)
     session.flush()
     live = session()

@@ -23,6 +23,7 @@ from models.custom import CustomField, EntityLayout, FieldRight
 from models.fields import Field, Kind
 from models.policy import Category, Purpose
 from models.view import SavedView
+from models.webhook import Webhook
 from models.workspace import Workspace
 
 _WHY = tenancy.reason("the workspace's own mark, by its own id")
@@ -37,6 +38,7 @@ _HELD: Mapping[Kind, type[Any] | tuple[type[Any], ...]] = {
     Kind.MULTI: list,
 }
 _BLANK = (None, "", False, ())
+_INNER = frozenset({"deleted_at", "name_key"})
 _MOST = 500
 _COLUMNS = (
     "id", "entity", "key", "label", "kind", "hint", "section", "required", "searchable", "options", "target", "places",
@@ -61,7 +63,8 @@ class Schema:
     """What one workspace added and what its roles see. `added` and `retired`: entity -> key -> field, in order; retired
     fields are in the bin: their values are kept and named in history, and nothing else. `limits`: role -> entity ->
     field -> "hidden" or "read". `views`: entity -> saved views by name. `layouts`: entity -> role, or 0 for
-    everybody -> facts of `EntityLayout`.
+    everybody -> facts of `EntityLayout`. `hooks`: active webhooks (id, events), as every operation must know whether
+    there are any.
     """
 
     mark: int
@@ -70,11 +73,12 @@ class Schema:
     limits: Mapping[int, Mapping[str, Mapping[str, str]]]
     views: Mapping[str, list[View]]
     layouts: Mapping[str, Mapping[int, Mapping[str, Any]]]
+    hooks: tuple[tuple[int, frozenset[str]], ...]
     seen: dict[tuple[str, int | None], Mapping[str, Field]] = field(default_factory=dict)
     writable: dict[tuple[str, int | None], Mapping[str, Field]] = field(default_factory=dict)
 
 
-_NOTHING = Schema(0, {}, {}, {}, {}, {})
+_NOTHING = Schema(0, {}, {}, {}, {}, {}, ())
 _cache: dict[int, tuple[int, Schema]] = {}
 
 
@@ -177,6 +181,18 @@ def sees(model: type[Any], name: str) -> bool:
     return name in fields(model)
 
 
+def readable(model: type[Any]) -> Mapping[str, Field]:
+    """The members of an entity as programs see it: every typed field but secrets and plumbing."""
+    return {n: f for n, f in fields(model).items() if not f.secret and n not in _INNER}
+
+
+def whole(record: Any, names: Iterable[str] | None = None) -> dict[str, Any]:
+    """A record as JSON for programs, with every member or those of `names`."""
+    members = readable(type(record))
+    wanted = members if names is None else names
+    return {"id": record.id} | {n: values.to_json(members[n], value(record, n)) for n in wanted}
+
+
 def is_required(model: type[Any], name: str) -> bool:
     """Whether a form must not leave the field empty; yes or no is never empty."""
     one = fields(model).get(name) or every(model)[name]
@@ -267,8 +283,8 @@ def enter(workspace: int, mark: int) -> None:
 
 
 def renew(records: Iterable[Any]) -> None:
-    """Where definitions are among the records of an operation, have every session read the schema anew."""
-    for workspace in {record.workspace_id for record in records if isinstance(record, CustomField)}:
+    """Where definitions or webhooks are among the records of an operation, have every session read the schema anew."""
+    for workspace in {record.workspace_id for record in records if isinstance(record, CustomField | Webhook)}:
         renew_workspace(workspace)
 
 
@@ -318,7 +334,9 @@ def _read(workspace: int, mark: int) -> Schema:
         layouts: dict[str, dict[int, Mapping[str, Any]]] = {}
         for plan in session.scalars(sa.select(EntityLayout)):
             layouts.setdefault(plan.entity, {})[plan.role_id] = plan.facts
-    return Schema(mark, added, retired, limits, views, layouts)
+        active = session.execute(sa.select(Webhook.id, Webhook.events).where(Webhook.state == "active")).all()
+    hooks = tuple((key, frozenset(events)) for key, events in active)
+    return Schema(mark, added, retired, limits, views, layouts, hooks)
 
 
 def made(row: Any) -> Field:

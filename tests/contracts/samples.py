@@ -15,14 +15,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.services import records, values, verbs
+from app.services import records, schema, values, verbs
 from app.services.expansion import MOST_KINDS
 from models import normal, registry
 from models.base import Model, db
 from models.fields import Field, Kind, now
 from models.scope import Actor
 from tests.factories import SYSTEM, Office
-from views.api_members import readable
 
 WORD = "zanzibar"
 HARBOUR_ID, SUMMIT_ID = 9_000_001, 8_000_001
@@ -182,7 +181,7 @@ def as_json(model: type[Any], clean: Mapping[str, Any]) -> dict[str, Any]:
 def expansion(spec: Any, most: int = MOST_KINDS) -> str:
     """The parameter of REST that expands the links of an entity, to at most so many kinds of records; or nothing."""
     kinds: dict[str, str] = {}
-    for name, field in readable(spec).items():
+    for name, field in schema.readable(spec.model).items():
         if field.kind is Kind.RELATION and field.target and len(kinds) < most:
             kinds.setdefault(field.target, name)
     return f"expand={','.join(kinds.values())}" if kinds else ""

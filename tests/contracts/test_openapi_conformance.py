@@ -16,11 +16,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from app.services import schema
 from models import registry
 from tests.contracts.conftest import program
 from tests.factories import World
 from views import openapi
-from views.api_members import readable
 from views.screen import screens
 
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
@@ -80,7 +80,7 @@ def test_the_description_hides_what_is_secret_and_names_every_member(app: Flask)
     with app.app_context():
         schemas = openapi.document()["components"]["schemas"]
     for entity, spec in screens().items():
-        assert set(schemas[entity]["properties"]) - {"_expanded"} == {"id", *readable(spec)}
+        assert set(schemas[entity]["properties"]) - {"_expanded"} == {"id", *schema.readable(spec.model)}
         assert not {n for n, f in registry.fields(spec.model).items() if f.secret} & set(schemas[entity]["properties"])
         for wanted, name in ((spec.adds, "write"), (spec.edits, "change"), (spec.edits, "bulk_change")):
             assert (f"{entity}.{name}" in schemas) is wanted
@@ -92,10 +92,8 @@ def test_the_description_hides_what_is_secret_and_names_every_member(app: Flask)
 def test_the_contract_sees_an_answer_that_is_not_as_described(
     app: Flask, twins: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from views import api
-
     key = program(app, twins.summit).key
-    monkeypatch.setattr(api, "whole", lambda _spec, record: {"id": str(record.id)})
+    monkeypatch.setattr(schema, "whole", lambda record, _names=None: {"id": str(record.id)})
     with app.app_context():
         found = failures(app, key, ["/api/v1/tag/"], 30)
     assert any("POST /api/v1/tag/" in fault for fault in found)

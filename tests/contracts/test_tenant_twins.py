@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 from flask import Flask, Response
 
-from app.services import filters, queries
+from app.services import filters, queries, schema
 from models import registry
 from models.fields import Kind
 from tests.contracts import samples, state, walk
@@ -18,7 +18,6 @@ from tests.contracts.conftest import program
 from tests.contracts.samples import HARBOUR_ID, SUMMIT_ID, WORD
 from tests.factories import Browser, Office, World, sign_in
 from views import list_state
-from views.api_members import readable
 from views.screen import Screen, screens
 
 FOREIGN = "harbour"
@@ -204,7 +203,7 @@ def _listings(spec: Screen, client: Browser, key: Any) -> list[tuple[str, str]]:
     pages = [(url, _text(client.get(url))) for url in urls]
     for kind in ("csv", "xlsx"):
         pages.append((kind, _text(client.submit(f"{spec.url(page=f'export.{kind}')}?{every}"))))
-    fields = ",".join(readable(spec))
+    fields = ",".join(schema.readable(spec.model))
     base = f"/api/v1/{spec.entity}/"
     found = [base, f"{base}?fields={fields}&count=exact", f"{base}{SUMMIT_ID}"]
     wide = samples.expansion(spec)

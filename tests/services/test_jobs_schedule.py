@@ -148,6 +148,8 @@ def test_ended_sessions_locks_and_old_jobs_go_and_the_rest_stays(app: Flask) -> 
             "scheduled_run": 0,
             "invitation": 0,
             "received_event": 0,
+            "idempotency": 0,
+            "webhook_delivery": 0,
         }
         assert session.scalars(sa.select(UserSession.id)).all() == ["new"]
     assert _jobs() == ["new"]

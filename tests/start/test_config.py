@@ -91,6 +91,7 @@ def test_production_with_secrets_starts_with_bound_cookies_and_no_files(tmp_path
         ({"PROXY_HOPS": "-1"}, "whole number from 0 to 5"),
         ({"PORT": "99999"}, "whole number from 1 to 65535"),
         ({"SIGN_UP": "maybe"}, "on or off"),
+        ({"WEBHOOKS_ALLOW_LOCAL": "on"}, "would let webhooks call this machine"),
         ({"APP_ENV": "prod"}, "embedded, production, test"),
         ({"PEPPER": "c2hvcnQ"}, "needs 32"),
         ({"AUDIT_KEY": "not base64 at all"}, "not base64"),

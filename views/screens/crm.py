@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from app.services import contacts, deals  # noqa: F401  their rules and verbs
+from app.services import contacts, deals, webhooks  # noqa: F401  their rules and verbs
 from models.contact import Contact, ContactAddress, ContactEmail, ContactPhone, ContactTag, Tag
 from models.custom import CustomField
 from models.deal import Deal, Pipeline, Stage
 from models.message import Message, Suppression, Template
 from models.stored_file import StoredFile
+from models.webhook import Webhook
 from models.work import Activity, Note, Task
 from models.workspace import Membership, Team
 from views.screen import screen
@@ -162,6 +163,18 @@ screen(
     related=("membership", "contact"),
     sort="name",
     hint="Offices and groups.",
+)
+screen(
+    Webhook,
+    icon="plug",
+    group="Setup",
+    columns=("name", "url", "state", "membership_id", "failing_since"),
+    form=(("Webhook", "name", "url", "events"),),
+    search=("name", "url"),
+    sort="name",
+    badge="state",
+    subtitle=("url",),
+    hint="Addresses of your other programs that are told when records change.",
 )
 screen(
     Membership,

@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.services import custom_index, formulas, history, inserting, schema, subject_keys
+from app.services import custom_index, formulas, history, hook_events, inserting, schema, subject_keys
 from app.services.imports.deciding import Terms
 from app.services.imports.known import FIELDS
 from app.services.imports.people import Person
@@ -136,6 +136,7 @@ class _Story:
     changes: list[dict[str, Any]] = field(default_factory=list)
     events: list[history.Event] = field(default_factory=list)
     new: set[tuple[int, int]] = field(default_factory=set)
+    told: list[hook_events.Happened] = field(default_factory=list)
 
     def created(self, person: Person, terms: Terms) -> None:
         values = person.values
@@ -174,6 +175,7 @@ class _Story:
             history.audit_row(self.op.actor, event, keys, at=self.op.at, reason=self.op.reason) for event in self.events
         ]
         history.insert_rows(self.changes, audits)
+        hook_events.tell(self.op, self.told)
 
     def _note(
         self,
@@ -188,6 +190,8 @@ class _Story:
     ) -> None:
         self.changes.append(history.plain_change_row(self.op, self.workspace, verb, entity, key, subject, old, new))
         self.events.append(history.Event(f"{entity}.{verb}", entity, key, subject, facts, personal, self.workspace))
+        version = 1 if verb == "create" else None
+        self.told.append(hook_events.Happened(entity, verb, key, version, subject, tuple(facts["fields"])))
 
 
 def _is_personal(name: str) -> bool:

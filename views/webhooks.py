@@ -1,0 +1,177 @@
+"""What a webhook's page has beyond a generated one: its secret, shown once, and the log of its deliveries.
+
+Does not belong here: form, list and verbs, which come from the screen.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from flask import Blueprint, redirect, render_template, request
+from werkzeug.wrappers import Response
+
+from app import permissions
+from app.services import records, values, webhooks
+from models.fields import Choices
+from models.webhook import EVERY, VERBS, Webhook, WebhookDelivery
+from views import shell
+from views.freshness import require_fresh
+from views.screen import Screen, of, screens
+from views.settings_kit import page
+
+pages = Blueprint("webhook_pages", __name__, url_prefix="/webhooks")
+Answer = str | Response | tuple[str, int]
+TAB = "deliveries"
+# What nobody types, and a reader of its page wants to know.
+FACTS = ("membership_id", "failing_since", "rest_until", "secret_shown_at", "old_secret_until")
+_STATES = {
+    "waiting": ("Waiting", "acc"),
+    "done": ("Sent", "ok q"),
+    "failed": ("Failed", "bad"),
+    "dropped": ("Not sent", "warn"),
+}
+_SHOWN_ONCE = "Shown once. Keep it where your receiver keeps its secrets: it proves that an event comes from here."
+
+
+@pages.route("/<int:key>/secret", methods=("GET", "POST"))
+def secret(key: int) -> Answer:
+    """Show the signing secret once; afterwards, make a new one."""
+    actor = shell.actor()
+    hook: Webhook = records.load(Webhook, key, actor=actor, action="write")
+    require_fresh(actor, f"/webhooks/{key}/secret")
+    new = hook.secret_shown_at is not None
+    if request.method == "GET":
+        return _ask(hook, new)
+    show = webhooks.rotate_secret if request.form.get("new") else webhooks.show_secret
+    note = _SHOWN_ONCE + (" The old one signs beside it for 24 hours." if request.form.get("new") else "")
+    back = {"label": "Back to the webhook", "icon": "plug", "url": of("webhook").url(key), "primary": True}
+    return page(
+        title=f"Signing secret of {hook.name}",
+        secret={"label": "Signing secret", "text": show(key, actor=actor), "note": note},
+        table=None,
+        head_actions=[back],
+    )
+
+
+@pages.post("/deliveries/<int:key>/again")
+def again(key: int) -> Response:
+    """Send one event of the log again, under the id it has."""
+    sent = webhooks.send_again(key, actor=shell.actor())
+    shell.toast("The event is sent again")
+    return redirect(f"{of('webhook').url(sent.webhook_id)}?tab={TAB}", 303)
+
+
+def _ask(hook: Webhook, new: bool) -> str:
+    text = (
+        "The secret was shown before and cannot be shown again. A new one signs from now on; the old one signs beside "
+        "it for 24 hours, so that the receiver misses nothing while you change it there."
+        if new
+        else "Your receiver needs it to check that an event comes from here. It is shown this once."
+    )
+    return render_template(
+        "confirm.html",
+        title=f"{'Make a new signing secret' if new else 'Show the signing secret'} of {hook.name:.60}",
+        text=text,
+        action="",
+        hidden=[("new", "1")] if new else [],
+        verb="Make a new secret" if new else "Show the secret",
+        cancel_url=of("webhook").url(hook.id),
+    )
+
+
+def actions(screen: Screen, hook: Webhook) -> list[dict[str, Any]]:
+    """The buttons of a webhook's own page."""
+    if not screen.can(shell.actor(), "write"):
+        return []
+    label = "New secret" if hook.secret_shown_at else "Show the secret"
+    found = [{"label": label, "icon": "key", "url": screen.url(hook.id, "secret"), "post": False}]
+    verb = ("Send a test event", "send", "test") if hook.state == "active" else ("Resume", "player-play", "resume")
+    return [{"label": verb[0], "icon": verb[1], "url": screen.url(hook.id, f"do/{verb[2]}"), "post": True}, *found]
+
+
+def notice(hook: Webhook) -> dict[str, Any] | None:
+    """What somebody should know of this webhook before anything else."""
+    loc = shell.locale()
+    if hook.state != "active":
+        since = f" (failing since {_told(hook.failing_since, loc)})" if hook.failing_since else ""
+        text = f"{hook.paused_reason or 'Paused'}{since}. Events are not sent until it is resumed."
+        return {"cls": "warn", "icon": "player-pause", "text": text}
+    if hook.failing_since is not None:
+        text = (
+            f"Every attempt has failed since {_told(hook.failing_since, loc)}. Events wait and are tried again; after "
+            "three days of failures the webhook is paused."
+        )
+        return {"cls": "bad", "icon": "alert-circle", "text": text}
+    if hook.secret_shown_at is None and of("webhook").can(shell.actor(), "write"):
+        link = {"label": "Show it once", "url": of("webhook").url(hook.id, "secret")}
+        text = "Your receiver needs the signing secret to check what comes from here."
+        return {"cls": "acc", "icon": "key", "text": text, "link": link}
+    return None
+
+
+def log_tab(url: str, tab: str) -> dict[str, Any]:
+    return {"label": "Deliveries", "url": f"{url}?tab={TAB}", "current": tab == TAB}
+
+
+def log(hook: Webhook) -> dict[str, Any]:
+    """The deliveries as parts/deliveries.html reads them."""
+    actor = shell.actor()
+    rows, older = webhooks.log(hook.id, actor=actor, before=values.whole(request.args.get("before", "")))
+    may = permissions.reach(actor, "write", "webhook") is not None and hook.state == "active"
+    url = of("webhook").url(hook.id)
+    return {
+        "rows": [_row(one, may) for one in rows],
+        "older_url": f"{url}?tab={TAB}&before={older}" if older else None,
+        "empty": "Nothing was sent yet. Send a test event to try the receiver.",
+    }
+
+
+def _row(one: WebhookDelivery, may: bool) -> dict[str, Any]:
+    loc = shell.locale()
+    label, tone = _STATES.get(one.state, (one.state, ""))
+    # Before the first attempt nobody has checked whether this record may be known of.
+    checked = one.attempts > 0 or one.entity is None
+    tries = f"{one.attempts} attempt{'' if one.attempts == 1 else 's'}"
+    return {
+        "event": one.event_type,
+        "what": f"#{one.record_id}" if checked and one.record_id else "",
+        "state": {"text": label, "cls": tone},
+        "status": one.status,
+        "attempts": one.attempts,
+        "note": f"{tries}, {one.status}" if one.status else tries,
+        "when": shell.day(one.created_at, loc.zone),
+        "stamp": one.created_at.isoformat(),
+        "event_id": one.event_id,
+        "error": one.error,
+        "next": _told(one.next_at, loc),
+        "body": orjson.dumps(one.body, option=orjson.OPT_INDENT_2).decode() if checked else "",
+        "excerpt": one.excerpt,
+        "again_url": f"/webhooks/deliveries/{one.id}/again"
+        if may and one.state in _STATES.keys() - {"waiting"}
+        else None,
+    }
+
+
+def grid(choices: Choices) -> dict[str, Any]:
+    """Events as a table: a line for each kind of record, a column for what may happen to it."""
+    offered = dict(choices)
+    entities = dict.fromkeys(key.partition(".")[0] for key in offered if key != EVERY)
+    rows: list[tuple[str, list[tuple[str, str] | None]]] = [
+        ("Every event", [(EVERY, offered[EVERY]), *(None for _ in list(VERBS)[1:])])
+    ]
+    for name in sorted(entities, key=_label):
+        keys = [f"{name}.{verb}" for verb in VERBS.values()]
+        rows.append((_label(name), [(key, offered[key]) if key in offered else None for key in keys]))
+    return {"heads": ["Records", *(verb.capitalize() for verb in VERBS.values())], "rows": rows}
+
+
+def _label(entity: str) -> str:
+    return screens()[entity].label if entity in screens() else entity.replace("_", " ").capitalize()
+
+
+def _told(moment: Any, loc: values.Locale) -> str:
+    if moment is None:
+        return ""
+    local = moment.astimezone(loc.zone)
+    return f"{local.day} {local:%b %Y, %H:%M %Z}"
