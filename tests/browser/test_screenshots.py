@@ -29,6 +29,8 @@ DESK_PAGES = {
     "today": "/", "contacts": "/contacts/", "filter": "/contacts/?f=stage:is:active&edit=type", "deals": "/deals/",
     "roles": "/settings/roles", "members": "/settings/members", "settings": "/settings/workspace",
     "audit": "/compliance/", "data-map": "/compliance/data-map/", "api": "/api/docs", "import": "/contacts/import",
+    "customise": "/customise/contact", "layout": "/customise/contact/layout",
+    "new-field": "/customise/contact/new?kind=choice",
 }  # fmt: skip
 
 
