@@ -15,7 +15,7 @@ from flask import Flask
 
 from app.services import records, saved_views, view_mail
 from app.services.operation import operation
-from jobs import runner
+from jobs import runner, schedule
 from models import scope
 from models.base import session
 from models.contact import Contact
@@ -72,6 +72,16 @@ def test_each_reader_gets_their_own_records_once_a_day(app: Flask, office: tuple
     assert "Egon { { x }}" in large.body, "a name is no merge field"
     assert len(morning(app, TUESDAY + dt.timedelta(hours=2))) == 2, "once a day"
     assert len(morning(app, TUESDAY + dt.timedelta(days=1))) == 4
+
+
+def test_the_clock_sends_them_to_their_readers(app: Flask, office: tuple[int, Actor, Actor]) -> None:
+    subscribe(office)
+    timed = tuple(one for one in schedule.TIMETABLE if one.job == "views.promise")
+    with time_machine.travel(TUESDAY, tick=False):
+        schedule.promise_due(TUESDAY, timed)
+        runner.drain(app)
+    with scope.across_workspaces("a test looks"):
+        assert sorted(session.scalars(sa.select(Message.subject))) == ["Active: 1", "Active: 2"]
 
 
 @pytest.mark.parametrize(
