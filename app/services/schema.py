@@ -8,6 +8,7 @@ rows behind them (`app.services.custom_index`).
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,7 @@ _HELD: Mapping[Kind, type[Any] | tuple[type[Any], ...]] = {
 }
 _BLANK = (None, "", False, ())
 _MOST = 500
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _COLUMNS = (
     "id", "entity", "key", "label", "kind", "hint", "section", "required", "searchable", "options", "target", "places",
     "result", "formula", "personal", "category", "purpose", "deleted_at",
@@ -311,6 +313,9 @@ def _read(workspace: int, mark: int) -> Schema:
         limits: dict[int, dict[str, dict[str, str]]] = {}
         for right in session.scalars(sa.select(FieldRight)):
             limits.setdefault(right.role_id, {}).setdefault(right.entity, {})[right.field] = right.level
+        for of_role in limits.values():
+            for entity, levels in of_role.items():
+                levels |= _told_by_formulas({**retired.get(entity, _EMPTY), **added.get(entity, _EMPTY)}, levels)
         views: dict[str, list[View]] = {}
         for one in session.scalars(sa.select(SavedView).order_by(SavedView.name, SavedView.id)):
             kept = View(one.id, one.name, one.query, one.audience, one.membership_id, one.team_id)
@@ -319,6 +324,12 @@ def _read(workspace: int, mark: int) -> Schema:
         for plan in session.scalars(sa.select(EntityLayout)):
             layouts.setdefault(plan.entity, {})[plan.role_id] = plan.facts
     return Schema(mark, added, retired, limits, views, layouts)
+
+
+def _told_by_formulas(added: Mapping[str, Field], levels: Mapping[str, str]) -> dict[str, str]:
+    """Computed fields that name a hidden one: what is worked out of a value tells of it."""
+    hidden = {name for name, level in levels.items() if level == HIDDEN}
+    return {name: HIDDEN for name, one in added.items() if hidden & set(_NAME.findall(one.formula))}
 
 
 def made(row: Any) -> Field:

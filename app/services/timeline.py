@@ -95,7 +95,7 @@ def undo(change_id: int, *, actor: Actor) -> Any:
         raise NotFound()
     model = registry.entity(change.entity)
     with operation(f"{change.entity}.undo", actor=actor, undoes=change.id):
-        if change.verb == "create":
+        if change.verb in ("create", "restore"):
             return records.delete(model, change.record_id, actor=actor, as_part=bool(model.policy.parent))
         if change.verb == "delete":
             return records.restore(model, change.record_id, actor=actor)

@@ -1,0 +1,94 @@
+"""What a role does not see is told by no detour: no file, no formula, no old number of a role, no job under way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from app.services import field_rights, layouts, records, roles, schema, verbs
+from jobs import bulk, runner
+from jobs.run import Run
+from models import scope
+from models.base import session
+from models.contact import Contact
+from models.custom import EntityLayout
+from models.scope import Actor
+from tests.factories import SYSTEM, Browser, World, sign_in
+from tests.factories_fields import define_all
+
+
+@pytest.fixture
+def owner(app: Flask, world: World) -> Iterator[Actor]:
+    with app.app_context(), world.harbour.inside():
+        yield world.harbour.actor("owner")
+
+
+def hide(world: World, name: str, level: str = schema.HIDDEN) -> None:
+    """Keep brokers from a field of contacts."""
+    field_rights.limit(world.harbour.broker.role_id, "contact", {name: level}, actor=SYSTEM)
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_file_is_searched_as_its_list_is(app: Flask, client: Browser, world: World, kind: str) -> None:
+    """The file is made after the request: without its role, a search would find what only hidden fields hold."""
+    with app.app_context(), world.harbour.inside():
+        hide(world, "email")
+    sign_in(client, world.harbour.broker)
+    client.get("/contacts/")
+    found = client.submit(f"/contacts/export.{kind}?q=faye@harbour").data
+    everybody = client.submit(f"/contacts/export.{kind}?q=faye").data
+    assert len(found) < len(everybody)
+    if kind == "csv":
+        assert b"Faye" in everybody and b"Faye" not in found
+
+
+def test_a_formula_tells_nothing_of_a_hidden_field(owner: Actor, world: World) -> None:
+    define_all("contact", actor=owner, only=("Pre-approval", "Fee"))
+    hide(world, "x_pre_approval")
+    with scope.seen_as(world.harbour.broker.role_id):
+        assert not {"x_fee", "x_pre_approval"} & set(schema.fields(Contact))
+    hide(world, "x_pre_approval", schema.READ)
+    with scope.seen_as(world.harbour.broker.role_id):
+        assert {"x_fee", "x_pre_approval"} <= set(schema.fields(Contact))
+
+
+def test_a_new_role_under_an_old_number_has_its_own_limits_and_layout(owner: Actor) -> None:
+    old = roles.create("Summer help", {}, actor=owner).id
+    field_rights.limit(old, "contact", {"email": schema.HIDDEN}, actor=SYSTEM)
+    layouts.save("contact", old, {"columns": ["phone"]}, actor=owner)
+    with scope.seen_as(old):
+        assert "email" not in schema.fields(Contact) and layouts.in_force("contact")
+    roles.delete(old, actor=owner)
+    assert session.scalars(sa.select(EntityLayout)).all() == []
+    with scope.seen_as(old):
+        assert "email" in schema.fields(Contact) and not layouts.in_force("contact")
+
+
+def test_a_job_under_way_heeds_the_limits_of_its_step(
+    app: Flask, owner: Actor, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = world.harbour.actor("broker")
+    ids = sorted(world.harbour.contacts.values())
+    monkeypatch.setattr(verbs, "INLINE", 1)
+    monkeypatch.setattr(bulk, "_CHUNK", 1)
+    given = {"field": "company", "value": "Changed"}
+    verbs.run(Contact, verbs.find("contact", "set"), ids, given, actor=broker)
+
+    def limited_meanwhile(_run: Run, done: int, *_told: Any) -> None:
+        if done == 2:
+            elsewhere(app, world)
+
+    monkeypatch.setattr(Run, "progress", limited_meanwhile)
+    runner.drain(app)
+    session.expire_all()
+    assert [records.load(Contact, key, actor=owner).company for key in ids] == ["Changed", "Changed", None, None]
+
+
+def elsewhere(app: Flask, world: World) -> None:
+    """An admin limits the field, in a session of their own."""
+    with app.app_context(), world.harbour.inside():
+        hide(world, "company")
