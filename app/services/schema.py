@@ -158,6 +158,11 @@ def every_known(model: type[Any]) -> Mapping[str, Field]:
     return {**retired, **every(model)} if retired else every(model)
 
 
+def unseen(model: type[Any]) -> set[str]:
+    """The fields that history may hold and that the role in force does not see."""
+    return set(every_known(model)) - set(known(model))
+
+
 def limits_of(role_id: int | None) -> Mapping[str, Mapping[str, str]]:
     """What a role is kept from: entity -> field -> level."""
     return current().limits.get(role_id or 0, _NO_LIMITS)

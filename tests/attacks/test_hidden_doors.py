@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from app.services import field_rights, layouts, records, roles, schema, verbs
+from app.services import batches, field_rights, layouts, records, roles, schema, verbs
 from jobs import bulk, runner
 from jobs.run import Run
 from models import scope
@@ -92,3 +92,27 @@ def elsewhere(app: Flask, world: World) -> None:
     """An admin limits the field, in a session of their own."""
     with app.app_context(), world.harbour.inside():
         hide(world, "company")
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_the_exported_log_holds_no_hidden_field(app: Flask, client: Browser, world: World, kind: str) -> None:
+    dana = world.harbour.contacts["Dana Whitcombe"]
+    with app.app_context(), world.harbour.inside():
+        records.update(Contact, dana, {"stage": "under_contract"}, actor=world.harbour.actor("owner"))
+    sign_in(client, world.harbour.compliance)
+    client.get("/compliance/")
+    assert b"under_contract" in client.submit(f"/compliance/audit.{kind}").data
+    with app.app_context(), world.harbour.inside():
+        limits = {"stage": schema.HIDDEN}
+        field_rights.limit(world.harbour.compliance.role_id, "contact", limits, actor=SYSTEM)
+    text = client.submit(f"/compliance/audit.{kind}").data
+    assert b"contact.update" in text and b"under_contract" not in text
+
+
+def test_an_undo_names_no_record_that_went_out_of_reach(app: Flask, owner: Actor, world: World) -> None:
+    agent, dana = world.harbour.actor("agent"), world.harbour.contacts["Dana Whitcombe"]
+    done = verbs.run(Contact, verbs.find("contact", "stage"), [dana], {"stage": "active"}, actor=agent)
+    new = {"owner_id": world.harbour.stranger.membership_id, "name": "Secret Name"}
+    records.update(Contact, dana, new, actor=owner)
+    left = batches.undo(done.batch, actor=agent).left
+    assert len(left) == 1 and "Secret" not in next(iter(left))

@@ -21,6 +21,7 @@ from models.base import session
 from models.contact import Contact
 from models.message import Message
 from models.scope import Actor
+from models.user import User
 from models.view import ViewSubscription
 from models.workspace import Membership
 from tests import jobs_kit
@@ -98,6 +99,13 @@ def test_it_comes_in_the_morning_of_its_days(
 ) -> None:
     subscribe(office, rhythm)
     assert len(morning(app, moment)) == letters
+
+
+def test_whose_account_is_closed_gets_none(app: Flask, office: tuple[int, Actor, Actor]) -> None:
+    subscribe(office)
+    with scope.across_workspaces("a test closes an account"), operation("user.close", actor=jobs_kit.SYSTEM):
+        session.get(User, office[1].user_id).active = False
+    assert [m.subject for m in morning(app, TUESDAY)] == ["Active: 2"]
 
 
 def test_who_is_no_member_any_more_and_what_is_gone_is_not_sent(app: Flask, office: tuple[int, Actor, Actor]) -> None:
