@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app import permissions
 from app.services import custom_index, formulas, schema, values
 from app.services.operation import Operation, operation
 from models import registry, tenancy
@@ -22,7 +23,7 @@ from models.custom import CustomField
 from models.fields import Field, Kind
 from models.job import Job
 from models.policy import Purpose
-from models.scope import Actor
+from models.scope import Actor, Reach
 
 JOB = "custom_field.rework"
 AT_ONCE = 500
@@ -46,15 +47,17 @@ def is_needed(before: Field, after: Field) -> bool:
     )  # fmt: skip
 
 
-def preview(model: type[Any], key: str, before: Field, after: Field, locale: values.Locale) -> Impact:
-    """What would become of the values; reads all of them."""
+def preview(model: type[Any], key: str, before: Field, after: Field, locale: values.Locale, *, actor: Actor) -> Impact:
+    """What would become of the values; reads all of them, and shows some to who may read all of them."""
     fit, lost, sample = 0, 0, list[str]()
+    reach = permissions.reach(actor, "read", registry.permission_entity(model))
+    most = _SAMPLE if reach is Reach.WORKSPACE and schema.sees(model, key) else 0
     statement = sa.select(model.id, model.custom).where(model.custom[key].as_string().is_not(None)).order_by(model.id)
     for _, custom in session.execute(statement.execution_options(yield_per=CHUNK)):
         kept = custom.get(key)
         if converted(before, after, kept, locale) is None:
             lost += 1
-            if len(sample) < _SAMPLE:
+            if len(sample) < most:
                 sample.append(values.to_text(before, schema.of_stored(before, kept), locale)[:60])
         else:
             fit += 1

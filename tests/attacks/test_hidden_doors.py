@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from app.services import batches, field_rights, layouts, records, roles, schema, verbs
+from app.errors import Forbidden
+from app.services import (
+    batches,
+    custom_fields,
+    custom_rework,
+    field_rights,
+    layouts,
+    records,
+    roles,
+    schema,
+    values,
+    verbs,
+)
 from jobs import bulk, runner
 from jobs.run import Run
 from models import scope
 from models.base import session
 from models.contact import Contact
 from models.custom import EntityLayout
-from models.scope import Actor
+from models.scope import Actor, Reach
 from tests.factories import SYSTEM, Browser, World, sign_in
 from tests.factories_fields import define_all
 
@@ -116,3 +129,37 @@ def test_an_undo_names_no_record_that_went_out_of_reach(app: Flask, owner: Actor
     records.update(Contact, dana, new, actor=owner)
     left = batches.undo(done.batch, actor=agent).left
     assert len(left) == 1 and "Secret" not in next(iter(left))
+
+
+def keeper(owner: Actor, role: dict[str, Any]) -> Actor:
+    """Somebody whose role has these rights alone, all over the workspace."""
+    rights = {entity: dict.fromkeys(actions, Reach.WORKSPACE) for entity, actions in role.items()}
+    made = roles.create("Keeper", rights, actor=owner)
+    return replace(owner, role=made.key, role_id=made.id, rights=rights)
+
+
+def test_nobody_limits_a_role_above_their_own_or_opens_what_they_only_see(owner: Actor, world: World) -> None:
+    narrow = keeper(owner, {"role": ("read", "write"), "contact": ("read",)})
+    with pytest.raises(Forbidden, match="more than your own"):
+        field_rights.limit(world.harbour.admin.role_id, "contact", {"email": schema.HIDDEN}, actor=narrow)
+    lesser = roles.create("Lesser", {"contact": {"read": Reach.WORKSPACE}}, actor=owner).id
+    field_rights.limit(lesser, "contact", {"email": schema.READ, "phone": schema.READ}, actor=narrow)
+    field_rights.limit(narrow.role_id or 0, "contact", {"email": schema.READ}, actor=owner)
+    with scope.seen_as(narrow.role_id):
+        field_rights.limit(lesser, "contact", {"phone": ""}, actor=narrow)
+        with pytest.raises(Forbidden, match="does not change"):
+            field_rights.limit(lesser, "contact", {"email": ""}, actor=narrow)
+
+
+def test_a_preview_shows_values_only_to_who_may_read_them(owner: Actor, world: World) -> None:
+    made = define_all("contact", actor=owner, only=("Nickname",))["x_nickname"]
+    records.create(Contact, {"name": "Bean", "x_nickname": "Secret"}, actor=owner)
+    before = schema.made(made)
+    after = custom_fields.described({"kind": "number"}, made)
+    shown = {
+        who: custom_rework.preview(
+            Contact, "x_nickname", before, after, values.Locale(), actor=world.harbour.actor(who)
+        ).sample
+        for who in ("owner", "agent")
+    }
+    assert shown == {"owner": ("Secret",), "agent": ()}
