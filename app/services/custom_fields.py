@@ -61,6 +61,7 @@ def define(entity: str, given: Mapping[str, Any], *, actor: Actor, key: str = ""
         raise NotFound()
     facts = {name: given[name] for name in (*_WORDS, *SHAPE) if given.get(name) is not None}
     with operation("custom_field.create", actor=actor) as op:
+        schema.hold()
         made = CustomField(entity=entity, **facts)
         made.options = _keyed(facts.get("options") or (), ()) or None
         problems = {n: "This is needed." for n in ("category", "purpose", "keep", "kind") if not facts.get(n)}

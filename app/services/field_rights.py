@@ -84,6 +84,7 @@ def limit(role_id: int, entity: str, wanted: Mapping[str, str], *, actor: Actor)
     if any(name in own and level == OPEN for name, level in changed.items()):
         raise Forbidden("write", "role", "You cannot open a field that your own role does not change.")
     with operation("role.fields", actor=actor) as op:
+        schema.hold()
         _write(role.id, entity, changed)
         schema.renew_workspace(scope.workspace_id())
         facts = {"role": role.label, "fields": {n: [before.get(n, OPEN), level] for n, level in changed.items()}}

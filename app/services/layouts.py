@@ -44,6 +44,7 @@ def save(entity: str, role_id: int, facts: Mapping[str, Any], *, actor: Actor) -
     clean = checked(registry.entity(entity), facts)
     table = EntityLayout.__table__
     with operation("layout.save", actor=actor) as op:
+        schema.hold()
         mine = (table.c.workspace_id == scope.workspace_id(), table.c.entity == entity, table.c.role_id == role_id)
         session.execute(sa.delete(table).where(*mine), execution_options=_WHY)
         if clean:

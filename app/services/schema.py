@@ -287,6 +287,13 @@ def renew_workspace(workspace: int) -> None:
     leave()
 
 
+def hold() -> None:
+    """Keep others from changing the schema of the workspace until the open operation ends: of two who do the same at
+    once, the second sees what the first did.
+    """
+    renew_workspace(scope.workspace_id())
+
+
 def leave() -> None:
     """Forget the schema in this session, as its fields change in the open operation."""
     session().info.pop("schema", None)

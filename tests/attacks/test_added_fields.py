@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -168,6 +169,27 @@ def test_a_definition_that_fits_no_column_is_refused_in_words(
     new = f"/customise/contact/new?kind={kind}"
     answer = client.submit(new, {"label": "Fine", "section": "More", "kind": kind, **TAGS, **odd}, page=new)
     assert answer.status_code == 422
+
+
+def test_a_field_added_in_six_tabs_at_once_is_one_field_and_no_error(app: Flask, world: World) -> None:
+    refused: list[str] = []
+
+    def add() -> None:
+        with app.app_context(), world.harbour.inside():
+            same = {"label": "Same", "kind": "text", **TAGS}
+            try:
+                custom_fields.define("contact", same, actor=world.harbour.actor("owner"))
+            except Invalid as error:
+                refused.extend(error.fields)
+            finally:
+                session.remove()
+
+    tabs = [threading.Thread(target=add) for _ in range(6)]
+    for tab in tabs:
+        tab.start()
+    for tab in tabs:
+        tab.join()
+    assert refused == ["label"] * 5
 
 
 @pytest.mark.parametrize(("sort", "value"), [("x_rooms", 2**63 + 5), (NICK, "\0"), (NICK, "x" * 300)])

@@ -163,3 +163,15 @@ def test_a_preview_shows_values_only_to_who_may_read_them(owner: Actor, world: W
         for who in ("owner", "agent")
     }
     assert shown == {"owner": ("Secret",), "agent": ()}
+
+
+def test_the_first_page_counts_by_no_hidden_field(app: Flask, client: Browser, world: World) -> None:
+    sign_in(client, world.harbour.broker)
+    page = client.get("/").text
+    assert "Typed in" in page and "Closings in 30 days" in page
+    with app.app_context(), world.harbour.inside():
+        hide(world, "source")
+        limits = {"expected_close": schema.HIDDEN}
+        field_rights.limit(world.harbour.broker.role_id, "deal", limits, actor=SYSTEM)
+    page = client.get("/").text
+    assert "Typed in" not in page and "Closings in 30 days" not in page and "Open pipeline" in page
