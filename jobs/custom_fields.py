@@ -12,14 +12,15 @@ from models.policy import Purpose
 
 @job(custom_rework.JOB, purpose=Purpose.RUN_TRANSACTIONS, queue="bulk", outside=True)
 def rework(run: Run) -> None:
-    """Arguments: field (its id), before (what it was, or None for a new formula)."""
+    """Arguments: field (its id), before (what it was, or None for a new formula), since (the newest change then)."""
     before, reached = custom_rework.of_plain(run.args["before"]), run.reached()
     while True:
         with run.step() as _:
             one = records.load(CustomField, run.args["field"], actor=run.actor)
             some = custom_rework.next_records(one, reached)
             if some:
-                custom_rework.rewrite(registry.entity(one.entity), one, before, some, actor=run.actor)
+                stale = some if before is None else custom_rework.untouched(one, some, run.args["since"])
+                custom_rework.rewrite(registry.entity(one.entity), one, before, stale, actor=run.actor)
                 reached = some[-1].id
         if not some:
             break

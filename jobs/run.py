@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.services import schema
 from app.services.operation import Operation, operation
 from jobs import store
 from jobs.registry import Spec
@@ -81,6 +82,8 @@ class Run:
 
         `done` is kept in the same transaction, so that a later attempt goes on from `reached()`.
         """
+        # A job may run for long: each step sees the fields and limits of its own time.
+        schema.leave()
         with operation(name or self.spec.name, actor=self.actor) as op:
             yield op
             session.flush()

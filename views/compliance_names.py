@@ -132,7 +132,7 @@ def labels(entity: str, names: Iterable[str]) -> str:
 
 def _unseen(model: Any) -> set[str]:
     """The fields that the viewer's role does not see."""
-    return set() if model is None else set(schema.every_known(model)) - set(schema.known(model))
+    return set() if model is None else schema.unseen(model)
 
 
 def _upper(text: str) -> str:

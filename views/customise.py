@@ -114,9 +114,13 @@ def retype(entity: str, key: int) -> Answer:
     except Invalid as error:
         return _page(screen, draft | {"errors": problems(error.fields, {})}), 422
     if not request.form.get("confirmed"):
-        impact = custom_rework.preview(screen.model, one.key, schema.made(one), after, shell.locale())
+        before = schema.made(one)
+        impact = custom_rework.preview(screen.model, one.key, before, after, shell.locale(), actor=actor)
         return _page(screen, _form(screen, one, kind, {}) | {"retype": True, "impact": impact})
-    custom_fields.reshape(one.id, shape, actor=actor)
+    try:
+        custom_fields.reshape(one.id, shape, actor=actor)
+    except Invalid as error:
+        return _page(screen, draft | {"errors": problems(error.fields, {})}), 422
     shell.toast(f"“{one.label}” is now of the type {dict(custom.KINDS)[kind]}")
     return redirect(f"/customise/{entity}/{one.id}", 303)
 

@@ -88,23 +88,27 @@ def _contact_figures(weeks: list[tuple[dt.date, dict[str, int]]]) -> list[dict[s
 def _deal_figures(stages: list[figures.StageFigure], loc: values.Locale) -> list[dict[str, Any]]:
     actor = shell.actor()
     today = dt.datetime.now(loc.zone).date()
+    closing = figures.closings(actor)
     soon = f"/deals/?f=expected_close:between:{today}|{today + dt.timedelta(days=30)}&f=closed_on:empty"
-    return [
+    open_ones: list[dict[str, Any]] = [
         {
             "label": "Open pipeline",
             "value": _short(sum(s.cents for s in stages), loc),
             "url": "/deals/?f=closed_on:empty",
             "delta": {"text": f"{sum(s.count for s in stages):,} deals", "cls": "", "icon": "briefcase"},
             "points": [],
-        },
-        {
-            "label": "Closings in 30 days",
-            "value": f"{figures.closings(actor):,}",
-            "url": soon,
-            "delta": None,
-            "points": [],
-        },
+        }
     ]
+    if closing is None:
+        return open_ones
+    found: dict[str, Any] = {
+        "label": "Closings in 30 days",
+        "value": f"{closing:,}",
+        "url": soon,
+        "delta": None,
+        "points": [],
+    }
+    return [*open_ones, found]
 
 
 def _task_figure(number: int) -> dict[str, Any]:

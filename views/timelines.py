@@ -166,7 +166,8 @@ def _change(event: Event, screen: Screen, every: bool, titles: Titles) -> dict[s
 def _diff(one: Field, old: Any, new: Any, titles: Titles) -> dict[str, Any]:
     loc = shell.locale()
     before, after = (
-        _named(one, v, titles) if one.kind is Kind.RELATION else schema.told(one, v, loc) for v in (old, new)
+        _named(one, v, titles) if one.kind is Kind.RELATION and isinstance(v, int) else schema.told(one, v, loc)
+        for v in (old, new)
     )
     return {"label": one.label, "old": before[:300], "new": after[:300], "private": one.secret}
 

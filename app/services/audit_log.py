@@ -17,9 +17,9 @@ from sqlalchemy import orm
 
 from app import permissions
 from app.errors import NotFound
-from app.services import safe_csv, subject_keys, values
+from app.services import safe_csv, schema, subject_keys, values
 from app.services.operation import operation
-from models import scope, tenancy
+from models import registry, scope, tenancy
 from models.audit import Audit, AuditSeal
 from models.base import session
 from models.contact import Contact
@@ -146,14 +146,14 @@ def open_values(key: int, *, actor: Actor) -> dict[str, Any] | None:
 
 def export(wanted: Wanted, kind: str, *, actor: Actor) -> Iterator[bytes]:
     """The entries as "csv" (formula-safe, RFC 4180) or "jsonl", in chunks; personal values stay sealed and are left
-    out."""
+    out, and so is what the role in force does not see."""
     permissions.require(actor, "export", "audit")
-    workspace = scope.workspace_id()
+    workspace, role = scope.workspace_id(), scope.role()
     filters = {name: str(value) for name in Wanted.__slots__ if (value := getattr(wanted, name)) and name != "person"}
     with operation("audit.export", actor=actor) as op:
         facts = {"format": kind, "filters": filters, "purpose": Purpose.COMPLY_WITH_LAW.value}
         op.audit("audit.export", entity="audit", subject_id=wanted.person, facts=facts)
-    return _lines(wanted, kind, workspace)
+    return _lines(wanted, kind, workspace, role)
 
 
 def _statement(columns: Any, wanted: Wanted, cursor: int | None, backwards: bool, limit: int) -> sa.Select[Any]:
@@ -199,20 +199,30 @@ def _ordered(statement: sa.Select[Any], wanted: Wanted, cursor: int | None, back
     return statement.order_by(*(key.asc() if backwards else key.desc() for key in keys))
 
 
-def _lines(wanted: Wanted, kind: str, workspace: int) -> Iterator[bytes]:
+def _lines(wanted: Wanted, kind: str, workspace: int, role: int | None) -> Iterator[bytes]:
     columns = [getattr(Audit, name) for name in EXPORTED if name not in ("sequence", "hash")]
     cursor: int | None = None
     if kind == "csv":
         yield b"\xef\xbb\xbf" + safe_csv.lines([EXPORTED])
     while True:
-        with scope.inside(workspace):
-            rows = session.execute(_statement(columns, wanted, cursor, False, CHUNK)).mappings().all()
+        with scope.inside(workspace), scope.seen_as(role):
+            found = session.execute(_statement(columns, wanted, cursor, False, CHUNK)).mappings()
+            rows = [{**row, "facts": _seen(row["facts"], row["entity"])} for row in found]
             places = _places([row["id"] for row in rows])
         if not rows:
             return
         full = [{**row, **places.get(row["id"], {"sequence": None, "hash": None})} for row in rows]
         yield _text(full, kind)
         cursor = rows[-1]["id"]
+
+
+def _seen(facts: dict[str, Any], entity: str | None) -> dict[str, Any]:
+    model = registry.entities().get(entity or "")
+    unseen = schema.unseen(model) if model is not None else set()
+    if not unseen & {*facts, *facts.get("fields", ())}:
+        return facts
+    kept = {name: value for name, value in facts.items() if name not in unseen}
+    return kept | {"fields": [name for name in facts.get("fields", ()) if name not in unseen]}
 
 
 def _places(keys: list[int]) -> dict[int, dict[str, Any]]:

@@ -66,6 +66,6 @@ def undo_here(some: Sequence[int], left: dict[str, int], *, actor: Actor) -> Non
                 with op.attempt():
                     timeline.undo(key, actor=actor)
             except DomainError as error:
-                name = timeline.name_of(key) if len(left) < _NAMED else ""
+                name = timeline.name_of(key, actor=actor) if len(left) < _NAMED else ""
                 reason = f"{name}: {error.message}" if name else error.message
                 left[reason] = left.get(reason, 0) + 1

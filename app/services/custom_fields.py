@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Invalid, NotFound
-from app.services import custom_rework, formulas, records, schema
+from app.services import custom_rework, formulas, records, schema, values
 from app.services.operation import Operation, operation
 from models import custom, registry, tenancy
 from models.base import session
@@ -32,6 +32,10 @@ SHAPE = ("kind", "options", "target", "places", "result", "formula")
 TAGS = ("personal", "category", "purpose", "keep")
 _WORDS = ("label", "hint", "section", "position", "required", "searchable", *TAGS)
 _CHOOSING = frozenset({"choice", "multichoice"})
+_UNDER_WAY = (
+    "The values of this field are still being rewritten after its last change. Nothing was changed: try again when "
+    "that job is done."
+)
 
 
 def customisable() -> dict[str, type[Any]]:
@@ -57,6 +61,7 @@ def define(entity: str, given: Mapping[str, Any], *, actor: Actor, key: str = ""
         raise NotFound()
     facts = {name: given[name] for name in (*_WORDS, *SHAPE) if given.get(name) is not None}
     with operation("custom_field.create", actor=actor) as op:
+        schema.hold()
         made = CustomField(entity=entity, **facts)
         made.options = _keyed(facts.get("options") or (), ()) or None
         problems = {n: "This is needed." for n in ("category", "purpose", "keep", "kind") if not facts.get(n)}
@@ -93,6 +98,8 @@ def reshape(key: int, given: Mapping[str, Any], *, actor: Actor) -> CustomField:
         schema.renew((one,))
         after = schema.made(one)
         if custom_rework.is_needed(before, after):
+            if custom_rework.is_under_way(one):
+                raise Invalid({"kind": _UNDER_WAY})
             custom_rework.begin(one, before, op, actor=actor)
     return one
 
@@ -135,6 +142,8 @@ def _problems(one: CustomField, *, but: int | None = None) -> dict[str, str]:
     one.label, one.section = " ".join((one.label or "").split()), " ".join((one.section or "More").split())
     if not one.label:
         found["label"] = "Give the field a label."
+    elif problem := _unfit(one):
+        return problem
     elif _is_taken(one, but or one.id):
         found["label"] = f"There is another field with the label “{one.label}”. Choose a different one."
     if one.keep not in dict(custom.RETENTIONS):
@@ -147,6 +156,17 @@ def _problems(one: CustomField, *, but: int | None = None) -> dict[str, str]:
     return found | _shape_problems(one)
 
 
+def _unfit(one: CustomField) -> dict[str, str]:
+    """What is too long or too large for its column."""
+    known, found = registry.fields(CustomField), {}
+    for name in ("label", "hint", "section", "formula", "position"):
+        try:
+            values.from_text(known[name], str(getattr(one, name) or ""), values.Locale())
+        except ValueError as error:
+            found[name] = str(error)
+    return found
+
+
 def _shape_problems(one: CustomField) -> dict[str, str]:
     if one.kind in _CHOOSING:
         offered = [o for o in one.options or () if not o.get("retired")]
@@ -156,11 +176,11 @@ def _shape_problems(one: CustomField) -> dict[str, str]:
         known = one.target in registry.entities() and not registry.entity(one.target or "").policy.parent
         return {} if known else {"target": "Choose what kind of record it links to."}
     one.target = None
+    if not 0 <= (one.places or 0) <= 6:
+        return {"places": "Decimal places are a whole number from 0 to 6."}
     if one.kind == "computed":
         return _formula_problems(one)
     one.formula = one.result = None
-    if not 0 <= (one.places or 0) <= 6:
-        return {"places": "Decimal places are a whole number from 0 to 6."}
     return {}
 
 

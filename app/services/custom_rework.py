@@ -1,7 +1,8 @@
 """Rewriting the values of an added field when its type or its formula changes: what would be lost, and doing it.
 
 Up to `AT_ONCE` records are rewritten with the change itself; more by a job, in steps. Until it is through, a value that
-does not fit the new type yet shows as empty. History keeps what each record held.
+does not fit the new type yet shows as empty. What somebody set meanwhile is of the new type already and stays. History
+keeps what each record held.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app import permissions
 from app.services import custom_index, formulas, schema, values
 from app.services.operation import Operation, operation
-from models import registry
+from models import registry, tenancy
+from models.audit import Change
 from models.base import session
 from models.custom import CustomField
 from models.fields import Field, Kind
 from models.job import Job
 from models.policy import Purpose
-from models.scope import Actor
+from models.scope import Actor, Reach
 
 JOB = "custom_field.rework"
 AT_ONCE = 500
@@ -44,15 +47,17 @@ def is_needed(before: Field, after: Field) -> bool:
     )  # fmt: skip
 
 
-def preview(model: type[Any], key: str, before: Field, after: Field, locale: values.Locale) -> Impact:
-    """What would become of the values; reads all of them."""
+def preview(model: type[Any], key: str, before: Field, after: Field, locale: values.Locale, *, actor: Actor) -> Impact:
+    """What would become of the values; reads all of them, and shows some to who may read all of them."""
     fit, lost, sample = 0, 0, list[str]()
+    reach = permissions.reach(actor, "read", registry.permission_entity(model))
+    most = _SAMPLE if reach is Reach.WORKSPACE and schema.sees(model, key) else 0
     statement = sa.select(model.id, model.custom).where(model.custom[key].as_string().is_not(None)).order_by(model.id)
     for _, custom in session.execute(statement.execution_options(yield_per=CHUNK)):
         kept = custom.get(key)
         if converted(before, after, kept, locale) is None:
             lost += 1
-            if len(sample) < _SAMPLE:
+            if len(sample) < most:
                 sample.append(values.to_text(before, schema.of_stored(before, kept), locale)[:60])
         else:
             fit += 1
@@ -84,24 +89,45 @@ def _told(before: Field, after: Field, value: Any, locale: values.Locale) -> str
 def begin(one: CustomField, before: Field | None, op: Operation, *, actor: Actor) -> Job | None:
     """Rewrite the records of a field that was just changed: here, or in a job when there are many."""
     model = registry.entity(one.entity)
-    some = session.scalars(_records(model, one, 0, AT_ONCE + 1)).all()
+    some = _records(model, one, 0, AT_ONCE + 1)
     if len(some) <= AT_ONCE:
         rewrite(model, one, before, some, actor=actor)
         return None
-    args = {"field": one.id, "before": None if before is None else _plain(before)}
+    newest = session.scalar(sa.select(sa.func.max(Change.id))) or 0
+    args = {"field": one.id, "before": None if before is None else _plain(before), "since": newest}
     label = f"Rewrite “{one.label}” of all {one.entity.replace('_', ' ')}s"
     return op.promise(JOB, args, purpose=Purpose.RUN_TRANSACTIONS, label=label, queue="bulk")
 
 
 def next_records(one: CustomField, after: int) -> Sequence[Any]:
     """The next records of a rewriting, by id."""
-    return session.scalars(_records(registry.entity(one.entity), one, after, CHUNK)).all()
+    return _records(registry.entity(one.entity), one, after, CHUNK)
 
 
-def _records(model: type[Any], one: CustomField, after: int, most: int) -> Any:
+def _records(model: type[Any], one: CustomField, after: int, most: int) -> Sequence[Any]:
+    """Also those in the bin, from where they come back with their values."""
     found = sa.select(model).where(model.id > after).order_by(model.id).limit(most)
     # A formula is worked out for every record; any other field only where there is something to rewrite.
-    return found if one.formula else found.where(model.custom[one.key].as_string().is_not(None))
+    if not one.formula:
+        found = found.where(model.custom[one.key].as_string().is_not(None))
+    return session.scalars(found, execution_options=tenancy.with_deleted()).all()
+
+
+def is_under_way(one: CustomField) -> bool:
+    """Whether a job still brings values of an earlier type to this field."""
+    open_ones = sa.select(Job.args).where(Job.name == JOB, Job.state.in_(("waiting", "running")))
+    return any(args["field"] == one.id and args["before"] is not None for args in session.scalars(open_ones))
+
+
+def untouched(one: CustomField, some: Sequence[Any], since: int) -> Sequence[Any]:
+    """Those of the records whose value of the field is not newer than the change `since`: what somebody set since then,
+    or a step of this very job that nobody noted, is of the new type already.
+    """
+    later = sa.select(Change.record_id, Change.new).where(
+        Change.entity == one.entity, Change.record_id.in_([record.id for record in some]), Change.id > since
+    )
+    newer = {row.record_id for row in session.execute(later) if one.key in row.new}
+    return [record for record in some if record.id not in newer]
 
 
 def rewrite(model: type[Any], one: CustomField, before: Field | None, some: Sequence[Any], *, actor: Actor) -> None:

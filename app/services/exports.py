@@ -45,17 +45,17 @@ def export(query: ListQuery, kind: str, *, locale: values.Locale, actor: Actor) 
     fields = schema.fields(query.model)
     head = [fields[name].label for name in query.columns]
     makers = [_maker(fields[name], locale) for name in query.columns]
-    lines = _lines(replace(query, cursor="", action="export"), makers, workspace, actor)
+    lines = _lines(replace(query, cursor="", action="export"), makers, (workspace, scope.role()), actor)
     return _csv(head, lines) if kind == "csv" else _xlsx(head, lines)
 
 
 def _lines(
-    query: ListQuery, makers: list[Callable[[Column], Column]], workspace: int, actor: Actor
+    query: ListQuery, makers: list[Callable[[Column], Column]], place: tuple[int, int | None], actor: Actor
 ) -> Iterator[Iterable[tuple[Any, ...]]]:
     found = queries.stream(query, actor=actor, chunk=_CHUNK)
     while True:
-        # The workspace holds for the reading alone: a generator left half-way must not leave it on its thread.
-        with scope.inside(workspace):
+        # Workspace and role hold for the reading alone: a generator left half-way must not leave them on its thread.
+        with scope.inside(place[0]), scope.seen_as(place[1]):
             chunk = next(found, None)
         if chunk is None:
             return

@@ -80,7 +80,11 @@ def limit(role_id: int, entity: str, wanted: Mapping[str, str], *, actor: Actor)
     changed = {n: level for n, level in wanted.items() if before.get(n, OPEN) != level}
     if not changed:
         return
+    own = schema.limits_of(actor.role_id).get(entity, {})
+    if any(name in own and level == OPEN for name, level in changed.items()):
+        raise Forbidden("write", "role", "You cannot open a field that your own role does not change.")
     with operation("role.fields", actor=actor) as op:
+        schema.hold()
         _write(role.id, entity, changed)
         schema.renew_workspace(scope.workspace_id())
         facts = {"role": role.label, "fields": {n: [before.get(n, OPEN), level] for n, level in changed.items()}}
@@ -93,7 +97,19 @@ def _limited(role_id: int, actor: Actor) -> Role:
         raise Invalid({"": "Owners see and change every field. Limit another role."})
     if role_id == actor.role_id and not actor.everything:
         raise Forbidden("write", "role", "Nobody changes the limits of their own role; ask somebody with another one.")
+    if not actor.everything:
+        _within(role, actor)
     return role
+
+
+def _within(role: Role, actor: Actor) -> None:
+    """Who could take fields from those above them could lock them out."""
+    try:
+        roles.within(actor, roles.current_rights(role))
+    except Forbidden:
+        raise Forbidden(
+            "write", "role", "This role may do more than your own. Ask somebody with wider rights to limit it."
+        ) from None
 
 
 def _write(role_id: int, entity: str, changed: Mapping[str, str]) -> None:

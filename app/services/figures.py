@@ -35,7 +35,10 @@ def may(actor: Actor, entity: str) -> bool:
 
 
 def new_contacts(actor: Actor, zone: dt.tzinfo) -> list[tuple[dt.date, dict[str, int]]]:
-    """New contacts of the last eight weeks by source: (Monday, {source: count}), oldest first. Days are UTC."""
+    """New contacts of the last eight weeks by source: (Monday, {source: count}), oldest first. Days are UTC. Who does
+    not see where contacts come from gets them as "other".
+    """
+    seen = schema.sees(Contact, "source")
     today = now().astimezone(zone).date()
     first = today - dt.timedelta(days=today.weekday(), weeks=WEEKS - 1)
     start = dt.datetime.combine(first, dt.time(), zone).astimezone(dt.UTC)
@@ -48,7 +51,8 @@ def new_contacts(actor: Actor, zone: dt.tzinfo) -> list[tuple[dt.date, dict[str,
         found = value if isinstance(value, dt.date) else dt.date.fromisoformat(value)
         monday = max(found - dt.timedelta(days=found.weekday()), first)
         if monday in weeks:
-            weeks[monday][source or "other"] = weeks[monday].get(source or "other", 0) + number
+            name = (source if seen else None) or "other"
+            weeks[monday][name] = weeks[monday].get(name, 0) + number
     return list(weeks.items())
 
 
@@ -68,8 +72,10 @@ def open_deals(actor: Actor) -> list[StageFigure]:
     ]
 
 
-def closings(actor: Actor, within: int = 30) -> int:
-    """Open deals that are expected to close within so many days."""
+def closings(actor: Actor, within: int = 30) -> int | None:
+    """Open deals that are expected to close within so many days; None for who does not see when."""
+    if not schema.sees(Deal, "expected_close") or not schema.sees(Deal, "closed_on"):
+        return None
     today = now().date()
     statement = (
         sa.select(sa.func.count())

@@ -27,6 +27,7 @@ from models.fields import Field, Kind
 
 _TOKEN = re.compile(r'\s*(?:(\d+(?:\.\d+)?)|"([^"]*)"|([A-Za-z_][A-Za-z0-9_]*)|(<>|<=|>=|[-+*/&=<>(),]))')
 _MOST_DEPTH, _MOST_TEXT = 40, 200
+_MOST_CENTS = 2**63 - 1
 _OPENING = frozenset("(")
 Value = Decimal | str | bool | dt.date | None
 Eval = Callable[[Mapping[str, Value]], Value]
@@ -106,7 +107,7 @@ class _Reader:
 
     def inverse(self) -> Eval:
         if self._take("not"):
-            inner = self.inverse()
+            inner = self._deeper(self.inverse)
             return lambda given: not inner(given)
         return self.comparison()
 
@@ -124,7 +125,7 @@ class _Reader:
 
     def sign(self) -> Eval:
         if self._take("-"):
-            inner = self.sign()
+            inner = self._deeper(self.sign)
             return lambda given: None if (found := inner(given)) is None else -_number(found)
         return self.one()
 
@@ -297,7 +298,8 @@ def _given(one: Field, found: Value) -> Any:
     if found is None:
         return None
     if one.kind is Kind.MONEY:
-        return int(_number(found).scaleb(2).quantize(Decimal(1), ROUND_HALF_EVEN))
+        cents = int(_number(found).scaleb(2).quantize(Decimal(1), ROUND_HALF_EVEN))
+        return cents if abs(cents) <= _MOST_CENTS else None
     if one.kind is Kind.NUMBER:
         exact = _number(found).quantize(Decimal(1).scaleb(-one.places), ROUND_HALF_EVEN)
         if abs(exact) >= 10**12:

@@ -25,6 +25,7 @@ from models.scope import Actor
 
 PARTS = ("labels", "sections", "required", "columns", "when")
 MOST_COLUMNS = 12
+_OPS = frozenset({"empty", "filled", "is", "not"})
 _LOCALE = values.Locale()
 _WHY = tenancy.reason("a layout is replaced whole, and audited as one")
 
@@ -43,6 +44,7 @@ def save(entity: str, role_id: int, facts: Mapping[str, Any], *, actor: Actor) -
     clean = checked(registry.entity(entity), facts)
     table = EntityLayout.__table__
     with operation("layout.save", actor=actor) as op:
+        schema.hold()
         mine = (table.c.workspace_id == scope.workspace_id(), table.c.entity == entity, table.c.role_id == role_id)
         session.execute(sa.delete(table).where(*mine), execution_options=_WHY)
         if clean:
@@ -72,12 +74,20 @@ def checked(model: type[Any], facts: Mapping[str, Any]) -> dict[str, Any]:
         problems["columns"] = f"A list shows at most {MOST_COLUMNS} columns beside the name."
     for name, text in (facts.get("when") or {}).items():
         try:
-            clean.setdefault("when", {})[name] = filters.parse(model, text, _LOCALE).text(model, _LOCALE)
+            clean.setdefault("when", {})[name] = _checked_condition(model, text)
         except Invalid as error:
             problems[name] = next(iter(error.fields.values()))
     if problems:
         raise Invalid(problems)
     return clean | ({"required": required} if required else {}) | ({"columns": columns} if columns else {})
+
+
+def _checked_condition(model: type[Any], text: str) -> str:
+    """A condition in its clean form; of the filters only those that `meets` can answer for a single record."""
+    wanted = filters.parse(model, text, _LOCALE)
+    if wanted.field in filters.links(model) or wanted.op not in _OPS:
+        raise Invalid({"when": "A field can depend on a choice, or on yes or no. Choose one of the list."})
+    return wanted.text(model, _LOCALE)
 
 
 def in_force(entity: str) -> Mapping[str, Any]:

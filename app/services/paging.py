@@ -16,12 +16,14 @@ import orjson
 import sqlalchemy as sa
 
 from app.errors import Invalid
-from app.services import custom_columns, custom_index, schema, values
+from app.services import custom_columns, custom_index, values
 from models import registry
 from models.base import session
-from models.fields import Field
+from models.custom import MOST_TEXT
+from models.fields import Field, Kind
 
 _JSON = values.Locale()
+_TEXT, _MOST = Field(Kind.LONG_TEXT, max_length=MOST_TEXT), 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,13 @@ def ordered(statement: Any, model: type[Any], order: Order, part: Part) -> Any:
     """The statement in its order, behind the cursor if it goes `onward`."""
     if order.added is not None:
         of, same = custom_index.joined(model, sa.bindparam("sort_field", type_=sa.BigInteger))
+        column = custom_index.column(order.added, of)
+        # While the type of a field changes, rows of the old one may have nothing in this column.
+        same = sa.and_(same, column.is_not(None))
         if not part.empty:
-            return _by_index(statement.join(of, same), model, custom_index.column(order.added, of), part)
+            return _by_index(statement.join(of, same).add_columns(column), model, column, part)
         statement = statement.where(~sa.exists(sa.select(sa.literal(1)).where(same)).correlate(model))
+        statement = statement.add_columns(sa.cast(sa.null(), column.type))
         order = Order("id", part.down)
     if part.onward:
         statement = statement.where(_beyond(model, order.name, part))
@@ -120,11 +126,7 @@ def _value_at(model: type[Any], columns: tuple[str, ...], order: Order, row: Any
     """What a row of the statement is sorted by, as JSON."""
     columns, added = custom_columns.split(model, columns)
     if order.added is not None:
-        stored = (row[1 + len(columns)] or {}).get(order.name)
-        if stored is None:
-            return None
-        n, t = custom_index.keys(order.added, schema.of_stored(order.added, stored))[0]
-        return t if n is None else n
+        return row[2 + len(columns)]
     if order.name == "id":
         return row[0]
     place = 1 + (columns.index(order.name) if order.name in columns else len(columns) + bool(added))
@@ -157,6 +159,10 @@ def _sorted_by(model: type[Any], order: Order, value: Any) -> Any:
     """The value of a cursor; raises `ValueError` for one of another kind."""
     if order.added is None:
         return value if order.name == "id" else values.from_json(registry.fields(model)[order.name], value, _JSON)
-    if value is None or (type(value) is str if custom_index.is_text(order.added) else type(value) is int):
-        return value
-    raise ValueError
+    if value is None:
+        return None
+    if custom_index.is_text(order.added):
+        return values.from_json(_TEXT, value, _JSON)
+    if type(value) is not int or abs(value) > _MOST:
+        raise ValueError
+    return value

@@ -16,7 +16,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from app import permissions
 from app.errors import Clash, Conflict, Forbidden, Invalid, NotFound
-from app.services import formulas, kept, parts, schema
+from app.services import formulas, kept, layouts, parts, schema
 from app.services.operation import Operation, operation
 from models import registry, tenancy
 from models.audit import Change
@@ -223,7 +223,7 @@ def needed(model: type[Any], given: Mapping[str, Any]) -> dict[str, str]:
         if not has_default and name in given and given[name] in (None, "")
     }
     more = {n: one for n, one in schema.writable(model).items() if one.required and given.get(n, "-") in (None, "")}
-    return missing | {n: f"{one.label} is needed." for n, one in more.items()}
+    return missing | {n: f"{one.label} is needed." for n, one in more.items() if not layouts.hides(model, n, given.get)}
 
 
 def _missing(record: Any, values: Mapping[str, Any]) -> dict[str, str]:
@@ -240,6 +240,7 @@ def _missing(record: Any, values: Mapping[str, Any]) -> dict[str, str]:
             and not one.readonly
             and (name in values or not stored)
             and schema.value(record, name) in (None, "")
+            and not layouts.hides(type(record), name, partial(schema.value, record))
         ):
             missing[name] = f"{one.label} is needed."
     return missing

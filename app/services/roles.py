@@ -19,7 +19,7 @@ from app.services import schema
 from app.services.operation import operation
 from models import scope, tenancy
 from models.base import session
-from models.custom import FieldRight
+from models.custom import EntityLayout, FieldRight
 from models.scope import Actor, Reach, Rights
 from models.user import Permission, PermissionView, Role, ViewMenu, assoc_permissionview_role
 from models.workspace import Membership, Workspace
@@ -119,8 +119,13 @@ def delete(role_id: int, *, actor: Actor) -> None:
             sa.delete(assoc_permissionview_role).where(assoc_permissionview_role.c.role_id == role.id),
             execution_options=_WHY,
         )
-        # SQLite gives the id to the next role that is made: no worker may still know the rights of this one.
+        for own in (FieldRight.__table__, EntityLayout.__table__):
+            mine = (own.c.workspace_id == scope.workspace_id(), own.c.role_id == role.id)
+            session.execute(sa.delete(own).where(*mine), execution_options=_WHY)
+        # SQLite gives the id to the next role that is made: no worker may still know the rights of this one, nor what
+        # it saw and how.
         forget_cached()
+        schema.renew_workspace(scope.workspace_id())
         op.audit("role.deleted", entity="role", record_id=role.id, facts={"label": role.label})
         session.delete(role)
 

@@ -8,6 +8,7 @@ rows behind them (`app.services.custom_index`).
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -40,6 +41,7 @@ _HELD: Mapping[Kind, type[Any] | tuple[type[Any], ...]] = {
 _BLANK = (None, "", False, ())
 _INNER = frozenset({"deleted_at", "name_key"})
 _MOST = 500
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _COLUMNS = (
     "id", "entity", "key", "label", "kind", "hint", "section", "required", "searchable", "options", "target", "places",
     "result", "formula", "personal", "category", "purpose", "deleted_at",
@@ -158,6 +160,11 @@ def every_known(model: type[Any]) -> Mapping[str, Field]:
     """Every field that history may hold, whoever looks."""
     retired = current().retired.get(model.__tablename__)
     return {**retired, **every(model)} if retired else every(model)
+
+
+def unseen(model: type[Any]) -> set[str]:
+    """The fields that history may hold and that the role in force does not see."""
+    return set(every_known(model)) - set(known(model))
 
 
 def limits_of(role_id: int | None) -> Mapping[str, Mapping[str, str]]:
@@ -296,6 +303,13 @@ def renew_workspace(workspace: int) -> None:
     leave()
 
 
+def hold() -> None:
+    """Keep others from changing the schema of the workspace until the open operation ends: of two who do the same at
+    once, the second sees what the first did.
+    """
+    renew_workspace(scope.workspace_id())
+
+
 def leave() -> None:
     """Forget the schema in this session, as its fields change in the open operation."""
     session().info.pop("schema", None)
@@ -327,6 +341,9 @@ def _read(workspace: int, mark: int) -> Schema:
         limits: dict[int, dict[str, dict[str, str]]] = {}
         for right in session.scalars(sa.select(FieldRight)):
             limits.setdefault(right.role_id, {}).setdefault(right.entity, {})[right.field] = right.level
+        for of_role in limits.values():
+            for entity, levels in of_role.items():
+                levels |= _told_by_formulas({**retired.get(entity, _EMPTY), **added.get(entity, _EMPTY)}, levels)
         views: dict[str, list[View]] = {}
         for one in session.scalars(sa.select(SavedView).order_by(SavedView.name, SavedView.id)):
             kept = View(one.id, one.name, one.query, one.audience, one.membership_id, one.team_id)
@@ -337,6 +354,12 @@ def _read(workspace: int, mark: int) -> Schema:
         active = session.execute(sa.select(Webhook.id, Webhook.events).where(Webhook.state == "active")).all()
     hooks = tuple((key, frozenset(events)) for key, events in active)
     return Schema(mark, added, retired, limits, views, layouts, hooks)
+
+
+def _told_by_formulas(added: Mapping[str, Field], levels: Mapping[str, str]) -> dict[str, str]:
+    """Computed fields that name a hidden one: what is worked out of a value tells of it."""
+    hidden = {name for name, level in levels.items() if level == HIDDEN}
+    return {name: HIDDEN for name, one in added.items() if hidden & set(_NAME.findall(one.formula))}
 
 
 def made(row: Any) -> Field:

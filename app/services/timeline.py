@@ -95,7 +95,7 @@ def undo(change_id: int, *, actor: Actor) -> Any:
         raise NotFound()
     model = registry.entity(change.entity)
     with operation(f"{change.entity}.undo", actor=actor, undoes=change.id):
-        if change.verb == "create":
+        if change.verb in ("create", "restore"):
             return records.delete(model, change.record_id, actor=actor, as_part=bool(model.policy.parent))
         if change.verb == "delete":
             return records.restore(model, change.record_id, actor=actor)
@@ -105,14 +105,16 @@ def undo(change_id: int, *, actor: Actor) -> Any:
         )
 
 
-def name_of(change_id: int) -> str:
-    """What the record of a change is called, as far as it still stands."""
+def name_of(change_id: int, *, actor: Actor) -> str:
+    """What the record of a change is called, as far as it still stands and may be read."""
     change = session.scalars(sa.select(Change).where(Change.id == change_id)).one_or_none()
     model = registry.entities().get(change.entity) if change is not None else None
     if change is None or model is None:
         return ""
-    title = getattr(model, registry.title_of(model))
-    return str(session.scalar(sa.select(title).where(model.id == change.record_id)) or f"#{change.record_id}")[:60]
+    if permissions.reach(actor, "read", registry.permission_entity(model)) is None:
+        return f"#{change.record_id}"
+    title = sa.select(getattr(model, registry.title_of(model))).where(model.id == change.record_id)
+    return str(session.scalar(permissions.restrict(title, model, actor)) or f"#{change.record_id}")[:60]
 
 
 def _old_values(record: Any, change: Change) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def promise_due(moment: dt.datetime) -> int:
                                       Membership.id == ViewSubscription.membership_id))
             .join(User, User.id == Membership.user_id)
             .join(Workspace, Workspace.id == ViewSubscription.workspace_id)
-            .where(Membership.active.is_(True), Workspace.status == "active")
+            .where(Membership.active.is_(True), User.active.is_(True), Workspace.status == "active")
         ).all()  # fmt: skip
         due = []
         for one, member, own_zone, zone in found:

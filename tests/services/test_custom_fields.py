@@ -263,7 +263,7 @@ def test_what_a_change_of_type_costs_is_said_before_and_kept_in_history(owner: A
     kept, lost = make(owner, "Twelve", x_nickname="12").id, make(owner, "Bean", x_nickname="B").id
     before = schema.made(made)
     after = custom_fields.described({"kind": "number"}, made)
-    impact = custom_rework.preview(Contact, "x_nickname", before, after, LOCALE)
+    impact = custom_rework.preview(Contact, "x_nickname", before, after, LOCALE, actor=owner)
     assert (impact.fit, impact.lost, impact.sample) == (1, 1, ("B",))
     assert schema.fields(Contact)["x_nickname"].kind == "text", "a preview changes nothing"
     custom_fields.reshape(made.id, {"kind": "number"}, actor=owner)

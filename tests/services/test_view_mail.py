@@ -15,12 +15,13 @@ from flask import Flask
 
 from app.services import records, saved_views, view_mail
 from app.services.operation import operation
-from jobs import runner
+from jobs import runner, schedule
 from models import scope
 from models.base import session
 from models.contact import Contact
 from models.message import Message
 from models.scope import Actor
+from models.user import User
 from models.view import ViewSubscription
 from models.workspace import Membership
 from tests import jobs_kit
@@ -74,6 +75,16 @@ def test_each_reader_gets_their_own_records_once_a_day(app: Flask, office: tuple
     assert len(morning(app, TUESDAY + dt.timedelta(days=1))) == 4
 
 
+def test_the_clock_sends_them_to_their_readers(app: Flask, office: tuple[int, Actor, Actor]) -> None:
+    subscribe(office)
+    timed = tuple(one for one in schedule.TIMETABLE if one.job == "views.promise")
+    with time_machine.travel(TUESDAY, tick=False):
+        schedule.promise_due(TUESDAY, timed)
+        runner.drain(app)
+    with scope.across_workspaces("a test looks"):
+        assert sorted(session.scalars(sa.select(Message.subject))) == ["Active: 1", "Active: 2"]
+
+
 @pytest.mark.parametrize(
     ("rhythm", "moment", "letters"),
     [
@@ -88,6 +99,13 @@ def test_it_comes_in_the_morning_of_its_days(
 ) -> None:
     subscribe(office, rhythm)
     assert len(morning(app, moment)) == letters
+
+
+def test_whose_account_is_closed_gets_none(app: Flask, office: tuple[int, Actor, Actor]) -> None:
+    subscribe(office)
+    with scope.across_workspaces("a test closes an account"), operation("user.close", actor=jobs_kit.SYSTEM):
+        session.get(User, office[1].user_id).active = False
+    assert [m.subject for m in morning(app, TUESDAY)] == ["Active: 2"]
 
 
 def test_who_is_no_member_any_more_and_what_is_gone_is_not_sent(app: Flask, office: tuple[int, Actor, Actor]) -> None:
