@@ -299,7 +299,7 @@ def _services(env: Mapping[str, str], app_env: str, data_dir: Path) -> dict[str,
         "MIGRATION_DATABASE_URI": database_url(env.get("MIGRATION_DATABASE_URL", database)),
         # A failed statement is named in logs and on the jobs page, but never the people's data in it (P17).
         "SQLALCHEMY_ENGINE_OPTIONS": {"hide_parameters": True}
-        | ({} if database.startswith("sqlite") else {"pool_pre_ping": True, "pool_size": 5}),
+        | ({} if database.startswith("sqlite") else {"pool_size": 5}),
         "SQLALCHEMY_TRACK_MODIFICATIONS": False,
         "REDIS_URL": redis,
         # Signed ends of the audit chains; the test environment writes nothing.

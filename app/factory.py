@@ -20,7 +20,7 @@ from app import logging
 from app.cli import commands
 from app.services import audit_heads, webhooks
 from jobs import dispatch
-from models import crypto, registry
+from models import connections, crypto, registry
 from models.base import db
 from public_site import site
 from views import (
@@ -98,6 +98,7 @@ def _tune(engine: sa.Engine) -> None:
     """SQLite: foreign keys are checked, readers and the writer do not block each other, writers wait instead of
     failing."""
     if engine.dialect.name != "sqlite":
+        connections.keep(engine)
         return
 
     @event.listens_for(engine, "connect")

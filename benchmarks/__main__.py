@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import exports, fields, imports, lists, measure
+from benchmarks import exports, fields, imports, lists, measure, peers
 from benchmarks.measure import Score
 
 SUITES = {"lists": lists.run, "fields": fields.run, "export": exports.run, "import": imports.run}
@@ -22,12 +22,15 @@ def main() -> int:
     parser.add_argument(
         "--cpu", action="store_true", help="processor time instead of the clock, on a busy machine; fair on SQLite only"
     )
+    parser.add_argument("--no-peers", action="store_true", help="leave out the peers, which take most of the time")
     wanted = parser.parse_args()
     unknown = set(wanted.suites) - SUITES.keys()
     if unknown:
         parser.error(f"there is no suite {', '.join(sorted(unknown))}; choose from {', '.join(SUITES)}")
     if wanted.cpu:
         measure.use_processor_time()
+    if wanted.no_peers:
+        peers.leave_out()
     score = Score()
     for name in wanted.suites or SUITES:
         print(

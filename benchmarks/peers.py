@@ -21,11 +21,16 @@ _HERE = Path(__file__).resolve().parent
 _PEERS = {"Django admin, tuned": "peer_django.py", "Flask-AppBuilder, stock": "peer_fab.py"}
 
 
+def leave_out() -> None:
+    """Measure only ourselves, against the bare query."""
+    _PEERS.clear()
+
+
 def measure(
     database: Database, asked: dict[str, int], word: str, deep_pages: int, rounds: int
 ) -> dict[str, dict[str, float]]:
     """Peer -> case -> median milliseconds."""
-    python = _python()
+    python = _python() if _PEERS else None
     if python is None:
         return {}
     order = json.dumps(

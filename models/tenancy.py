@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event, orm
 
-from models import scope
+from models import connections, scope
 from models.base import Base, Record, ScopedSession, WorkspaceScoped
 from models.scope import Unscoped
 
@@ -136,12 +136,22 @@ def _tell_at_begin(session: orm.Session, _transaction: Any, connection: sa.Conne
         _tell(session, connection)
 
 
+_UNKNOWN = object()
+
+
 def _tell(session: orm.Session, connection: sa.Connection) -> None:
     """The second wall: PostgreSQL's row security reads this setting; it ends with the transaction."""
     where = scope.current()
-    value = "*" if isinstance(where, Unscoped) else str(where if where is not None else -1)
-    connection.execute(sa.text("select set_config('app.workspace_id', :value, true)"), {"value": value})
+    value = "*" if isinstance(where, Unscoped) else str(int(where if where is not None else -1))
+    connections.begin_with(connection, f"SET LOCAL app.workspace_id = '{value}'")
     session.info["told"] = where
+
+
+@event.listens_for(ScopedSession, "after_soft_rollback")
+def _doubt_told(session: orm.Session, transaction: orm.SessionTransaction) -> None:
+    """What was told behind a savepoint went with it."""
+    if transaction.nested and "told" in session.info:
+        session.info["told"] = _UNKNOWN
 
 
 def _keep_told(session: orm.Session) -> None:

@@ -23,7 +23,7 @@ import models  # noqa: F401  maps every table
 from app import permissions
 from app.services import audit_heads
 from app.services.operation import operation
-from models import crypto, scope
+from models import connections, crypto, scope
 from models.base import db, session
 from models.workspace import Workspace
 from tests.services_present import postgres_url
@@ -87,6 +87,8 @@ def make_app(folder: Path, url: str, **more: Any) -> Flask:
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
             sa.event.listen(db.engine, "connect", _pragmas)
+        else:
+            connections.keep(db.engine)
     return app
 
 

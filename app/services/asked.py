@@ -46,7 +46,7 @@ def of(
     ids = hits.ids if hits is not None and q.strip() else None
     if ids is not None:
         values["found"] = search_index.as_parameter(ids)
-    if q.strip() and not (ids is not None and hits is not None and hits.sure):
+    if q.strip() and not (ids is not None and hits is not None and hits.exact):
         words, bound = search_index.parameters(model, search, q)
         values |= bound
     found = ids is not None

@@ -16,7 +16,7 @@ from sqlalchemy import orm
 
 from app import permissions
 from app.errors import Invalid
-from app.services import asked, custom_columns, custom_index, filters, kept, paging, schema, search_index
+from app.services import asked, custom_columns, custom_index, filters, kept, paging, parts, schema, search_index
 from app.services.conditions import Group
 from app.services.filters import Filter
 from app.services.paging import Cursor, Order, Part
@@ -118,11 +118,11 @@ def _rows(query: ListQuery, actor: Actor, order: Order, cursor: Cursor, counted:
     """
     if order.added is None:
         return _part(query, actor, order, cursor, counted, cursor.value is None, bool(query.cursor))
-    parts = [True, False] if cursor.backwards else [False, True]
-    if query.cursor and (cursor.value is None) is parts[1]:
-        parts = parts[1:]
+    halves = [True, False] if cursor.backwards else [False, True]
+    if query.cursor and (cursor.value is None) is halves[1]:
+        halves = halves[1:]
     rows: list[Any] = []
-    for place, empty in enumerate(parts):
+    for place, empty in enumerate(halves):
         rows += _part(query, actor, order, cursor, counted, empty, bool(query.cursor) and place == 0)
         if len(rows) > query.limit:
             break
@@ -147,7 +147,7 @@ def _part(
             found = found.order_by(None).order_by(*query.model.in_order())
         if counted[0]:
             found = found.add_columns(_counting(query, actor, counted[1]).scalar_subquery())
-        return found.limit(query.limit + 1)
+        return found.limit(_limit(query))
 
     columns, added = custom_columns.split(query.model, query.columns)
     shape = (query.model, columns, bool(added), query.raw, wanted.shape)
@@ -175,12 +175,19 @@ def _count_unasked(query: ListQuery, actor: Actor, exact: bool) -> tuple[int, bo
     if hits.common and not exact:
         narrow = permissions.criterion(query.model, actor, query.action) is not None
         return (COUNT_CAP, False) if not narrow or (hits.sure and query.action == "read") else None
-    return (len(hits.ids), True) if hits.sure and hits.ids is not None and query.action == "read" else None
+    if not hits.exact or hits.ids is None or query.action != "read":
+        return None
+    seen = hits.sure or permissions.criterion(query.model, actor) is None
+    return (len(hits.ids), True) if seen else None
 
 
 def _counting(query: ListQuery, actor: Actor, exact: bool) -> Any:
     found = _where(sa.select(sa.literal(1)).select_from(query.model), query, actor)
-    return sa.select(sa.func.count()).select_from((found if exact else found.limit(COUNT_CAP + 1)).subquery())
+    if not exact:
+        # For a word, PostgreSQL would list all records of the workspace before it looks at the first.
+        walked = found.order_by(query.model.id.desc()) if _walks(query) and filters.on_postgresql() else found
+        found = walked.limit(parts.number(COUNT_CAP + 1))
+    return sa.select(sa.func.count()).select_from(found.subquery())
 
 
 def _capped(number: int, exact: bool) -> tuple[int, bool]:
@@ -303,6 +310,19 @@ def _where(statement: Any, query: ListQuery, actor: Actor) -> Any:
     if query.action != "read":
         statement = permissions.restrict(statement, query.model, actor, query.action)
     return statement.where(*_asked(query).conditions())
+
+
+def _limit(query: ListQuery) -> Any:
+    """In the text of the statement, so that PostgreSQL plans the page once and not each time. Not with conditions: how
+    to read for these depends on how many rows there are with what was asked for.
+    """
+    asks = query.filters or query.where is not None or _walks(query)
+    return query.limit + 1 if asks else parts.number(query.limit + 1)
+
+
+def _walks(query: ListQuery) -> bool:
+    """Whether each record is read to know if it holds the words."""
+    return bool(query.q.strip()) and (query.hits is None or query.hits.ids is None)
 
 
 def _asked(query: ListQuery) -> asked.Asked:

@@ -16,7 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from models import scope, tenancy
+from models import connections, scope, tenancy
 from models.access import ApiKey, UserSession
 from models.base import db, session
 from models.crypto import keyring
@@ -240,11 +240,13 @@ def save(
     user_agent: str | None,
 ) -> None:
     """Write a session in a short transaction of its own; `replaces` is the session that ends with it (a new
-    sign-in).
+    sign-in). What a page says next time (“Saved. Undo”) may be lost with a crash, who is signed in may not.
     """
     table, moment = UserSession.__table__, now()
     values = {"data": data, "user_id": user_id, "workspace_id": workspace_id, "seen_at": moment}
     with db.engine.begin() as connection:
+        if not new:
+            connections.hasten(connection)
         if replaces is not None:
             connection.execute(sa.delete(table).where(table.c.id == replaces))
         if new:
@@ -265,6 +267,7 @@ def _saved() -> Any:
 def touch(digest: str) -> None:
     table = UserSession.__table__
     with db.engine.begin() as connection:
+        connections.hasten(connection)
         connection.execute(sa.update(table).where(table.c.id == digest).values(seen_at=now()))
 
 

@@ -13,8 +13,10 @@ from flask import Flask
 
 from app import seeds
 from app.services import queries, search_index
+from app.services.operation import operation
 from app.services.queries import ListQuery
 from models import scope
+from models.base import db, session
 from models.contact import Contact
 from models.scope import Actor
 from tests import database_kit
@@ -48,6 +50,10 @@ def _database(engine: str, folder: Path) -> Iterator[tuple[Path, str, str]]:
     "q",
     [
         "xi",
+        "ma",
+        "xt",
+        "ext=",
+        "01",
         "ramírez",
         "Okafor zo",
         "example",
@@ -98,6 +104,29 @@ def test_an_agent_finds_only_their_own(filled: tuple[Flask, int]) -> None:
         found = queries.ids(ListQuery(Contact, ("name",), SEARCHED, "example"), actor=agent)
         assert found
         assert set(found) <= {key for key, owner in owners if owner == mine}
+        rare = queries.page(ListQuery(Contact, ("name",), SEARCHED, "dental", limit=200), actor=agent, counted=True)
+        assert rare.count == (len(rare.rows), True)
+        assert {row[0] for row in rare.rows} <= {key for key, owner in owners if owner == mine}
+
+
+@pytest.mark.needs("postgres")
+def test_capitals_beyond_ascii_are_found_by_their_plain_letters(tmp_path: Path) -> None:
+    names = ("İpek Şahin", "\u212aelvin Frost", "Ines Kahn", "Émile Roux", "Rosa Vega")
+    with database_kit.postgres() as (_owner, url), database_kit.make_app(tmp_path, url).app_context():
+        with scope.inside(database_kit.found_workspace("harbor")):
+            with operation("contact.create", actor=EVERYTHING):
+                session.add_all([Contact(name=name, phone="+12075550142;ext=7") for name in names])
+            found = {q: _names(q) for q in ("ip", "İp", "ke", "KE", "ine", "ém", "É", "xt", "7;ex", "ro", "zz")}
+        session.remove()
+        db.engine.dispose()
+    assert found == {
+        "ip": {names[0]}, "İp": {names[0]}, "ke": {names[1]}, "KE": {names[1]}, "ine": {names[2]}, "ém": {names[3]},
+        "É": {names[3]}, "xt": set(names), "7;ex": set(), "ro": {names[1], names[3], names[4]}, "zz": set(),
+    }  # fmt: skip
+
+
+def _names(q: str) -> set[str]:
+    return {row[1] for row in queries.page(ListQuery(Contact, ("name",), SEARCHED, q), actor=EVERYTHING).rows}
 
 
 def test_nothing_of_another_brokerage_is_found(filled: tuple[Flask, int]) -> None:
