@@ -51,6 +51,7 @@ from views import (
     sign_in,
     sign_in_forms,
     sign_in_messages,
+    why,
     workspace_settings,
 )
 from views.redirects import back
@@ -87,6 +88,7 @@ def init(app: Flask) -> AppBuilder:
         members.pages,
         roles.pages,
         field_rights.pages,
+        why.pages,
         workspace_settings.pages,
     ):
         app.register_blueprint(pages)

@@ -16,7 +16,7 @@ from app.errors import Invalid, NotFound
 from app.services import invitations, members, roles, values
 from models.base import session
 from models.workspace import Team
-from views import shell
+from views import shell, why
 from views.freshness import require_fresh
 from views.settings_kit import field, labels_of, page, problems
 
@@ -29,16 +29,17 @@ Answer = str | Response | tuple[str, int]
 def show() -> Answer:
     actor = shell.actor()
     may = permissions.reach(actor, "write", "membership") is not None
+    explains = permissions.reach(actor, "read", "role") is not None
     rows = []
     for one in members.listed(actor=actor):
-        acts = [
-            {"label": "Change", "url": f"/settings/members/{one.id}"},
-            {"label": "Remove", "url": f"/settings/members/{one.id}/remove", "dialog": True},
-        ]
+        acts: list[dict[str, Any]] = [{"label": "Rights", "url": why.address(member=one.id)}] if explains else []
+        if may:
+            acts += [
+                {"label": "Change", "url": f"/settings/members/{one.id}"},
+                {"label": "Remove", "url": f"/settings/members/{one.id}/remove", "dialog": True},
+            ]
         factor = "Second factor" if one.second_factor else "Password only"
-        rows.append(
-            {"cells": [_who(one.name, one.email), one.role, one.team or "", factor], "actions": acts if may else []}
-        )
+        rows.append({"cells": [_who(one.name, one.email), one.role, one.team or "", factor], "actions": acts})
     waiting = [
         {
             "cells": [one.email, one.invited_by, f"until {one.expires_at.astimezone(shell.locale().zone):%d %b %Y}"],
