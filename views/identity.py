@@ -47,6 +47,7 @@ from views import (
     identity_events,
     members,
     request_scope,
+    role_compare,
     roles,
     sign_in,
     sign_in_forms,
@@ -89,6 +90,7 @@ def init(app: Flask) -> AppBuilder:
         roles.pages,
         field_rights.pages,
         why.pages,
+        role_compare.pages,
         workspace_settings.pages,
     ):
         app.register_blueprint(pages)

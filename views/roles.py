@@ -158,6 +158,7 @@ def _matrix(role: Role, actor: Actor, rights: Rights) -> str:
         groups=_groups(actor, role, rights),
         extras=[],
         action=f"/settings/roles/{role.id}",
+        compare_url=f"/settings/roles/compare?a={role.id}",
         copy_url=f"/settings/roles/{role.id}/copy" if may else None,
         delete_url=f"/settings/roles/{role.id}/delete" if may and not role.builtin else None,
     )

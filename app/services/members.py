@@ -13,8 +13,9 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Invalid, NotFound
-from app.services import api_keys, roles, values
+from app.services import api_keys, role_differences, roles, values
 from app.services.operation import operation
+from app.services.role_differences import Differences
 from models import normal, registry, tenancy
 from models.access import Invitation, UserSession
 from models.base import session
@@ -87,6 +88,16 @@ def change(membership_id: int, *, role_id: int, team_id: int | None, actor: Acto
             facts={"role": [old.label, new.label], "team": team_id},
         )
     return member
+
+
+def role_change(membership_id: int, role_id: int, *, actor: Actor) -> tuple[Role, Role, Differences]:
+    """What another role would change for a member: the roles and their differences. Refused as the change itself."""
+    permissions.require(actor, "write", "membership")
+    old, new = roles.get(_active(membership_id).role_id), roles.get(role_id)
+    if old.id != new.id:
+        roles.may_give(old, actor)
+        roles.may_give(new, actor)
+    return old, new, role_differences.between(old, new)
 
 
 def remove(membership_id: int, *, actor: Actor) -> Membership:
