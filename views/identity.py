@@ -42,6 +42,7 @@ from models.base import db
 from models.crypto import keyring
 from models.user import Role, User, WebAuthn
 from views import (
+    access,
     account,
     field_rights,
     identity_events,
@@ -86,6 +87,7 @@ def init(app: Flask) -> AppBuilder:
     for pages in (
         sign_in.pages,
         account.pages,
+        access.pages,
         members.pages,
         roles.pages,
         field_rights.pages,

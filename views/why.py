@@ -55,9 +55,11 @@ def of_refusal(error: Forbidden) -> str:
 def show() -> Any:
     actor = shell.actor()
     everybody = explain.people(actor=actor)
-    who = next((one for one in everybody if one.id == _number("member")), None) or next(
-        one for one in everybody if one.id == actor.membership_id
+    who = next(
+        (one for wanted in (_number("member"), actor.membership_id) for one in everybody if one.id == wanted), None
     )
+    if who is None:
+        raise NotFound("There is nobody here whom you could ask about.")
     entity = request.args.get("entity", "")
     entity = entity if entity in permissions.subjects() or entity in registry.entities() else ""
     found = _found(entity, actor)

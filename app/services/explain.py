@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Forbidden, Invalid, NotFound
-from app.services import api_keys, records, relatives, schema
+from app.services import api_keys, records, relatives, roles, schema
 from models import registry, scope
 from models.access import ApiKey
 from models.base import session
@@ -100,7 +100,8 @@ class _Case:
     steps: list[Step] = field(default_factory=list)
 
     def say(self, good: bool, text: str) -> None:
-        self.steps.append(Step(good, text))
+        if (step := Step(good, text)) not in self.steps:
+            self.steps.append(step)
 
 
 def people(*, actor: Actor) -> list[Any]:
@@ -143,11 +144,15 @@ def answer(asked: Question, *, actor: Actor) -> Answer:
     who = next((one for one in people(actor=actor) if one.id == asked.membership_id), None)
     if who is None:
         raise NotFound()
+    if actor.grant_id is not None and actor.membership_id == who.id and actor.role_id is not None:
+        lent = {"role_id": actor.role_id, "role_key": actor.role, "role": roles.get(actor.role_id).label}
+        who = SimpleNamespace(**{**who._mapping, **lent})
     _check(asked)
     case = _Case(asked, who, _actor_of(who), actor)
     if asked.record_id is not None and asked.act != "add":
         case.record = records.load(registry.entity(asked.entity), asked.record_id, actor=actor)
     _membership(case)
+    _acting(case)
     _key(case)
     _screen(case)
     _rights(case)
@@ -225,6 +230,20 @@ def _key(case: _Case) -> None:
             case.say(False, f"The scopes of the key “{key.name}” leave out {ruling}:{right}.")
             return
     case.say(True, f"The key “{key.name}” may do what {case.who.name} may, within its scopes: {', '.join(key.scopes)}.")
+
+
+def _acting(case: _Case) -> None:
+    """Who uses granted access and asks about themselves has what it leaves."""
+    if case.asker.grant_id is None or case.asker.membership_id != case.who.id:
+        return
+    role, case.them = case.them, case.asker
+    for right in case.asked.rights:
+        if permissions.reach(role, right, case.asked.ruling) and not permissions.reach(
+            case.them, right, case.asked.ruling
+        ):
+            case.say(
+                False, f"The granted access in use leaves out “{right}” on {case.asked.words(case.asked.ruling)[1]}."
+            )
 
 
 def _screen(case: _Case) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app import permissions
-from app.errors import Invalid, NotFound
+from app.errors import Forbidden, Invalid, NotFound
 from app.services import api_keys, role_differences, roles, values
 from app.services.operation import operation
 from app.services.role_differences import Differences
@@ -132,6 +132,8 @@ def own_values(locale: values.Locale, *, actor: Actor) -> dict[str, str]:
 
 def update_own(texts: Mapping[str, str], locale: values.Locale, *, actor: Actor) -> None:
     """Change one's own profile; every member may. Raises `Invalid`."""
+    if actor.grant_id is not None:
+        raise Forbidden("write", "membership", "A profile is changed by its owner, not under granted access.")
     member, known = _active(actor.membership_id or 0), registry.fields(Membership)
     clean, problems = dict[str, Any](), dict[str, str]()
     for name in OWN_FIELDS:
