@@ -10,7 +10,8 @@ from models.audit import Audit, Change
 from models.base import session
 from tests.contracts import walk
 from tests.contracts.samples import SUMMIT_ID
-from tests.factories import Browser, World
+from tests.contracts.test_statements import MOST, _counted, _statements
+from tests.factories import Browser, World, sign_in
 from tests.web.test_access_grants import begin, granted, operator_of, rows
 
 # One's own account and the sign-in are closed under access; granting is, too.
@@ -48,3 +49,14 @@ def test_somebody_of_the_platform_walks_every_route(app: Flask, client: Browser,
     assert {(r.actor, str(r.on_behalf_of).endswith(f"(access {key})")) for r in (*done, *changed)} == {
         ("Sam Support", True)
     }
+
+
+def test_it_costs_a_statement_only_while_it_is_used(app: Flask, client: Browser, world: World) -> None:
+    office, plain = world.harbour, app.test_client()
+    sign_in(plain, office.agent)
+    key = granted(app, office, office.broker, f"person:{office.agent.membership_id}")
+    begin(client, office.broker, key)
+    assert _statements(app, plain, "/contacts/") + 1 == _statements(app, client, "/contacts/") <= MOST + 1
+    with app.app_context(), _counted() as seen:
+        plain.get("/contacts/")
+    assert not any("access_grant" in statement for statement in seen)
