@@ -38,6 +38,9 @@ _ORDER = {Reach.OWN: 1, Reach.TEAM: 2, Reach.WORKSPACE: 3}
 _SETUP = frozenset({"team", "membership", "pipeline", "stage", "template", "tag", "suppression", "custom_field"})
 # What sends records out of the house: nobody's work, and for owners and admins to set up.
 _OUTWARD = frozenset({"webhook"})
+# Under granted access the first are read at most, the others are closed.
+_STANDING = frozenset({"role", "membership", "team", "workspace", "custom_field", "pipeline", "stage", "view"})
+_NEVER_LENT = frozenset({"api_key", "import", *_OUTWARD})
 _cache: dict[tuple[int, int], Rights] = {}
 
 
@@ -64,7 +67,8 @@ def require(actor: Actor, action: str, entity: str) -> Reach:
     """The reach, or `Forbidden`."""
     found = reach(actor, action, entity)
     if found is None:
-        raise Forbidden(action, entity)
+        closed = f"The access that you use, as {actor.on_behalf_of}, leaves this out. End it to work as yourself."
+        raise Forbidden(action, entity, closed if actor.grant_id is not None else "")
     return found
 
 
@@ -86,7 +90,8 @@ def criterion(model: type[Any], actor: Actor, action: str = "read", *, of: Any =
         return _through_parent(model, row, actor, action)
     if not issubclass(model, Owned):
         return sa.false()
-    own = row.owner_id == actor.membership_id
+    # Who is no member owns nothing; comparing with none would find what nobody owns.
+    own = sa.false() if actor.membership_id is None else row.owner_id == actor.membership_id
     if found is Reach.TEAM and actor.team_id is not None:
         return sa.or_(own, row.team_id == actor.team_id)
     return own
@@ -114,6 +119,15 @@ def narrow(rights: Rights, scopes: Iterable[str]) -> Rights:
         entity: kept
         for entity, actions in rights.items()
         if (kept := {a: r for a, r in actions.items() if (entity, a) in wanted or ("*", a) in wanted})
+    }
+
+
+def while_acting(rights: Rights) -> Rights:
+    """The part of `rights` that granted access leaves: nothing is taken out, and nothing changes who may do what."""
+    return {
+        entity: {a: r for a, r in actions.items() if a != "export" and (a == "read" or entity not in _STANDING)}
+        for entity, actions in rights.items()
+        if entity not in _NEVER_LENT
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app import permissions
-from app.services import schema
+from app.services import access_grants, schema
 from jobs.run import Refused
 from models import scope
 from models.access import ApiKey
@@ -31,6 +31,8 @@ def restore(portrait: Mapping[str, Any], job_id: int) -> Actor:
     if workspace is None or workspace.status != "active":
         raise Refused("The workspace is suspended.")
     schema.enter(workspace.id, workspace.schema_mark)
+    if portrait.get("grant_id") is not None:
+        return _under_grant(portrait, label, request_id)
     if portrait.get("membership_id") is not None:
         return _member(portrait, workspace, label, request_id)
     if portrait.get("kind") in (ActorKind.SYSTEM, ActorKind.JOB) and portrait.get("everything"):
@@ -58,6 +60,19 @@ def _member(portrait: Mapping[str, Any], workspace: Workspace, label: str, reque
         ActorKind.JOB, label, user_id=member.user_id, membership_id=member.id, team_id=member.team_id, rights=rights,
         role_id=member.role_id,
         key_id=portrait.get("key_id"), on_behalf_of=label, request_id=request_id, zone=workspace.zone,
+    )  # fmt: skip
+
+
+def _under_grant(portrait: Mapping[str, Any], label: str, request_id: str) -> Actor:
+    """Work that was asked for under granted access ends with it."""
+    acting = access_grants.live(int(portrait["grant_id"]), int(portrait.get("user_id") or 0))
+    if acting is None:
+        raise Refused("The granted access under which this was asked for is over.")
+    member = acting.place.membership
+    return Actor(
+        ActorKind.JOB, label, user_id=portrait["user_id"], membership_id=member.id, team_id=member.team_id,
+        rights=acting.rights, role=acting.place.role, role_id=member.role_id, on_behalf_of=acting.on_behalf_of,
+        grant_id=acting.id, own_id=acting.own_id, request_id=request_id, zone=acting.place.workspace.zone,
     )  # fmt: skip
 
 

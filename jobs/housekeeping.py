@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.services import housekeeping
+from app.services import access_grants, housekeeping
 from jobs.registry import job
 from jobs.run import Run
 from models.policy import Purpose
@@ -22,4 +22,5 @@ def trim_logs(run: Run) -> dict[str, Any]:
 
 @job("access.clean", purpose=Purpose.SECURE_ACCOUNTS)
 def clean_access(run: Run) -> dict[str, Any]:
-    return {"deleted": housekeeping.trim(housekeeping.ACCESS, actor=run.actor)}
+    ended = access_grants.close_over(actor=run.actor)
+    return {"deleted": housekeeping.trim(housekeeping.ACCESS, actor=run.actor), "access_ended": ended}

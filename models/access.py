@@ -1,4 +1,4 @@
-"""How people and programs get in: server-side sessions, API keys, invitations, one-time links."""
+"""How people and programs get in: server-side sessions, API keys, invitations, one-time links, granted access."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, WorkspaceScoped
 from models.fields import UTC, Json, Key, now
-from models.policy import Category, Erase, Policy, Purpose, SubjectKind, days
+from models.policy import Category, Erase, Policy, Purpose, SubjectKind, days, years
 
 
 class UserSession(Base):
@@ -82,6 +82,47 @@ class Invitation(WorkspaceScoped, Base):
     expires_at: Mapped[dt.datetime] = mapped_column(UTC)
     accepted_at: Mapped[dt.datetime | None] = mapped_column(UTC)
     revoked_at: Mapped[dt.datetime | None] = mapped_column(UTC)
+
+
+class AccessGrant(WorkspaceScoped, Base):
+    """Leave to act as another person (`as_membership_id`) or in another role for a purpose and a time (P6).
+
+    `user_id` is who may: a member, or with `operator` somebody of the platform who is none. `role_id` is the role that
+    was granted; where the person got another one since, the grant is over. `started_at` and `ended_at` are of its last
+    use; `grantee`, `as_label` and `granted_by` are names as they were.
+    """
+
+    __tablename__ = "access_grant"
+    policy = Policy(
+        Category.SECURITY_EVENT,
+        Purpose.SUPPORT,
+        subject="user_id",
+        kind=SubjectKind.USER,
+        keep=years(7),
+        hold="audit log",
+    )
+
+    user_id: Mapped[int] = mapped_column(sa.ForeignKey("ab_user.id"), index=True)
+    grantee: Mapped[str] = mapped_column(sa.String(200), info={"personal": True})
+    operator: Mapped[bool] = mapped_column(sa.Boolean, default=False)
+    role_id: Mapped[int | None] = mapped_column(sa.ForeignKey("ab_role.id", ondelete="SET NULL"))
+    as_membership_id: Mapped[int | None] = mapped_column(Key)
+    as_label: Mapped[str] = mapped_column(sa.String(200), info={"personal": True})
+    purpose: Mapped[str] = mapped_column(sa.String(500))
+    granted_by: Mapped[str] = mapped_column(sa.String(200), info={"personal": True})
+    created_at: Mapped[dt.datetime] = mapped_column(UTC, default=now)
+    expires_at: Mapped[dt.datetime] = mapped_column(UTC)
+    started_at: Mapped[dt.datetime | None] = mapped_column(UTC)
+    ended_at: Mapped[dt.datetime | None] = mapped_column(UTC)
+    revoked_at: Mapped[dt.datetime | None] = mapped_column(UTC)
+
+    __table_args__ = (
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "as_membership_id"],
+            ["membership.workspace_id", "membership.id"],
+            name="fk_access_grant_as_membership_id",
+        ),
+    )
 
 
 class SignInLink(Base):

@@ -50,6 +50,7 @@ class Change(WorkspaceScoped, Base):
     subject_id: Mapped[int | None] = mapped_column(Key)
     actor: Mapped[str] = mapped_column(sa.String(200))
     membership_id: Mapped[int | None] = mapped_column(Key)
+    on_behalf_of: Mapped[str | None] = mapped_column(sa.String(200))
     old: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     new: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     reason: Mapped[str | None] = mapped_column(sa.String(500))

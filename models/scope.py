@@ -42,7 +42,8 @@ class NoWorkspace(RuntimeError):
 @dataclass(frozen=True, slots=True)
 class Actor:
     """One who acts. `rights` maps entity -> action -> reach and is complete: what is absent is refused. `role_id` says
-    in whose eyes fields are seen; it is put in force with `seen_as`."""
+    in whose eyes fields are seen; it is put in force with `seen_as`. With `grant_id` somebody uses granted access: they
+    have the membership, team and role of `on_behalf_of`, and their own membership, if any, is `own_id`."""
 
     kind: ActorKind
     label: str
@@ -58,7 +59,14 @@ class Actor:
     request_id: str | None = None
     user_agent: str | None = None
     on_behalf_of: str | None = None
+    grant_id: int | None = None
+    own_id: int | None = None
     zone: str = "UTC"
+
+    @property
+    def doer_id(self) -> int | None:
+        """The membership of the one who really acts."""
+        return self.membership_id if self.grant_id is None else self.own_id
 
 
 def system(label: str, **facts: Any) -> Actor:

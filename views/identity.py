@@ -42,16 +42,19 @@ from models.base import db
 from models.crypto import keyring
 from models.user import Role, User, WebAuthn
 from views import (
+    access,
     account,
     field_rights,
     identity_events,
     keys,
     members,
     request_scope,
+    role_compare,
     roles,
     sign_in,
     sign_in_forms,
     sign_in_messages,
+    why,
     workspace_settings,
 )
 from views.redirects import back
@@ -86,9 +89,12 @@ def init(app: Flask) -> AppBuilder:
         sign_in.pages,
         account.pages,
         keys.pages,
+        access.pages,
         members.pages,
         roles.pages,
         field_rights.pages,
+        why.pages,
+        role_compare.pages,
         workspace_settings.pages,
     ):
         app.register_blueprint(pages)

@@ -12,7 +12,7 @@ from flask import Flask, session
 from flask_login import user_logged_out
 from flask_security import signals
 
-from app.services import accounts
+from app.services import access_grants, accounts
 from models.scope import Actor, ActorKind
 from views.request_scope import person, visitor
 from views.sessions import Session
@@ -66,6 +66,8 @@ def _signed_in(_app: Flask, *, user: Any, authn_via: list[str] | None = None, **
 
 def _signed_out(_app: Flask, *, user: Any, **_more: Any) -> None:
     if user is not None and getattr(user, "id", None) is not None:
+        if "acting" in session:
+            access_grants.end(session.pop("acting"), user.id, "signed out", actor=user_actor(user))
         accounts.note(user.id, "sign_out", actor=user_actor(user))
 
 

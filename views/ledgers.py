@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from app.services import audit_log, consent, drafts, values
 from models import ai, job, registry
+from models.access import AccessGrant
 from models.ai import AiCall
 from models.audit import Change
 from models.contact import BASES
@@ -139,6 +140,7 @@ LEDGERS = (
         (
             ("at", "Time"),
             ("actor", "Who"),
+            ("on_behalf_of", "For"),
             ("verb", "What"),
             ("entity", "Kind"),
             ("record_id", "Record"),
@@ -207,6 +209,26 @@ LEDGERS = (
         icon="file-import",
         filters=("state",),
         choices={"state": _BATCH_STATES, "kind": _BATCH_KINDS},
+    ),
+    Ledger(
+        "access",
+        "Support access",
+        AccessGrant,
+        (
+            ("created_at", "Granted"),
+            ("granted_by", "By"),
+            ("grantee", "To"),
+            ("operator", "From the platform"),
+            ("as_label", "As"),
+            ("purpose", "What for"),
+            ("expires_at", "Until"),
+            ("started_at", "Last used from"),
+            ("ended_at", "Last used to"),
+            ("revoked_at", "Revoked"),
+        ),
+        "Every grant of access as somebody else appears here. What was done under it has both names in the log.",
+        icon="key",
+        choices={"operator": ((True, "Yes"), (False, "No"))},
     ),
     Ledger(
         "jobs",

@@ -16,7 +16,7 @@ from app.errors import Invalid, NotFound
 from app.services import invitations, members, roles, values
 from models.base import session
 from models.workspace import Team
-from views import shell
+from views import role_compare, shell, why
 from views.freshness import require_fresh
 from views.settings_kit import field, labels_of, page, problems
 
@@ -29,16 +29,17 @@ Answer = str | Response | tuple[str, int]
 def show() -> Answer:
     actor = shell.actor()
     may = permissions.reach(actor, "write", "membership") is not None
+    explains = permissions.reach(actor, "read", "role") is not None
     rows = []
     for one in members.listed(actor=actor):
-        acts = [
-            {"label": "Change", "url": f"/settings/members/{one.id}"},
-            {"label": "Remove", "url": f"/settings/members/{one.id}/remove", "dialog": True},
-        ]
+        acts: list[dict[str, Any]] = [{"label": "Rights", "url": why.address(member=one.id)}] if explains else []
+        if may:
+            acts += [
+                {"label": "Change", "url": f"/settings/members/{one.id}"},
+                {"label": "Remove", "url": f"/settings/members/{one.id}/remove", "dialog": True},
+            ]
         factor = "Second factor" if one.second_factor else "Password only"
-        rows.append(
-            {"cells": [_who(one.name, one.email), one.role, one.team or "", factor], "actions": acts if may else []}
-        )
+        rows.append({"cells": [_who(one.name, one.email), one.role, one.team or "", factor], "actions": acts})
     waiting = [
         {
             "cells": [one.email, one.invited_by, f"until {one.expires_at.astimezone(shell.locale().zone):%d %b %Y}"],
@@ -117,6 +118,9 @@ def change(key: int) -> Answer:
     errors: dict[str, str] = {}
     if request.method == "POST":
         try:
+            asked = None if request.form.get("confirmed") else _role_change(key, one)
+            if asked is not None:
+                return asked
             members.change(key, role_id=_number("role_id"), team_id=_team(), actor=actor)
             flash(f"{one.name} is changed. It acts on their next page.", "success")
             return redirect("/settings/members", 303)
@@ -167,6 +171,25 @@ def remove(key: int) -> Answer:
         errors=errors,
     )
     return (shown, 422) if errors else shown
+
+
+def _role_change(key: int, one: Any) -> str | None:
+    """Asks before another role is given, with what it changes; None where the role stays."""
+    old, new, found = members.role_change(key, _number("role_id"), actor=shell.actor())
+    if old.id == new.id:
+        return None
+    same = "They may do the same and see the same fields as before."
+    return render_template(
+        "role_change.html",
+        title=f"Make {one.name} {new.label}",
+        text=f"This changes for {one.name}, on their next page:" if found else same,
+        action=f"/settings/members/{key}",
+        hidden=[(n, request.form.get(n, "")) for n in ("role_id", "team_id")] + [("confirmed", "1")],
+        cancel_url=f"/settings/members/{key}",
+        groups=role_compare.groups(found),
+        first=f"Now, as {old.label}",
+        second=f"Then, as {new.label}",
+    )
 
 
 def _who(name: str, email: str) -> Markup:

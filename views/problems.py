@@ -16,11 +16,14 @@ from werkzeug.exceptions import HTTPException
 from app.errors import Conflict, DomainError, Forbidden, Invalid, Outdated, TooMany
 from models.base import session
 from models.scope import NoWorkspace
+from views import why
 from views.headers import is_public
 from views.redirects import back
 
 log = structlog.get_logger(__name__)
 _STALE = "Somebody else saved the same record at the same moment. Nothing of this step was; look again, then repeat it."
+# What an error page offers and an answer to a program does not.
+_PAGES_ONLY = ("next", "why")
 _WORDS = {
     400: ("This request was not understood", "Go back, check what was entered and send it once more."),
     401: ("Please sign in", "Sign in and open this page again."),
@@ -82,6 +85,7 @@ def _domain(error: DomainError) -> Response:
         more["version"] = error.version
     if isinstance(error, Forbidden):
         log.info("denied", action=error.action, entity=error.entity)
+        more["why"] = why.of_refusal(error)
     answer = _answer(error.status, error.message, error.title, **more)
     if isinstance(error, TooMany):
         answer.headers["Retry-After"] = str(error.retry_after)
@@ -127,7 +131,9 @@ def _unexpected(error: Exception) -> Response:
 def _answer(status: int, detail: str, title: str = "", **more: Any) -> Response:
     title = title or _WORDS.get(status, ("This could not be done", ""))[0]
     if wants_json():
-        return problem(status, detail, title, **{name: value for name, value in more.items() if name != "next"})
+        return problem(
+            status, detail, title, **{name: value for name, value in more.items() if name not in _PAGES_ONLY}
+        )
     request_id = getattr(g, "request_id", "")
     try:
         if is_public() and "public_problem" in current_app.extensions:
@@ -142,6 +148,7 @@ def _answer(status: int, detail: str, title: str = "", **more: Any) -> Response:
             request_id=request_id,
             next=more.get("next"),
             needs=more.get("needs"),
+            why_url=(more.get("why") or why.address()) if status == 403 and getattr(g, "actor", None) else None,
         )
     except Exception:  # an error page must come even when the shell itself is what broke
         log.exception("error page failed")

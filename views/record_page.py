@@ -8,11 +8,12 @@ from typing import Any
 from flask import render_template, request
 from markupsafe import Markup
 
+from app import permissions
 from app.errors import NotFound
 from app.services import filters, queries, records, relatives, schema, timeline, values
 from models import registry
 from models.fields import Field, Kind
-from views import layout, mail, shell, timelines, webhooks
+from views import layout, mail, shell, timelines, webhooks, why
 from views.list_state import columns_of, shown_columns, sort_of
 from views.lists import TONES, rows
 from views.screen import Screen, of, screens
@@ -145,6 +146,9 @@ def _more(screen: Screen, record: Any) -> list[dict[str, Any]]:
         for a in screen.actions
         if screen.can(actor, a.right) and not a.edits  # the form changes any field of one record
     ]
+    if permissions.reach(actor, "read", "role") is not None:
+        url = why.address(entity=screen.entity, act="write", record=record.id)
+        found.append({"label": "Who may do what", "icon": "key", "url": url, "post": False, "danger": False})
     if screen.may_delete(actor):
         found.append(
             {"label": "Delete", "icon": "trash", "url": screen.url(record.id, "delete"), "post": True, "danger": True}

@@ -22,8 +22,9 @@ from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response
 
 from app import permissions
-from app.errors import TooMany
-from app.services import schema, sessions, throttle
+from app.errors import Forbidden, TooMany
+from app.services import access_grants, schema, sessions, throttle
+from app.services.access_grants import Acting
 from app.services.operation import operation
 from models import scope
 from models.fields import now
@@ -44,6 +45,9 @@ _KEYS = "/account/keys"
 # the fields of their workspace in it.
 _REFERENCE = frozenset({"api_docs", "api_guide", "openapi"})
 _KEY_START = "rec_"
+# Under granted access one's own account and sign-in stay closed, but for the look, the way out, and the proof.
+_ACCOUNT = ("/account/", "/auth/")
+_STILL_OPEN = ("/account/access", "/account/look", "/auth/logout", "/auth/verify")
 
 
 def init(app: Flask) -> None:
@@ -67,14 +71,16 @@ def person() -> Actor | None:
     known = _known()
     if known is None or known.user is None:
         return None
-    place = known.place()
-    label = place.membership.name if place else known.user.email
-    return Actor(ActorKind.USER, label, user_id=known.user.id, zone=known.user.zone or "UTC", **_trace())
+    place, acting = known.place(), g.get("acting")
+    label = acting.grantee if acting else place.membership.name if place else known.user.email
+    behalf = acting.on_behalf_of if acting else None
+    zone = known.user.zone or "UTC"
+    return Actor(ActorKind.USER, label, user_id=known.user.id, on_behalf_of=behalf, zone=zone, **_trace())
 
 
 def _enter() -> Response | str | tuple[str, int] | None:
     g.scope = ExitStack()
-    g.actor = g.workspace = g.membership = None
+    g.actor = g.workspace = g.membership = g.acting = None
     if request.url_rule is None:
         _recognise()
         return None
@@ -87,6 +93,8 @@ def _enter() -> Response | str | tuple[str, int] | None:
         request.path.startswith(_OPEN) or request.endpoint in _REFERENCE or getattr(_view(), "open_to_all", False)
     )
     problem = _recognise()
+    if g.acting is not None and request.path.startswith(_ACCOUNT) and not request.path.startswith(_STILL_OPEN):
+        raise Forbidden("write", "membership", "Your own account is closed while you use granted access. End it first.")
     if open_page:
         return None
     if problem is None:
@@ -100,6 +108,8 @@ def _recognise() -> Callable[[], Any] | None:
     if known is None or known.user is None:
         return _to_sign_in
     g.user_facts = known.user
+    if "acting" in session:
+        return _act(session["acting"], known.user)
     place = known.place()
     if place is None:
         return (
@@ -124,6 +134,24 @@ def _recognise() -> Callable[[], Any] | None:
     return None
 
 
+def _act(key: int, user: sessions.Facts) -> Callable[[], Any] | None:
+    """Become whom granted access lets this person act as, or say that it is over."""
+    g.acting = acting = access_grants.live(key, user.id)
+    g.other_workspaces = []
+    if acting is not None:
+        _become(acting.place, user, ActorKind.USER, acting.rights, label=acting.grantee, acting=acting)
+        return None
+    session.pop("acting")
+    access_grants.end(key, user.id, "over", actor=Actor(ActorKind.USER, user.email, user_id=user.id, **_trace()))
+    return _access_is_over
+
+
+def _access_is_over() -> NoReturn:
+    raise Forbidden(
+        "read", "workspace", "The access that was granted to you is over. What you saved under it stays saved."
+    )
+
+
 def _known() -> sessions.Known | None:
     """The stored session, if it still belongs to an active user whose credentials have not changed since."""
     found: Any = session
@@ -145,6 +173,7 @@ def _become(
     rights: Rights,
     key_id: int | None = None,
     label: str = "",
+    acting: Acting | None = None,
 ) -> None:
     g.workspace, g.membership, g.user_facts = place.workspace, place.membership, user
     g.actor = Actor(
@@ -158,6 +187,9 @@ def _become(
         rights=rights,
         key_id=key_id,
         zone=user.zone or place.workspace.zone,
+        grant_id=acting.id if acting else None,
+        own_id=acting.own_id if acting else None,
+        on_behalf_of=acting.on_behalf_of if acting else None,
         **_trace(),
     )
     g.scope.enter_context(scope.inside(place.workspace.id))

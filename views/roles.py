@@ -21,6 +21,7 @@ pages = Blueprint("roles", __name__, url_prefix="/settings/roles")
 
 Answer = str | Response | tuple[str, int]
 _ACTIONS = (("read", "Read"), ("write", "Write"), ("delete", "Delete"), ("export", "Export"))
+_KEEP = "keep"
 _SCOPES = (("", "No"), ("own", "Own"), ("team", "Team"), ("workspace", "All"))
 _DESCRIPTIONS = {
     "owner": "Everything, and the last word on members.",
@@ -59,6 +60,9 @@ def edit(key: int) -> Answer:
         return _matrix(role, actor, roles.current_rights(role))
     permissions.require(actor, "write", "role")
     require_fresh(actor, f"/settings/roles/{key}")
+    if "fill" in request.form:
+        filled, left = _filled(roles.read_rights(_sent()), actor)
+        return _matrix(role, actor, filled, _told(left))
     try:
         rights = roles.read_rights(_sent())
         roles.update(key, request.form.get("label", role.label or ""), rights, actor=actor)
@@ -124,7 +128,32 @@ def delete(key: int) -> Answer:
     return (shown, 422) if errors else shown
 
 
-def _matrix(role: Role, actor: Actor, rights: Rights) -> str:
+def _filled(rights: Rights, actor: Actor) -> tuple[Rights, int]:
+    """The matrix with whole rows and columns set as the form asks, and how many cells stay as they are because the
+    person may not give that much there, or the records know no such reach. Nothing is saved."""
+    made = {entity: dict(actions) for entity, actions in rights.items()}
+    left = 0
+    for entity, actions in permissions.subjects().items():
+        kind = "area" if entity in permissions.AREAS else "record"
+        for action in actions:
+            wanted = request.form.get(f"row-{entity}", _KEEP)
+            if wanted == _KEEP:
+                wanted = request.form.get(f"column-{kind}-{action}", _KEEP)
+            now = made.get(entity, {}).pop(action, None)
+            good = wanted in (_KEEP, *_offered(actor, action, entity))
+            left += not good
+            new = now if wanted == _KEEP or not good else wanted
+            if new:
+                made.setdefault(entity, {})[action] = Reach(new)
+    return made, left
+
+
+def _told(left: int) -> str:
+    stay = f" {left} stayed as they were: your own role has less there, or these records have no owner." if left else ""
+    return f"Filled in. Nothing is saved yet.{stay}"
+
+
+def _matrix(role: Role, actor: Actor, rights: Rights, notice: str = "") -> str:
     may = permissions.reach(actor, "write", "role") is not None
     counts: dict[int, int] = {}
     for one in members.listed(actor=actor) if permissions.reach(actor, "read", "membership") else ():
@@ -155,9 +184,12 @@ def _matrix(role: Role, actor: Actor, rights: Rights) -> str:
         role=shown,
         actions=_ACTIONS,
         scopes=_SCOPES,
+        fills=[(_KEEP, "Set all"), *_SCOPES],
+        notice=notice,
         groups=_groups(actor, role, rights),
         extras=[],
         action=f"/settings/roles/{role.id}",
+        compare_url=f"/settings/roles/compare?a={role.id}",
         copy_url=f"/settings/roles/{role.id}/copy" if may else None,
         delete_url=f"/settings/roles/{role.id}/delete" if may and not role.builtin else None,
     )
@@ -175,9 +207,13 @@ def _groups(actor: Actor, role: Role, rights: Rights) -> list[dict[str, Any]]:
             "limited": limited.get(entity, 0),
             "cells": {a: rights.get(entity, {}).get(a, "") for a in actions},
             "open": {a: _offered(actor, a, entity) for a in actions},
+            "widths": ["", *permissions.widths(entity)],
         }
         (areas if entity in permissions.AREAS else records).append(row)
-    return [{"label": "Records", "rows": records}, {"label": "The workspace", "rows": areas}]
+    return [
+        {"label": "Records", "name": "record", "rows": records},
+        {"label": "The workspace", "name": "area", "rows": areas},
+    ]
 
 
 def _offered(actor: Actor, action: str, entity: str) -> list[str]:

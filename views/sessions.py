@@ -43,6 +43,7 @@ class Session(CallbackDict[str, Any], SessionMixin):
         """From here on this is a session of `user_id` under a new token; the old token is dead (ASVS 7.2.4)."""
         self.fresh_token, self.user_id, self.modified = True, user_id, True
         self.pop("csrf_token", None)
+        self.pop("acting", None)
 
     def choose(self, workspace_id: int) -> None:
         self.workspace_id, self.modified = workspace_id, True

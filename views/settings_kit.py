@@ -16,6 +16,7 @@ _ACCOUNT = (
     ("Account", "/account/", "user"),
     ("Sign-in", "/account/security", "shield-lock"),
     ("Sessions", "/account/sessions", "device-desktop"),
+    ("Granted to you", "/account/access", "eye"),
 )
 _WORKSPACE = (
     # label, url, icon, entity, action
@@ -23,6 +24,7 @@ _WORKSPACE = (
     ("Workspace", "/settings/workspace", "settings", "workspace", "read"),
     ("Members", "/settings/members", "users", "membership", "read"),
     ("Roles", "/settings/roles", "lock", "role", "read"),
+    ("Granted access", "/settings/access", "eye", "membership", "write"),
 )
 
 

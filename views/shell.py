@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 from app import permissions
 from app.services import values
+from app.services.access_grants import Acting
 from models.fields import Field, Kind
 from models.scope import Actor
 from views import drawing
@@ -158,6 +159,7 @@ def _around() -> dict[str, Any]:
         "running_jobs": [],
         "side": "console",
         "can_compliance": False,
+        "acting": None,
     }
     if found is None or workspace is None or found.user_id is None:
         return base
@@ -182,10 +184,19 @@ def _around() -> dict[str, Any]:
         },
         "workspaces": g.get("other_workspaces", []),
         "nav": menu(found),
+        "acting": _acting(g.get("acting")),
         "can_compliance": permissions.reach(found, "read", "audit") is not None,
         "side": "compliance" if request.path.startswith("/compliance") else "console",
         "messages": session.pop("toasts", []) if "toasts" in session else [],
     }
+
+
+def _acting(found: Acting | None) -> dict[str, str] | None:
+    """What the banner of granted access says: as whom, until when, and why."""
+    if found is None:
+        return None
+    until = found.until.astimezone(locale().zone)
+    return {"as": found.as_label, "until": f"{until:%H:%M %Z}", "why": found.purpose, "who": found.grantee}
 
 
 def menu(found: Actor) -> tuple[Group, ...]:

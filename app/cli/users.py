@@ -42,6 +42,19 @@ def create(slug: str, email: str, name: str, role: str, password: str | None) ->
         }
 
 
+@group.command("operator")
+@click.option("--email", required=True)
+@click.option("--name", default="", help="Needed where there is no account with this address yet.")
+@click.option("--off", is_flag=True, help="Take it back.")
+@prints
+def operator(email: str, name: str, off: bool) -> dict[str, Any]:
+    """Let a person be granted support access by workspaces; alone it opens nothing."""
+    actor = scope.system("Command line")
+    user = accounts.find(email) or accounts.create_user(accounts.NewUser(name, email), actor=actor)
+    accounts.set_operator(user, not off, actor=actor)
+    return {"user": user.id, "email": user.email, "operator": user.operator}
+
+
 @group.command("sign-in-link")
 @click.option("--email", required=True)
 @prints

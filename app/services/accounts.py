@@ -88,6 +88,14 @@ def create_user(new: NewUser, *, actor: Actor) -> User:
     return user
 
 
+def set_operator(user: User, on: bool, *, actor: Actor) -> None:
+    """Make somebody one of those who support the platform, or no longer. It opens nothing: a workspace grants them
+    access."""
+    with operation("user.operator", actor=actor) as op:
+        user.operator = on
+        op.audit("user.operator_changed", entity="user", record_id=user.id, facts={"operator": on})
+
+
 def note_sign_in(user: User, *, actor: Actor, via: str) -> None:
     with _on_account("sign_in", actor) as op:
         throttle.clear(throttle.ACCOUNT, user.email)

@@ -128,7 +128,7 @@ def note_failure(call_id: int) -> None:
 def card(job_id: int, *, actor: Actor) -> Card:
     """How far a draft is, for the one who asked for it. Raises `NotFound`."""
     job = session.scalars(sa.select(Job).where(Job.id == job_id, Job.name == JOB)).one_or_none()
-    if job is None or job.membership_id != actor.membership_id:
+    if job is None or actor.membership_id is None or job.membership_id != actor.membership_id:
         raise NotFound()
     contact_id = int(job.args["contact_id"])
     if job.state in {"waiting", "running"}:

@@ -93,7 +93,7 @@ def tasks_due(actor: Actor, limit: int = 6) -> tuple[list[Any], int]:
     statement = (
         sa.select(Task.id, Task.title, Task.due_at, Contact.id, Contact.name, total)
         .outerjoin(Contact, known)
-        .where(Task.state == "open", Task.owner_id == actor.membership_id)
+        .where(Task.state == "open", Task.owner_id == (actor.membership_id or 0))
         .order_by(Task.due_at.is_(None), Task.due_at, Task.id)
         .limit(limit)
     )

@@ -79,7 +79,10 @@ def running(*, actor: Actor, most: int = 3) -> list[Job]:
 
 
 def may_change(job: Job, actor: Actor) -> bool:
-    """Whether `actor` may cancel or retry this job: their own, or any with the right to write jobs."""
+    """Whether `actor` may cancel or retry this job: their own, or any with the right to write jobs. Under granted
+    access only what was asked for under it: another job would act in the name of its own person alone."""
+    if actor.grant_id is not None and job.actor.get("grant_id") != actor.grant_id:
+        return False
     mine = actor.membership_id is not None and job.membership_id == actor.membership_id
     return mine or permissions.reach(actor, "write", "job") is not None
 

@@ -12,9 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from app import permissions
-from app.errors import Invalid, NotFound
-from app.services import api_keys, roles, values, webhooks
+from app.errors import Forbidden, Invalid, NotFound
+from app.services import api_keys, role_differences, roles, values, webhooks
 from app.services.operation import operation
+from app.services.role_differences import Differences
 from models import normal, registry, tenancy
 from models.access import Invitation, UserSession
 from models.base import session
@@ -89,6 +90,16 @@ def change(membership_id: int, *, role_id: int, team_id: int | None, actor: Acto
     return member
 
 
+def role_change(membership_id: int, role_id: int, *, actor: Actor) -> tuple[Role, Role, Differences]:
+    """What another role would change for a member: the roles and their differences. Refused as the change itself."""
+    permissions.require(actor, "write", "membership")
+    old, new = roles.get(_active(membership_id).role_id), roles.get(role_id)
+    if old.id != new.id:
+        roles.may_give(old, actor)
+        roles.may_give(new, actor)
+    return old, new, role_differences.between(old, new)
+
+
 def remove(membership_id: int, *, actor: Actor) -> Membership:
     """End a membership with its sessions, keys and open invitations, at once. The row stays, so that history keeps a
     name.
@@ -122,6 +133,8 @@ def own_values(locale: values.Locale, *, actor: Actor) -> dict[str, str]:
 
 def update_own(texts: Mapping[str, str], locale: values.Locale, *, actor: Actor) -> None:
     """Change one's own profile; every member may. Raises `Invalid`."""
+    if actor.grant_id is not None:
+        raise Forbidden("write", "membership", "A profile is changed by its owner, not under granted access.")
     member, known = _active(actor.membership_id or 0), registry.fields(Membership)
     clean, problems = dict[str, Any](), dict[str, str]()
     for name in OWN_FIELDS:

@@ -187,6 +187,7 @@ def _portrait(actor: Actor) -> dict[str, Any]:
     return {
         "kind": actor.kind.value, "label": actor.label, "user_id": actor.user_id, "membership_id": actor.membership_id,
         "key_id": actor.key_id, "request_id": actor.request_id, "everything": actor.everything,
+        "grant_id": actor.grant_id,
     }  # fmt: skip
 
 

@@ -41,7 +41,7 @@ _USER = (
     "tf_primary_method",
     "last_workspace_id",
 )
-_WORKSPACE = (
+WORKSPACE = (
     "id",
     "slug",
     "name",
@@ -62,7 +62,7 @@ _WORKSPACE = (
     "schema_mark",
 )
 _KEY = ("id", "digest", "scopes", "name", "expires_at", "revoked_at", "last_used_at")
-_MEMBERSHIP = ("id", "workspace_id", "user_id", "role_id", "team_id", "name", "email", "job_title")
+MEMBERSHIP = ("id", "workspace_id", "user_id", "role_id", "team_id", "name", "email", "job_title")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +119,14 @@ def load(token: str, *, idle: dt.timedelta, absolute: dt.timedelta) -> Known | N
     """The session of a cookie's token with everything a request needs, in one statement; None where it ended."""
     digest, moment = digest_of(token), now()
     with scope.across_workspaces(_SIGNED_IN):
-        facts = {"digest": digest, "idle_since": moment - idle, "begun_since": moment - absolute}
-        rows = session.execute(_whole_session(), facts, execution_options=_WHY).mappings().all()
+        bound = {"digest": digest, "idle_since": moment - idle, "begun_since": moment - absolute}
+        rows = session.execute(_whole_session(), bound, execution_options=_WHY).mappings().all()
     if not rows:
         return None
     first = rows[0]
     known = Known(digest, first["data"], first["chosen"], first["created_at"], first["seen_at"])
     if first["user_id"] is not None:
-        known.user = _facts(first, "user", _USER)
+        known.user = facts(first, "user", _USER)
         known.second_factor = bool(first["user_tf_primary_method"] or first["passkeys"])
         known.places = [_place(row) for row in rows if row["membership_id"] is not None]
     return known
@@ -160,8 +160,8 @@ def _whole_session() -> Any:
             .exists()
             .label("passkeys"),
             *(user[n].label(f"user_{n}") for n in _USER),
-            *(member[n].label(f"membership_{n}") for n in _MEMBERSHIP),
-            *(workspace[n].label(f"workspace_{n}") for n in _WORKSPACE),
+            *(member[n].label(f"membership_{n}") for n in MEMBERSHIP),
+            *(workspace[n].label(f"workspace_{n}") for n in WORKSPACE),
             role.key.label("role_key"),
         )
         .select_from(joined)
@@ -184,7 +184,7 @@ def load_key(prefix: str, secret: str) -> tuple[Facts, Facts, Place] | None:
     fits = secrets.compare_digest(keyring().token_hash("api key", f"{prefix}.{secret}"), expected)
     if row is None or not fits or row["key_revoked_at"] or (row["key_expires_at"] and row["key_expires_at"] <= now()):
         return None
-    return _facts(row, "key", _KEY), _facts(row, "user", _USER), _place(row)
+    return facts(row, "key", _KEY), facts(row, "user", _USER), _place(row)
 
 
 @cache
@@ -206,8 +206,8 @@ def _whole_key() -> Any:
         sa.select(
             *(key[n].label(f"key_{n}") for n in _KEY),
             *(user[n].label(f"user_{n}") for n in _USER),
-            *(member[n].label(f"membership_{n}") for n in _MEMBERSHIP),
-            *(workspace[n].label(f"workspace_{n}") for n in _WORKSPACE),
+            *(member[n].label(f"membership_{n}") for n in MEMBERSHIP),
+            *(workspace[n].label(f"workspace_{n}") for n in WORKSPACE),
             role.key.label("role_key"),
         )
         .select_from(joined)
@@ -250,8 +250,8 @@ def save(
         if replaces is not None:
             connection.execute(sa.delete(table).where(table.c.id == replaces))
         if new:
-            facts = {"id": digest, "created_at": moment, "ip": ip, "user_agent": (user_agent or "")[:300] or None}
-            connection.execute(sa.insert(table).values(**values, **facts))
+            origin = {"id": digest, "created_at": moment, "ip": ip, "user_agent": (user_agent or "")[:300] or None}
+            connection.execute(sa.insert(table).values(**values, **origin))
         else:
             # An UPDATE only: a session that was ended meanwhile must not come back.
             connection.execute(_saved(), {"digest": digest} | values)
@@ -306,12 +306,13 @@ def end(user_id: int, *, only: str | None = None, but: str | None = None) -> int
     return int(found.rowcount)
 
 
-def _facts(row: Any, prefix: str, names: tuple[str, ...]) -> Facts:
+def facts(row: Any, prefix: str, names: tuple[str, ...]) -> Facts:
+    """The columns of a row that begin with a prefix."""
     return Facts({name: row[f"{prefix}_{name}"] for name in names})
 
 
 def _place(row: Any) -> Place:
-    return Place(_facts(row, "workspace", _WORKSPACE), _facts(row, "membership", _MEMBERSHIP), row["role_key"] or "")
+    return Place(facts(row, "workspace", WORKSPACE), facts(row, "membership", MEMBERSHIP), row["role_key"] or "")
 
 
 def _tell(connection: sa.Connection) -> None:

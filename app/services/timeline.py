@@ -142,8 +142,21 @@ def _changes(record: Any, actor: Actor, limit: int, before: dt.datetime | None) 
     statement = kept.statement(key, lambda: _changes_of(readable if about else None, limit, before is not None))
     bound = {"entity": record.__tablename__} | _bound(record) | ({} if before is None else {"before": before})
     return [
-        Event("change", key, at, who, "", None, entity, record_id, verb, old, new, undoes)
-        for key, at, who, entity, record_id, verb, old, new, undoes in session.execute(
+        Event(
+            "change",
+            key,
+            at,
+            f"{who}, for {owner}" if owner not in (None, who) else who,
+            "",
+            None,
+            entity,
+            record_id,
+            verb,
+            old,
+            new,
+            undoes,
+        )
+        for key, at, who, owner, entity, record_id, verb, old, new, undoes in session.execute(
             statement, bound, execution_options=parts.WHY
         )
     ]
@@ -156,7 +169,7 @@ def _changes_of(readable: tuple[str, ...] | None, limit: int, earlier: bool) -> 
     if readable is not None:
         known = [parts.constant(name) for name in readable]
         wanted = sa.or_(wanted, sa.and_(c.subject_id == key, c.entity.in_(known)))
-    names = ("id", "at", "actor", "entity", "record_id", "verb", "old", "new", "undoes")
+    names = ("id", "at", "actor", "on_behalf_of", "entity", "record_id", "verb", "old", "new", "undoes")
     statement = sa.select(*(c[n] for n in names)).where(wanted, c.workspace_id == parts.WORKSPACE)
     statement = statement.order_by(c.id.desc()).limit(parts.number(limit))
     return statement.where(c.at < sa.bindparam("before")) if earlier else statement

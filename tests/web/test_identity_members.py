@@ -162,7 +162,10 @@ def test_a_new_role_acts_on_the_very_next_request(app: Flask, client: Browser, w
         wanted = {"role_id": str(role_id(world.harbour, "broker")), "team_id": ""}
     sign_in(client, world.harbour.admin)
     page = f"/settings/members/{world.harbour.agent.membership_id}"
-    assert client.submit(page, wanted, page=page).status_code == 303
+    asked = client.submit(page, wanted, page=page)
+    assert asked.status_code == 200 and "Make Ada Agent Broker" in asked.text
+    assert agent.get(f"/contacts/{world.harbour.contacts['Gus Lindqvist']}").status_code == 404, "it only asked"
+    assert client.submit(page, {**wanted, "confirmed": "1"}).status_code == 303
     assert agent.get(f"/contacts/{world.harbour.contacts['Gus Lindqvist']}").status_code == 200
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import time_machine
 from flask import Flask
 
 import config
 from app import permissions
+from app.services import access_grants
 from models.base import db, session
+from models.fields import now
 from tests import database_kit
-from tests.factories import Browser, World, make_world, sign_in
+from tests.factories import SYSTEM, Browser, World, make_world, sign_in
 from tests.web.mailbox import link_in, mails
+from tests.web.test_access_grants import begin, granted, operator_of
 from tests.web.test_identity_keys import LIST, bearer, make, names
 from tests.web.test_identity_members import invite, role_id
 from tests.web.test_identity_sign_in import attempt, audited
@@ -125,6 +130,25 @@ def test_somebody_of_another_brokerage_joins_and_switches(app: Flask, world: Wor
     assert names(client.get("/contacts/")) == {"Dana Whitcombe", "Eli Moreno", "Faye Okafor", "Gus Lindqvist"}
 
 
+def test_access_is_granted_used_and_revoked(app: Flask, world: World) -> None:
+    office, client, owner = world.harbour, app.test_client(), app.test_client()
+    sam = operator_of(app)
+    key = granted(app, office, sam, f"person:{office.colleague.membership_id}")
+    begin(client, sam, key)
+    assert names(client.get("/contacts/")) == {"Eli Moreno"}
+    sign_in(owner, office.owner)
+    owner.get("/settings/access")
+    assert owner.submit(f"/settings/access/{key}/revoke").status_code == 303
+    assert client.get("/contacts/").status_code == 403
+    theirs = granted(app, world.summit, world.summit.reader, f"role:{world.summit.agent.role_id}", minutes=15)
+    begin(client, world.summit.reader, theirs)
+    with time_machine.travel(now() + dt.timedelta(minutes=20), tick=False), app.app_context():
+        assert access_grants.close_over(actor=SYSTEM) == 1
+    with app.app_context():
+        ended = {(row.workspace_id, row.facts["how"]) for row in audited("access.ended")}
+    assert ended == {(office.id, "revoked"), (world.summit.id, "over")}
+
+
 def test_the_command_line_works_under_row_security(app: Flask, world: World) -> None:
     run, email = app.test_cli_runner(), "max@harbour.example.com"
     in_harbour = ["--workspace", "harbour", "--email", email]
@@ -132,6 +156,7 @@ def test_the_command_line_works_under_row_security(app: Flask, world: World) -> 
         ["user", "create", *in_harbour, "--name", "Max Mill"],
         ["user", "sign-in-link", "--email", email],
         ["api-key", "create", *in_harbour, "--scopes", "*:read"],
+        ["user", "operator", "--email", "pat@platform.example.com", "--name", "Pat Platform"],
         ["workspace", "create", "--name", "Cliff Homes", "--owner-email", email, "--owner-name", "Max Mill"],
     ):
         done = run.invoke(args=[*args, "--json"])

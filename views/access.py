@@ -1,0 +1,175 @@
+"""Granted access: the workspace's page for granting and revoking it, and everybody's page for using what they were
+granted. Services check the rights.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, flash, g, redirect, request, session
+from werkzeug.wrappers import Response
+
+from app.errors import Invalid, NotFound
+from app.services import access_grants, members, roles, values
+from models.access import AccessGrant
+from models.fields import now
+from models.scope import Actor
+from views import shell
+from views.freshness import require_fresh
+from views.request_scope import person
+from views.settings_kit import field, labels_of, page, problems
+
+pages = Blueprint("access", __name__)
+
+Answer = str | Response | tuple[str, int]
+_TIMES = {15: "15 minutes", 30: "30 minutes", 60: "1 hour", 120: "2 hours", 240: "4 hours", 480: "8 hours"}
+_CLOSED = (
+    "Exports, imports, API keys, members, roles, settings and further access stay closed under it, "
+    "and every entry of the history names both people."
+)
+
+
+@pages.get("/settings/access")
+def show() -> Answer:
+    rows = []
+    for one in access_grants.listed(actor=shell.actor()):
+        over = one.revoked_at is not None or one.expires_at <= now()
+        end = {"label": "Revoke", "url": f"/settings/access/{one.id}/revoke", "post": True}
+        who = f"{one.grantee} (platform)" if one.operator else one.grantee
+        rows.append(
+            {"cells": [who, one.as_label, one.purpose, one.granted_by, _state(one)], "actions": [] if over else [end]}
+        )
+    return page(
+        title="Granted access",
+        intro=f"Let somebody act as another person or in another role for a while. {_CLOSED}",
+        head_actions=[{"label": "Grant access", "icon": "plus", "url": "/settings/access/new", "primary": True}],
+        table={
+            "columns": ["Who", "Acts as", "What for", "Granted by", "Until"],
+            "rows": rows,
+            "empty": "Nobody was granted access.",
+        },
+    )
+
+
+@pages.route("/settings/access/new", methods=("GET", "POST"))
+def new() -> Answer:
+    actor = shell.actor()
+    access_grants.check(actor)
+    require_fresh(actor, "/settings/access/new")
+    errors: dict[str, str] = {}
+    if request.method == "POST":
+        try:
+            made = access_grants.grant(
+                member_id=values.whole(request.form.get("member", "")),
+                operator=request.form.get("operator", ""),
+                target=request.form.get("target", ""),
+                purpose=request.form.get("purpose", ""),
+                minutes=values.whole(request.form.get("minutes", "")) or 0,
+                actor=actor,
+            )
+            flash(f"{made.grantee} may act as {made.as_label}. They begin under Account, Granted to you.", "success")
+            return redirect("/settings/access", 303)
+        except Invalid as error:
+            errors = error.fields
+    groups = [{"title": "Who, as whom, how long", "hint": _CLOSED, "fields": _fields(actor, errors)}]
+    return page(
+        title="Grant access",
+        groups=groups,
+        action="/settings/access/new",
+        submit="Grant access",
+        errors=problems(errors, labels_of(groups)),
+        status=422 if errors else 200,
+    )
+
+
+@pages.post("/settings/access/<int:key>/revoke")
+def revoke(key: int) -> Answer:
+    one = access_grants.revoke(key, actor=shell.actor())
+    flash(f"The access of {one.grantee} is revoked. Their next page is refused.", "success")
+    return redirect("/settings/access", 303)
+
+
+@pages.get("/account/access")
+def own() -> Answer:
+    """What was granted to oneself, in any workspace; opens without one."""
+    me = _me()
+    rows = [
+        {
+            "cells": [one.workspace, one.as_label, one.purpose, one.granted_by, _time(one.expires_at)],
+            "actions": [{"label": "Begin", "url": f"/account/access/{one.id}/start", "post": True}],
+        }
+        for one in access_grants.mine(me.user_id or 0)
+    ]
+    return page(
+        title="Granted to you",
+        intro=f"Access that others granted to you. Begin it when you need it, and end it when you are done. {_CLOSED}",
+        table={
+            "columns": ["Workspace", "You act as", "What for", "Granted by", "Until"],
+            "rows": rows,
+            "empty": "No access was granted to you.",
+        },
+    )
+
+
+@pages.post("/account/access/<int:key>/start")
+def start(key: int) -> Answer:
+    me = _me()
+    require_fresh(me, "/account/access")
+    if g.acting is not None:
+        raise Invalid({"": "You use granted access already. End it first."})
+    access_grants.start(key, me.user_id or 0, actor=me)
+    session.renew(me.user_id)  # type: ignore[attr-defined]
+    session["acting"] = key
+    return redirect("/", 303)
+
+
+@pages.post("/account/access/end")
+def end() -> Answer:
+    me = _me()
+    if "acting" in session:
+        access_grants.end(session.pop("acting"), me.user_id or 0, "by hand", actor=g.actor or me)
+        flash("You are yourself again.", "success")
+    return redirect("/account/access", 303)
+
+
+def _fields(actor: Actor, errors: dict[str, str]) -> list[dict[str, Any]]:
+    people = [one for one in members.listed(actor=actor) if one.user_id != actor.user_id]
+    targets = [(f"role:{one.id}", f"The role {one.label}") for one in roles.of_workspace()]
+    targets += [(f"person:{one.id}", f"{one.name}, {one.role}") for one in members.listed(actor=actor)]
+    return [
+        field("member", "Member", kind="choice", choices=[(str(one.id), one.name) for one in people], errors=errors),
+        field(
+            "operator", "Or the e-mail of somebody who supports the platform", kind="email", errors=errors,
+            hint="They have no other way to see your records.",
+        ),
+        field("target", "Acts as", kind="choice", choices=targets, errors=errors, required=True),
+        field(
+            "minutes", "For", kind="choice", value="60", choices=[(str(n), _TIMES[n]) for n in access_grants.MINUTES],
+            errors=errors, required=True,
+        ),
+        field("purpose", "What for", errors=errors, required=True, wide=True, max=access_grants.MOST_PURPOSE),
+    ]  # fmt: skip
+
+
+def _state(one: AccessGrant) -> str:
+    if one.revoked_at is not None:
+        return f"revoked {_time(one.revoked_at)}"
+    if one.expires_at <= now():
+        return f"over since {_time(one.expires_at)}"
+    used = ", in use" if one.started_at is not None and one.ended_at is None else ""
+    return f"{_time(one.expires_at)}{used}"
+
+
+def _time(moment: dt.datetime) -> str:
+    zone = ZoneInfo(g.actor.zone if g.actor else "UTC")
+    local = moment.astimezone(zone)
+    return f"{local.day} {local:%b, %H:%M %Z}"
+
+
+def _me() -> Actor:
+    found = person()
+    if found is None:
+        raise NotFound()
+    return found

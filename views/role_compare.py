@@ -1,0 +1,60 @@
+"""Two roles side by side: only what differs, grouped by what it is about; also what a new role changes for somebody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, render_template, request
+
+from app import permissions
+from app.services import field_rights, role_differences, roles, values
+from app.services.role_differences import Differences
+from models.user import Role
+from views import shell
+from views.roles import label_of
+
+pages = Blueprint("role_compare", __name__, url_prefix="/settings/roles")
+
+_ACTIONS = {"read": "Read", "write": "Write", "delete": "Delete", "export": "Export"}
+_REACHES = {None: "No", "own": "Own", "team": "Team", "workspace": "All"}
+_LEVELS = {"": "Sees and changes", "read": "Sees", "hidden": "Does not see"}
+
+
+@pages.get("/compare")
+def show() -> Any:
+    permissions.require(shell.actor(), "read", "role")
+    every = roles.of_workspace()
+    first = _chosen(every, "a") or every[0]
+    second = _chosen(every, "b") or next((one for one in every if one.id != first.id), first)
+    return render_template(
+        "role_compare.html",
+        title="Compare roles",
+        choices=[(one.id, one.label) for one in every],
+        a=first.id,
+        b=second.id,
+        first=first.label,
+        second=second.label,
+        groups=groups(role_differences.between(first, second)),
+    )
+
+
+def groups(found: Differences) -> list[dict[str, Any]]:
+    """The differences as rows under what they are about, in the order of the matrix."""
+    made: dict[str, list[dict[str, Any]]] = {}
+    for right in found.rights:
+        cells = (_REACHES[right.first], _REACHES[right.second])
+        made.setdefault(right.entity, []).append(_row(_ACTIONS[right.action], cells, right.more))
+    for limit in found.fields:
+        cells = (_LEVELS[limit.first], _LEVELS[limit.second])
+        made.setdefault(limit.entity, []).append(_row(f"Field “{limit.label}”", cells, limit.more))
+    order = [*field_rights.entities(), *permissions.AREAS]
+    return [{"label": label_of(name), "rows": made[name]} for name in order if name in made]
+
+
+def _row(what: str, cells: tuple[str, str], more: bool) -> dict[str, Any]:
+    return {"what": what, "first": cells[0], "second": cells[1], "more": more}
+
+
+def _chosen(every: list[Role], name: str) -> Role | None:
+    key = values.whole(request.args.get(name, ""))
+    return next((one for one in every if one.id == key), None)
