@@ -1,5 +1,5 @@
 """How the fields that a workspace added are drawn in a form and read from it, where they differ from columns: several
-choices, choices no longer offered, decimal places, files, and what is computed.
+choices, choices no longer offered, decimal places, files, and what is computed or only shown.
 
 Does not belong here: the form itself (`views.forms`).
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import request
 
-from app.services import schema, values
+from app.services import relatives, schema, values
 from app.services.upload_errors import UploadRefused
 from models.fields import Field, Kind
 from views import files, shell
@@ -22,9 +22,8 @@ _GONE = "(no longer offered)"
 def drawn(one: Field, name: str, text: str, record: Any) -> dict[str, Any]:
     """What `parts/field.html` needs to know beyond a column's field."""
     if one.readonly:
-        found = schema.value(record, name) if record is not None else None
-        display = values.to_text(one, found, shell.locale())
-        return {"readonly": True, "display": display or "Worked out when saved", "hint": one.hint}
+        empty = "Worked out when saved" if one.formula else "Not set"
+        return {"readonly": True, "display": _told(one, name, record) or empty, "hint": one.hint}
     if one.kind is Kind.MULTI:
         return several(one, text)
     if one.kind is Kind.CHOICE:
@@ -38,6 +37,15 @@ def several(one: Field, text: str) -> dict[str, Any]:
     """A field of several choices; `text` has the chosen ones, one a line."""
     chosen = set(text.split("\n"))
     return {"value": chosen, "choices": _offered(one, chosen), "wide": True}
+
+
+def _told(one: Field, name: str, record: Any) -> str:
+    """The value of a field that is only shown."""
+    found = schema.value(record, name) if record is not None else None
+    if one.kind is Kind.RELATION and found is not None:
+        key = (one.target or "", found)
+        return relatives.titles({key}, actor=shell.actor()).get(key, f"#{found}")
+    return values.to_text(one, found, shell.locale())
 
 
 def _offered(one: Field, chosen: set[str]) -> tuple[tuple[str, str], ...]:
@@ -57,7 +65,7 @@ def has_files(screen: Screen) -> bool:
 def take_files(screen: Screen, record: Any, texts: dict[str, str], errors: dict[str, str]) -> None:
     """Keep the files of a form at once, so that an error elsewhere in it does not lose them."""
     for name, one in schema.added(screen.model).items():
-        if not is_file(one):
+        if not is_file(one) or one.readonly:
             continue
         given = request.files.get(f"{name}-file")
         if given is not None and given.filename:

@@ -314,11 +314,11 @@ def _draw(screen: Screen, name: str, record: Any, typed: Typed, titles: dict[tup
         "step": 1,
     }
     drawn |= layout.condition(screen, name, typed.texts)
-    if one.custom:
+    if one.custom or one.readonly:
         drawn |= custom_inputs.drawn(one, name, text, record)
     elif one.kind is Kind.MULTI:
         drawn |= custom_inputs.several(one, text) | {"grid": webhooks.grid(one.choices)}
-    if one.kind is Kind.RELATION:
+    if one.kind is Kind.RELATION and not one.readonly:
         drawn["picker_url"] = of(one.target).picker(text) if one.target in screens() else ""
         drawn["display"] = titles.get((one.target or "", values.whole(text) or 0), "")
     return drawn

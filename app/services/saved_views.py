@@ -117,6 +117,8 @@ def subscribe(entity: str, key: int, rhythm: str, *, actor: Actor) -> None:
     if rhythm and rhythm not in dict(RHYTHMS):
         raise Invalid({"rhythm": "Choose how often it is sent."})
     with operation("view.subscribe", actor=actor) as op:
+        # A form pressed twice is one subscription: the second request waits here for the first.
+        session.execute(sa.select(SavedView.id).where(SavedView.id == view.id).with_for_update())
         mine = sa.select(ViewSubscription).where(
             ViewSubscription.view_id == view.id, ViewSubscription.membership_id == actor.membership_id
         )
