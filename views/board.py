@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import render_template, request
 
-from app.services import cells, group_keys, groups, relatives, schema, values
+from app.services import cells, group_keys, groups, schema, values
 from app.services.filters import Filter
 from app.services.groups import Group, Grouped
 from models import registry
@@ -86,21 +86,11 @@ def _lanes(state: State, field: Field) -> Lanes:
         return Lanes([Lane(key, label) for key, label in field.choices])
     target = registry.entity(field.target or "")
     hall = of(field.target or "").within
-    inside = hall if hall and schema.sees(target, hall) else ""
-    rows = groups.setup(target, (inside,) if inside else (), actor=shell.actor())
-    if not inside:
-        return Lanes([Lane(row[0], str(row[1])) for row in rows])
-    present = tuple(dict.fromkeys(row[2] for row in rows))
-    chosen = state.look.inside if state.look.inside in present else next(iter(present), None)
-    names = _names_of(target, inside, present) if len(present) > 1 else {}
-    lanes = [Lane(row[0], str(row[1])) for row in rows if row[2] == chosen]
-    return Lanes(lanes, tuple((key, names.get(key, f"#{key}")) for key in present) if names else (), chosen)
-
-
-def _names_of(target: type[Any], name: str, keys: tuple[int, ...]) -> dict[int, str]:
-    entity = schema.fields(target)[name].target or ""
-    found = relatives.titles({(entity, key) for key in keys}, actor=shell.actor())
-    return {key: title for (_, key), title in found.items()}
+    rows = groups.setup(target, hall if hall and schema.sees(target, hall) else "", actor=shell.actor())
+    halls = {key: name or f"#{key}" for _, _, key, name in rows if key is not None}
+    inside = state.look.inside if state.look.inside in halls else next(iter(halls), None)
+    lanes = [Lane(key, title) for key, title, above, _ in rows if above == inside]
+    return Lanes(lanes, tuple(halls.items()) if len(halls) > 1 else (), inside)
 
 
 def _halls(state: State, lanes: Lanes) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response
 from app.services import cells, filters, queries, saved_views, values
 from models import normal
 from models.fields import Field, Kind
-from views import arrangement, list_filters, shell
+from views import arrangement, list_filters, shell, totals
 from views.drawing import escaped
 from views.list_state import State, columns_of, read_state
 from views.screen import Screen
@@ -56,8 +56,10 @@ def show_list(state: State, editor_error: str) -> Response | str:
     if args.get("exact") and request.headers.get("HX-Request"):
         number, _ = queries.count(state.query(), actor=actor, exact=True)
         return f'<b class="fw-semibold">{number:,}</b>'
-    page = queries.page(state.query(), actor=actor, counted=True, exact=bool(args.get("exact")))
-    return render_template("list.html", **_context(state, page, editor_error))
+    query = queries.searched(state.query(), actor)
+    page = queries.page(query, actor=actor, counted=True, exact=bool(args.get("exact")))
+    summed = totals.row(shown_fields(state), query) if state.look.totals and page.rows else None
+    return render_template("list.html", **_context(state, page, editor_error), totals=summed)
 
 
 def _context(state: State, page: queries.Page, editor_error: str) -> dict[str, Any]:

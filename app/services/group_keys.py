@@ -149,8 +149,13 @@ def words(one: Field, value: Any, titles: Mapping[Any, str]) -> str:
     return one.words(value)
 
 
+def is_large(model: type[Any]) -> bool:
+    """Whether there may be many records of it: what people work on, and what hangs on that."""
+    return issubclass(model, Owned) or bool(model.policy.parent)
+
+
 def _is_setup(entity: str, actor: Actor) -> bool:
     model = registry.entities().get(entity)
-    if model is None or issubclass(model, Owned) or model.policy.parent:
+    if model is None or is_large(model):
         return False
     return permissions.reach(actor, "read", registry.permission_entity(model)) is not None

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import orm
 
 from app import permissions
 from app.services import group_keys, queries, schema
@@ -113,16 +114,21 @@ def totals(query: ListQuery, names: Iterable[str], *, actor: Actor) -> tuple[dic
     return _sums(query.model, names, row[1:]), row[0], row[0] >= MOST
 
 
-def setup(
-    target: type[Any], columns: Sequence[str], *, actor: Actor, most: int = 4 * MOST_GROUPS
-) -> list[tuple[Any, ...]]:
-    """The records that lanes are made of, rows (id, title, *columns) in their own order."""
-    seen = [name for name in columns if schema.sees(target, name)]
-    title = registry.title_of(target)
-    statement = sa.select(target.id, getattr(target, title), *(getattr(target, n) for n in seen))
-    statement = permissions.restrict(statement, target, actor).limit(most)
+def setup(target: type[Any], hall: str, *, actor: Actor) -> list[tuple[int, str, int | None, str]]:
+    """The records that lanes are made of, in their own order: (id, title, id and title of the `hall` they stand in,
+    as a stage in its pipeline); without a hall None and "".
+    """
+    title = getattr(target, registry.title_of(target))
+    statement = sa.select(target.id, title, sa.null(), sa.null())
+    if hall:
+        above = registry.entity(schema.fields(target)[hall].target or "")
+        other = orm.aliased(above, flat=True)
+        statement = sa.select(target.id, title, getattr(target, hall), getattr(other, registry.title_of(above)))
+        statement = statement.outerjoin(other, queries.visible(other, getattr(target, hall), above, actor))
     own = hasattr(target, "in_order") and not schema.is_limited(target)
-    return [tuple(row) for row in session.execute(statement.order_by(*target.in_order() if own else (target.id,)))]
+    order = target.in_order() if own else (title, target.id)
+    found = session.execute(permissions.restrict(statement, target, actor).order_by(*order).limit(4 * MOST_GROUPS))
+    return [(key, str(name), above_key, str(above_name or "")) for key, name, above_key, above_name in found]
 
 
 def _ranked(query: ListQuery, key: Key, sums: Sequence[str]) -> Any:
