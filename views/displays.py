@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 from app import permissions
 from models import registry
 from models.fields import Field
-from views import arrangement, board, grouping, list_filters, lists, shell
+from views import arrangement, board, calendar, grouping, list_filters, lists, shell
 from views.arrangement import BOARD, CALENDAR, LABELS, TABLE
 from views.list_state import State, read_state
 from views.screen import Screen
@@ -37,6 +37,8 @@ def show(screen: Screen) -> Answer:
         error = folded
     if state.look.display == BOARD:
         return board.show(state, error)
+    if state.look.display == CALENDAR:
+        return calendar.show(state, error)
     if state.look.group:
         return grouping.show(state, error)
     return lists.show_list(state, error)
