@@ -51,7 +51,7 @@ function renew(page, id) {
   const place = [old.scrollLeft, old.scrollTop];
   $("#board").replaceWith(document.importNode($("#board", page), true));
   $("#board .c-scroll").scrollTo(...place);
-  $("#toasts").append(...$$("#toasts .c-toast", page).map((one) => document.importNode(one, true)));
+  $("#toasts").replaceChildren(...$$("#toasts .c-toast", page).map((one) => document.importNode(one, true)));
   show();
   ready();
   const card = document.getElementById(id);
