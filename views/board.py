@@ -170,9 +170,9 @@ def _parts(shown: list[tuple[str, Field]], made: list[Any]) -> dict[str, Any]:
         if field.target == "membership" and not owner:
             owner = str(text)
         elif field.kind in (Kind.MONEY, Kind.NUMBER):
-            foot.append(("fw-medium", field.label, text))
+            foot.append(("b", field.label, text))
         elif field.kind in (Kind.DATE, Kind.MOMENT):
-            foot.append(("t3 sm", field.label, text))
+            foot.append(("small", field.label, text))
         else:
             lines.append((field.label, text))
     return {"lines": lines, "foot": foot, "owner": owner, "initials": shell.initials(owner)}

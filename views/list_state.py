@@ -78,6 +78,11 @@ class State:
         own = self.pairs(without=frozenset({"view", "month"}))
         return urlencode(([("q", self.q)] if self.q else []) + own)
 
+    def here(self, *, without: frozenset[str], extra: tuple[tuple[str, str], ...]) -> str:
+        """This view with other parameters, as an address within the list's own page: a list holds many of them."""
+        found = ([("q", self.q)] if self.q else []) + self.pairs(without=without, extra=extra)
+        return f"?{urlencode(found)}" if found else self.screen.url()
+
     def url(self, pairs: list[tuple[str, str]], page: str = "") -> str:
         return self.screen.url(page=page) + (
             f"?{urlencode(([('q', self.q)] if self.q else []) + pairs)}" if pairs or self.q else ""

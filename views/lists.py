@@ -158,7 +158,7 @@ def displays_of(state: State) -> list[dict[str, Any]]:
         {
             "label": arrangement.LABELS[name],
             "icon": arrangement.ICONS[name],
-            "url": state.url(state.pairs(without=own, extra=() if name == arrangement.TABLE else (("display", name),))),
+            "url": state.here(without=own, extra=() if name == arrangement.TABLE else (("display", name),)),
             "current": state.look.display == name,
         }
         for name in ((arrangement.TABLE, *fitting) if fitting else ())
@@ -238,13 +238,11 @@ def _heads(shown: list[tuple[str, Field]], badge: str) -> list[str]:
     plain = [name for name in rest if name not in _TONED] or rest
     second = next((name for name in plain if dict(shown)[name].kind is Kind.TEXT), plain[0] if plain else "")
     for name, field in shown:
-        classes = ["text-end"] if field.kind in _RIGHT else []
+        classes = ["nd" if field.kind in (Kind.DATE, Kind.MOMENT) else "n"] if field.kind in _RIGHT else []
         if name == badge:
             classes.append("k3")
         elif name == second:
             classes.append("k4")
-        if field.kind in (Kind.DATE, Kind.MOMENT):
-            classes.append("t3")
         quote = '"' if len(classes) > 1 else ""
         heads.append(f"<td role=cell class={quote}{' '.join(classes)}{quote}>" if classes else "<td role=cell>")
     return heads
@@ -319,7 +317,7 @@ def _sorting(state: State, name: str) -> dict[str, Any]:
     now = state.sort.removeprefix("-") == name
     flipped = name if now and state.sort.startswith("-") else f"-{name}" if now else name
     return {
-        "sort_url": state.url(state.pairs(without=frozenset({"sort"}), extra=(("sort", flipped),))),
+        "sort_url": state.here(without=frozenset({"sort"}), extra=(("sort", flipped),)),
         "sorted": ("desc" if state.sort.startswith("-") else "asc") if now else None,
     }
 

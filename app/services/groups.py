@@ -70,7 +70,7 @@ def read(query: ListQuery, key: Key, *, per: int, sums: Sequence[str] = (), acto
     """The parts of a list with at most `per` rows of each."""
     inner = _ranked(query, key, sums)
     narrowed, bound = queries.narrowed(inner, query, actor=actor)
-    found = narrowed.order_by(query.model.id).limit(MOST).subquery()
+    found = _first(narrowed, query).subquery()
     ranks = _windows(found, query, sums)
     outer = queries.picked(query, actor=actor).join(ranks, ranks.c.id == query.model.id)
     extra = [c for n, c in ranks.c.items() if n not in ("id", "place")]
@@ -103,12 +103,13 @@ def _before(day: dt.date) -> dt.date:
 def totals(query: ListQuery, names: Iterable[str], *, actor: Actor) -> tuple[dict[str, Sum], int, bool]:
     """What fields of a whole list add up to, the number of records, and whether only the first `MOST` were counted."""
     names = tuple(names)
-    inner = sa.select(query.model.id)
+    order, joins = _order(query)
+    inner = _joined(sa.select(query.model.id, order.label("order")), joins)
     for place, name in enumerate(names):
         value, joins = group_keys.value_of(query.model, name)
         inner = _joined(inner.add_columns(value.label(f"s{place}")), joins)
     narrowed, bound = queries.narrowed(inner, query, actor=actor)
-    found = narrowed.order_by(query.model.id).limit(MOST).subquery()
+    found = _first(narrowed, query).subquery()
     parts = [one for place in range(len(names)) for one in _parts(found.c[f"s{place}"])]
     row = session.execute(sa.select(sa.func.count(), *parts).select_from(found), bound).one()
     return _sums(query.model, names, row[1:]), row[0], row[0] >= MOST
@@ -133,8 +134,8 @@ def setup(target: type[Any], hall: str, *, actor: Actor) -> list[tuple[int, str,
 
 def _ranked(query: ListQuery, key: Key, sums: Sequence[str]) -> Any:
     """What a record is parted, sorted and summed by, with the joins for it."""
-    model, name = query.model, query.sort.removeprefix("-")
-    order, joins = (model.id, ()) if name == "id" else group_keys.value_of(model, name)
+    model = query.model
+    order, joins = _order(query)
     title = sa.null() if key.title is None else key.title
     picked = sa.select(model.id, key.expression.label("key"), title.label("title"), order.label("order"))
     picked = _joined(picked, (*key.joins, *joins))
@@ -142,6 +143,18 @@ def _ranked(query: ListQuery, key: Key, sums: Sequence[str]) -> Any:
         value, more = group_keys.value_of(model, one)
         picked = _joined(picked.add_columns(value.label(f"s{place}")), more)
     return picked
+
+
+def _order(query: ListQuery) -> tuple[Any, tuple[group_keys.Join, ...]]:
+    """What the list is sorted by."""
+    name = query.sort.removeprefix("-")
+    return (query.model.id, ()) if name == "id" else group_keys.value_of(query.model, name)
+
+
+def _first(statement: Any, query: ListQuery) -> Any:
+    """The first records in the order of the list, as many as are looked at."""
+    turn = sa.desc if query.sort.startswith("-") else sa.asc
+    return statement.order_by(turn("order"), turn(query.model.id)).limit(MOST)
 
 
 def _joined(statement: Any, joins: Iterable[group_keys.Join]) -> Any:

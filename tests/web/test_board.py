@@ -41,7 +41,7 @@ def lanes(page: str) -> dict[str, tuple[str, list[str]]]:
         assert name
         head = part.partition("<ul>")[0]
         numbers = " ".join(re.findall(r'<span class="t[23][^>]*>([^<]*)</span>', head))
-        found[name[1]] = (numbers, re.findall(r'<a class="flex-fill text-truncate"[^>]*>([^<]*)</a>', part))
+        found[name[1]] = (numbers, re.findall(r"<div><a href=\d+>([^<]*)</a>", part))
     return found
 
 
@@ -105,7 +105,7 @@ def test_a_card_is_moved_audited_and_taken_back(app: Flask, world: World, owner:
 def test_a_card_is_moved_without_script_by_a_page_of_its_own(world: World, owner: Browser) -> None:
     key = world.harbour.contacts["Dana Whitcombe"]
     board = owner.get("/contacts/?display=board").text
-    assert f'href="/contacts/{key}/cell/stage"' in board
+    assert f"href={key}/cell/stage " in board
     came = {"Referer": "http://localhost/contacts/?display=board&lane=new"}
     form = owner.get(f"/contacts/{key}/cell/stage", headers=came).text
     assert (
@@ -139,7 +139,7 @@ def test_an_agent_sees_and_moves_what_is_within_reach(app: Flask, world: World, 
     assert move(outsider, "contacts", key, "stage", "lost", 1).status_code == 404
     reader = browser(app, world.harbour.reader)
     page = reader.get("/contacts/?display=board").text
-    assert len(lanes(page)["New"][1]) == 4 and "data-move" not in page and "board.js" not in page
+    assert len(lanes(page)["New"][1]) == 4 and "c-mv" not in page and "board.js" not in page
     assert move(reader, "contacts", key, "stage", "lost", 1).status_code == 403
     assert lanes(owner.get("/contacts/?display=board").text)["Lost"][1] == []
 
@@ -160,7 +160,7 @@ def test_a_role_kept_from_the_field_has_no_such_board_or_moves_nothing(
         assert "Left out of this view" in page and "Qualified" not in lanes(page)
         assert broker.get(f"/contacts/{key}/cell/stage").status_code == 404
     else:
-        assert "Qualified" in lanes(page) and "data-move" not in page
+        assert "Qualified" in lanes(page) and "c-mv" not in page
         assert broker.get(f"/contacts/{key}/cell/stage").status_code == 403
     refused = move(broker, "contacts", key, "stage", "lost", 2)
     assert refused.status_code == (404 if level == schema.HIDDEN else 403)
@@ -207,7 +207,7 @@ def test_the_phone_has_a_column_at_a_time(owner: Browser) -> None:
 
 def test_a_view_keeps_the_display_and_the_switch_leads_there(owner: Browser) -> None:
     table = owner.get("/contacts/").text
-    assert re.search(r'href="/contacts/\?display=board"[^>]*aria-label="Board"', table)
+    assert re.search(r'href="\?display=board"[^>]*aria-label="Board"', table)
     form = owner.get("/contacts/views/save?display=board&by=type").text
     state = re.search(r'name="state" value="([^"]*)"', form)
     assert state

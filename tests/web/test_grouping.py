@@ -164,6 +164,11 @@ def test_beyond_the_most_a_list_says_so(
     assert "Total of the first 3" in owner.get("/contacts/?totals=1").text
     page = owner.get("/contacts/?group=stage").text
     assert "Counts and sums are of the first 3 records" in page and headings(page)["New"][0] == 3
+    monkeypatch.setattr(groups, "MOST", 1)
+    board = owner.get("/contacts/?display=board&sort=-name").text
+    assert ">Gus Lindqvist</a>" in board and "Dana" not in board, "the first in the order of the list"
+    assert "of the first 1 records" in board
+    monkeypatch.setattr(groups, "MOST", 3)
     monkeypatch.setattr(groups, "MOST_GROUPS", 2)
     assert "Only the 2 largest groups are shown" in owner.get("/contacts/?group=owner_id").text
 

@@ -26,7 +26,7 @@ function openMenu(link) {
 async function move(card, value) {
   if (value === laneOf(card)) return;
   const name = $("button", form).name;
-  form.action = $("[data-move]", card).href;
+  form.action = $(".c-mv", card).href;
   form.elements.version.value = card.dataset.v;
   const body = new FormData(form);
   body.append(name, value);
@@ -69,7 +69,7 @@ function askOnPage(name, value) {
 function press(event) {
   const card = cardAt(event.target);
   if (!card || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-  if (event.key.toLowerCase() === "m" && document.body.dataset.keys !== "off") openMenu($("[data-move]", card));
+  if (event.key.toLowerCase() === "m" && document.body.dataset.keys !== "off") openMenu($(".c-mv", card));
   else if (event.key.startsWith("Arrow")) walk(card, event.key);
   else return;
   event.preventDefault();
@@ -93,7 +93,7 @@ function over(lane) {
   lane?.classList.add("c-over-lane");
 }
 
-on("click", "[data-move]", (event, link) => {
+on("click", ".c-mv", (event, link) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   openMenu(link);
