@@ -29,6 +29,7 @@ from views import (
     customise_layout,  # noqa: F401  adds its pages to those of Customise
     dashboard,
     dev_inbox,
+    displays,
     imports,
     jobs,
     mail,
@@ -38,9 +39,10 @@ from views import (
     shell,
     webhooks,
 )
+from views.display_routes import DisplayPages
 from views.forms import edit_form
 from views.list_state import State, read_state
-from views.lists import show_fields, show_list
+from views.lists import show_fields
 from views.record_page import show_record
 from views.redirects import back
 from views.screen import Screen, check, of, screens
@@ -76,7 +78,7 @@ def register(app: Flask, appbuilder: AppBuilder, csrf: CSRFProtect) -> None:
     api.register(app, csrf)
 
 
-class EntityView(BaseView):
+class EntityView(DisplayPages, BaseView):
     """The pages of one entity; `screen` is set by `register`."""
 
     screen: Screen
@@ -84,7 +86,7 @@ class EntityView(BaseView):
     @expose("/", methods=("GET",))
     def index(self) -> Answer:
         permissions.require(shell.actor(), "read", registry.permission_entity(self.screen.model))
-        return show_list(self.screen)
+        return displays.show(self.screen)
 
     @expose("/fields", methods=("GET",))
     def fields(self) -> Answer:

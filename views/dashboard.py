@@ -93,7 +93,7 @@ def _deal_figures(stages: list[figures.StageFigure], loc: values.Locale) -> list
     open_ones: list[dict[str, Any]] = [
         {
             "label": "Open pipeline",
-            "value": _short(sum(s.cents for s in stages), loc),
+            "value": short(sum(s.cents for s in stages), loc),
             "url": "/deals/?f=closed_on:empty",
             "delta": {"text": f"{sum(s.count for s in stages):,} deals", "cls": "", "icon": "briefcase"},
             "points": [],
@@ -146,7 +146,7 @@ def _stages(stages: list[figures.StageFigure], loc: values.Locale) -> dict[str, 
         {
             "label": s.name,
             "number": s.count,
-            "text": f"{s.count:,} · {_short(s.cents, loc)}",
+            "text": f"{s.count:,} · {short(s.cents, loc)}",
             "url": f"/deals/?f=stage_id:is:{s.id}",
         }
         for s in stages
@@ -186,7 +186,7 @@ def _first_steps(
     ]
 
 
-def _short(cents: int, loc: values.Locale) -> str:
+def short(cents: int, loc: values.Locale) -> str:
     """An amount for a tile: $102.4M, $5.9M, $820K; below that in full."""
     units = cents / 100
     sign = values.to_text(_MONEY, 0, loc).replace("0.00", "").replace("0", "")

@@ -236,7 +236,7 @@ def _picker_page(screen: Screen, form: MultiDict[str, str]) -> str:
 def _page(screen: Screen, record: Any, typed: Typed) -> str:
     actor = shell.actor()
     name = str(getattr(record, screen.title)) if record is not None else ""
-    titles = _titles(screen, typed)
+    titles = titles_of(screen, typed)
     labels = {n: f.label for n, f in filters.filterable(screen.model).items()}
     sections = [_section(screen, s, record, typed, titles) for s in layout.sections(screen)]
     return render_template(
@@ -269,7 +269,7 @@ def blank_sections(screen: Screen) -> list[dict[str, Any]]:
 def _section(
     screen: Screen, section: Any, record: Any, typed: Typed, titles: dict[tuple[str, int], str]
 ) -> dict[str, Any]:
-    fields = [_draw(screen, n, record, typed, titles) for n in section.fields]
+    fields = [draw(screen, n, record, typed, titles) for n in section.fields]
     children = [_group(entity, typed) for entity in section.children]
     wrong = sum(bool(f["errors"]) for f in fields) + sum(
         n.startswith(f"{e}-") for e in section.children for n in typed.errors
@@ -284,7 +284,7 @@ def _section(
     }
 
 
-def _draw(screen: Screen, name: str, record: Any, typed: Typed, titles: dict[tuple[str, int], str]) -> dict[str, Any]:
+def draw(screen: Screen, name: str, record: Any, typed: Typed, titles: dict[tuple[str, int], str]) -> dict[str, Any]:
     errors = [typed.errors[name]] if name in typed.errors else []
     link = filters.links(screen.model).get(name)
     if link is not None:
@@ -360,7 +360,7 @@ def _width(one: Field) -> str:
     )
 
 
-def _titles(screen: Screen, typed: Typed) -> dict[tuple[str, int], str]:
+def titles_of(screen: Screen, typed: Typed) -> dict[tuple[str, int], str]:
     """Names of everything the form refers to: what was read with the record, and the rest in one statement."""
     wanted = _related_keys(screen, typed.texts)
     wanted |= {

@@ -1,7 +1,8 @@
 """The view of a list as the URL says it: search, filters, sort, columns, place. Kept nowhere else.
 
 Parameters: q, f (repeated, "field:op:values"), w (nested conditions, JSON), sort, cols (repeated), cursor, view (the id
-of a saved view; with "~" behind it when the other parameters say how it was changed). Does not belong here: drawing.
+of a saved view; with "~" behind it when the other parameters say how it was changed), and those of `views.arrangement`.
+Does not belong here: drawing.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from app.services.conditions import Group
 from app.services.queries import ListQuery
 from app.services.schema import View
 from models.fields import Field, Kind
-from views import shell
+from views import arrangement, shell
+from views.arrangement import Arrangement
 from views.screen import Screen
 
 PAGE = 50
@@ -38,6 +40,7 @@ class State:
     broken: tuple[str, ...] = ()
     where: Group | None = None
     view: View | None = None
+    look: Arrangement = arrangement.PLAIN
 
     def query(self, *, action: str = "read", limit: int = PAGE) -> ListQuery:
         return ListQuery(
@@ -65,14 +68,20 @@ class State:
             pairs.append(("sort", self.sort))
         if self.custom_columns and "cols" not in without:
             pairs += [("cols", c) for c in self.columns[1:]]
+        pairs += [pair for pair in self.look.pairs() if pair[0] not in without]
         if self.view is not None and "view" not in without:
             pairs.append(("view", f"{self.view.id}~"))
         return [*pairs, *extra]
 
     def kept(self) -> str:
         """What a saved view keeps of it."""
-        own = self.pairs(without=frozenset({"view"}))
+        own = self.pairs(without=frozenset({"view", "month"}))
         return urlencode(([("q", self.q)] if self.q else []) + own)
+
+    def here(self, *, without: frozenset[str], extra: tuple[tuple[str, str], ...]) -> str:
+        """This view with other parameters, as an address within the list's own page: a list holds many of them."""
+        found = ([("q", self.q)] if self.q else []) + self.pairs(without=without, extra=extra)
+        return f"?{urlencode(found)}" if found else self.screen.url()
 
     def url(self, pairs: list[tuple[str, str]], page: str = "") -> str:
         return self.screen.url(page=page) + (
@@ -104,6 +113,7 @@ def read_state(screen: Screen, args: Any) -> State:
     allowed = columns_of(screen)
     custom = [c for c in args.getlist("cols") if c in allowed and c != screen.title][:12]
     columns = (screen.title, *custom) if custom else shown_columns(screen)
+    look = arrangement.read(screen, args, broken)
     return State(
         screen,
         args.get("q", "")[:200].strip(),
@@ -115,6 +125,7 @@ def read_state(screen: Screen, args: Any) -> State:
         tuple(broken),
         where,
         view,
+        look,
     )
 
 
@@ -133,7 +144,7 @@ def _of_view(screen: Screen, args: Any, broken: list[str]) -> tuple[View | None,
         return view, args
     kept = MultiDict(parse_qsl(view.query))
     # What was typed into the search, and the place in the list, stand beside the view.
-    for name in ("q", "cursor"):
+    for name in ("q", "cursor", "month"):
         if args.get(name):
             kept[name] = args[name]
     return view, kept

@@ -1,7 +1,7 @@
 """A generated list: reads the URL, asks `queries`, and lays out the page. The view state lives in the URL alone.
 
 Parameters: q, f (repeated, "field:op:values"), sort, cols (repeated), cursor, exact; edit/ff/fo/fv/fi of the filter
-editor.
+editor. Other layouts of the same list are in `views.board`, `views.calendar` and `views.grouping`.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import datetime as dt
 from collections.abc import Iterable
 from itertools import repeat
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from flask import render_template, request
 from markupsafe import Markup, escape
 from werkzeug.wrappers import Response
 
-from app.services import filters, queries, saved_views, values
+from app.services import cells, filters, queries, saved_views, values
 from models import normal
 from models.fields import Field, Kind
-from views import list_filters, shell
+from views import arrangement, list_filters, shell, totals
 from views.drawing import escaped
 from views.list_state import State, columns_of, read_state
 from views.screen import Screen
@@ -50,29 +50,65 @@ _MENU = 30
 _TONED = frozenset({"stage", "state", "outcome", "priority"})
 
 
-def show_list(screen: Screen) -> Response | str:
-    """The list page, the exact count alone, or the redirect that folds an edited filter into the URL."""
+def show_list(state: State, editor_error: str) -> Response | str:
+    """The list page, or the exact count alone."""
     args, actor = request.args, shell.actor()
-    state = read_state(screen, args)
-    if args.get("ff"):
-        editor_error = list_filters.fold(state, args)
-        if isinstance(editor_error, Response):
-            return editor_error
-    else:
-        editor_error = ""
     if args.get("exact") and request.headers.get("HX-Request"):
         number, _ = queries.count(state.query(), actor=actor, exact=True)
         return f'<b class="fw-semibold">{number:,}</b>'
-    page = queries.page(state.query(), actor=actor, counted=True, exact=bool(args.get("exact")))
-    return render_template("list.html", **_context(state, page, editor_error))
+    query = queries.searched(state.query(), actor)
+    page = queries.page(query, actor=actor, counted=True, exact=bool(args.get("exact")))
+    summed = totals.row(shown_fields(state), query) if state.look.totals and page.rows else None
+    return render_template("list.html", **_context(state, page, editor_error), totals=summed)
 
 
 def _context(state: State, page: queries.Page, editor_error: str) -> dict[str, Any]:
-    number, exact = page.count
-    screen, actor = state.screen, shell.actor()
-    pairs = state.pairs()
+    screen, pairs = state.screen, state.pairs()
+    shown = shown_fields(state)
+    return {
+        **frame(state, page.count, editor_error),
+        **heads(state),
+        "range_text": f"{len(page.rows)} shown",
+        "rows": table_rows(screen, shown, page.rows),
+        "bulk": bulk_verbs(screen, shell.actor()),
+        "prev_url": state.url([*pairs, ("cursor", page.previous)]) if page.previous else None,
+        "next_url": state.url([*pairs, ("cursor", page.next)]) if page.next else None,
+    }
+
+
+def shown_fields(state: State) -> list[tuple[str, Field]]:
+    """The columns beside the title."""
+    fields = columns_of(state.screen)
+    return [(name, fields[name]) for name in state.columns[1:]]
+
+
+def heads(state: State) -> dict[str, Any]:
+    """The heads of the table."""
+    screen, fields = state.screen, columns_of(state.screen)
+    edits = cells.editable(screen.model) if screen.may_edit(shell.actor()) else {}
+    return {
+        "edits": any(n in edits for n in state.columns[1:]),
+        "lead": {
+            "label": fields[screen.title].label if screen.title in fields else screen.singular.capitalize(),
+            **_sorting(state, screen.title),
+        },
+        "columns": [
+            {"name": n, "label": f.label, "numeric": f.kind in _RIGHT, "edits": n in edits, **_sorting(state, n)}
+            for n, f in shown_fields(state)
+        ],
+    }
+
+
+def table_rows(screen: Screen, shown: list[tuple[str, Field]], found: list[Any]) -> list[tuple[Any, ...]]:
+    """Rows of the table as texts that are escaped already."""
+    return _drawn(_heads(shown, screen.badge), rows(screen, shown, found))
+
+
+def frame(state: State, count: tuple[int, bool], editor_error: str) -> dict[str, Any]:
+    """What stands around the records, however these are laid out: heading, tabs, filters, menus."""
+    number, exact = count
+    screen, pairs = state.screen, state.pairs()
     fields = columns_of(screen)
-    shown = [(name, fields[name]) for name in state.columns[1:]]
     count_text = f"{number:,}" if exact else f"{number:,}+"
     return {
         "title": screen.label,
@@ -81,7 +117,6 @@ def _context(state: State, page: queries.Page, editor_error: str) -> dict[str, A
         "key": screen.slug,
         "count_text": count_text,
         "count_url": None if exact else state.url([*pairs, ("exact", "1")]),
-        "range_text": f"{len(page.rows)} shown",
         "base_url": screen.url(),
         "q": state.q,
         "search_hint": ", ".join(fields[n].label.lower() for n in screen.search if n in fields),
@@ -97,21 +132,37 @@ def _context(state: State, page: queries.Page, editor_error: str) -> dict[str, A
         "fields_url": state.url(pairs, page="fields") if len(fields) > _MENU else None,
         "editor": list_filters.editor(state, editor_error),
         "broken": state.broken,
-        "reset_url": screen.url() if pairs or state.q else None,
+        "reset_url": _reset(state),
+        "displays": displays_of(state),
+        "arrange_url": state.url(pairs, page="arrange"),
         "sorts": _sorts(state),
         "sort_label": _sort_label(state),
         "all_columns": _offered(state, fields),
-        "lead": {
-            "label": fields[screen.title].label if screen.title in fields else screen.singular.capitalize(),
-            **_sorting(state, screen.title),
-        },
-        "columns": [{"name": n, "label": f.label, "numeric": f.kind in _RIGHT, **_sorting(state, n)} for n, f in shown],
-        "rows": _drawn(_heads(shown, screen.badge), rows(screen, shown, page.rows)),
-        "bulk": bulk_verbs(screen, actor),
-        "prev_url": state.url([*pairs, ("cursor", page.previous)]) if page.previous else None,
-        "next_url": state.url([*pairs, ("cursor", page.next)]) if page.next else None,
         "filtered": bool(state.q or state.filters or state.where),
     }
+
+
+def _reset(state: State) -> str | None:
+    """The list as it is laid out, without search, filters, order and columns of one's own."""
+    own = state.look.pairs()
+    if not state.q and not [pair for pair in state.pairs() if pair not in own]:
+        return None
+    return state.screen.url() + (f"?{urlencode(own)}" if own else "")
+
+
+def displays_of(state: State) -> list[dict[str, Any]]:
+    """The switch between displays; none where there is the table alone."""
+    fitting = arrangement.fitting(state.screen)
+    own = frozenset({"display", "by", "inside", "month"})
+    return [
+        {
+            "label": arrangement.LABELS[name],
+            "icon": arrangement.ICONS[name],
+            "url": state.here(without=own, extra=() if name == arrangement.TABLE else (("display", name),)),
+            "current": state.look.display == name,
+        }
+        for name in ((arrangement.TABLE, *fitting) if fitting else ())
+    ]
 
 
 def _offered(state: State, fields: dict[str, Field]) -> tuple[tuple[str, str, bool], ...]:
@@ -187,13 +238,11 @@ def _heads(shown: list[tuple[str, Field]], badge: str) -> list[str]:
     plain = [name for name in rest if name not in _TONED] or rest
     second = next((name for name in plain if dict(shown)[name].kind is Kind.TEXT), plain[0] if plain else "")
     for name, field in shown:
-        classes = ["text-end"] if field.kind in _RIGHT else []
+        classes = ["nd" if field.kind in (Kind.DATE, Kind.MOMENT) else "n"] if field.kind in _RIGHT else []
         if name == badge:
             classes.append("k3")
         elif name == second:
             classes.append("k4")
-        if field.kind in (Kind.DATE, Kind.MOMENT):
-            classes.append("t3")
         quote = '"' if len(classes) > 1 else ""
         heads.append(f"<td role=cell class={quote}{' '.join(classes)}{quote}>" if classes else "<td role=cell>")
     return heads
@@ -218,7 +267,7 @@ def rows(screen: Screen, shown: list[tuple[str, Field]], found: list[Any]) -> li
     """Rows ready for the template: (id, url, title, initials, cells)."""
     loc = shell.locale()
     today = dt.datetime.now(loc.zone).date()
-    makers = [_maker(name, field, loc, today) for name, field in shown]
+    makers = [maker(name, field, loc, today) for name, field in shown]
     base = f"/{screen.slug}/"
     avatars = screen.avatars
     made = []
@@ -233,7 +282,7 @@ def rows(screen: Screen, shown: list[tuple[str, Field]], found: list[Any]) -> li
     return made
 
 
-def _maker(name: str, field: Field, loc: values.Locale, today: dt.date) -> Any:
+def maker(name: str, field: Field, loc: values.Locale, today: dt.date) -> Any:
     """A function that draws a value of this column; chosen once per page, not per cell."""
     if field.kind is Kind.CHOICE:
         words = dict((*field.choices, *field.retired))
@@ -268,7 +317,7 @@ def _sorting(state: State, name: str) -> dict[str, Any]:
     now = state.sort.removeprefix("-") == name
     flipped = name if now and state.sort.startswith("-") else f"-{name}" if now else name
     return {
-        "sort_url": state.url(state.pairs(without=frozenset({"sort"}), extra=(("sort", flipped),))),
+        "sort_url": state.here(without=frozenset({"sort"}), extra=(("sort", flipped),)),
         "sorted": ("desc" if state.sort.startswith("-") else "asc") if now else None,
     }
 

@@ -211,6 +211,23 @@ def stream(query: ListQuery, *, actor: Actor, chunk: int = 2000) -> Iterator[lis
         cursor = found.next
 
 
+def narrowed(statement: Any, query: ListQuery, *, actor: Actor) -> tuple[Any, dict[str, Any]]:
+    """A statement over the model, kept to what the list asks for and the actor may read, with what it is bound to."""
+    query = searched(query, actor)
+    return _where(statement, query, actor), _asked(query).values
+
+
+def picked(query: ListQuery, *, actor: Actor) -> Any:
+    """The columns of the list, of every record of the model: for a statement that is narrowed otherwise."""
+    return _picked(query, actor, Order("id", False))
+
+
+def woven(query: ListQuery, rows: list[Any], *, actor: Actor) -> list[Any]:
+    """Rows of `picked` as (id, *columns, *what the statement added)."""
+    _, added = custom_columns.split(query.model, query.columns)
+    return custom_columns.woven(rows, query.columns, added, raw=query.raw, actor=actor) if added else rows
+
+
 def options(
     model: type[Any], q: str, *, actor: Actor, search: tuple[str, ...] = (), limit: int = 8, extra: str | None = None,
     among: tuple[Filter, ...] = (),
@@ -285,7 +302,7 @@ def _joined(
         if name in related:
             target = registry.entity(fields[name].target or "")
             other = orm.aliased(target, flat=True)
-            joins.append((other, _visible(other, getattr(model, name), target, actor)))
+            joins.append((other, visible(other, getattr(model, name), target, actor)))
             picked.append(getattr(other, registry.title_of(target)))
         else:
             picked.append(getattr(model, name))
@@ -297,7 +314,7 @@ def _joined(
     return statement
 
 
-def _visible(other: Any, key: Any, target: type[Any], actor: Actor) -> Any:
+def visible(other: Any, key: Any, target: type[Any], actor: Actor) -> Any:
     """Joins a related record only as far as the viewer may read it: a name is data too."""
     if permissions.reach(actor, "read", registry.permission_entity(target)) is None:
         return sa.false()

@@ -166,7 +166,7 @@ def merged(record: Any, values: Mapping[str, Any], version: int) -> dict[str, An
         if n in base and schema.stored(known[n], v) != schema.stored(known[n], schema.value(record, n))
     )
     if clashes:
-        last = since[-1]
+        last = next(change for change in reversed(since) if any(clash.name in change.old for clash in clashes))
         raise Conflict(
             f"{last.actor} saved this record while you were editing. Nothing you typed is lost: choose what to keep.",
             version=record.version, clashes=clashes, who=last.actor, when=last.at,

@@ -79,6 +79,13 @@ def test_scripts_of_a_console_page_stay_small_and_in_the_import_map() -> None:
     assert sum(len(text.encode()) for text in texts) < 30 * 1024
 
 
+def test_scripts_of_one_kind_of_page_stay_small() -> None:
+    listed = re.search(r"for name in \(([^)]*)\)", (TEMPLATES / "parts" / "modules.html").read_text())
+    assert listed is not None
+    alone = [p for p in (STATIC / "js").glob("*.js") if f"'{p.stem}'" not in listed[1]]
+    assert alone and max(len(p.read_bytes()) for p in alone) < 7 * 1024
+
+
 def test_no_script_makes_code_or_markup_from_text() -> None:
     for script in [STATIC / "console.js", *(STATIC / "js").glob("*.js")]:
         assert re.findall(r"\beval\(|new Function\(|innerHTML|insertAdjacentHTML|cssText", script.read_text()) == []

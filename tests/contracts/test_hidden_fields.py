@@ -65,6 +65,10 @@ def surfaces(spec: Screen, browser: Browser, key: Program) -> Iterator[tuple[str
         ("page", spec.url(SUMMIT_ID)),
         ("history", f"{spec.url(SUMMIT_ID)}?tab=history"),
         ("form", spec.url(SUMMIT_ID, "edit")),
+        ("board", f"{spec.url()}?display=board"),
+        ("calendar", f"{spec.url()}?display=calendar"),
+        ("totals", f"{spec.url()}?totals=1"),
+        ("layouts", spec.url(page="arrange")),
         ("picker", f"{spec.url(page='picker')}?q="),
         ("palette", f"/search/palette?q={samples.WORD}"),
         ("search", f"/search/?q={samples.WORD}"),
@@ -107,6 +111,9 @@ def test_a_hidden_field_can_be_asked_for_by_no_parameter(
         assert key.patch(f"{base}{SUMMIT_ID}", json={name: None}).status_code in (403, 422), name
         page = client.get(f"{spec.url()}?f={name}:filled&sort={name}&cols={name}").text
         assert "Left out of this view" in page, name
+        for layout in (f"group={name}", f"display=board&by={name}", f"display=calendar&by={name}"):
+            assert "Left out of this view" in client.get(f"{spec.url()}?{layout}").text, (name, layout)
+        assert client.get(spec.url(SUMMIT_ID, f"cell/{name}")).status_code in (403, 404), name
         assert f'name="cols" value="{name}"' not in client.get(spec.url(page="fields")).text
     with app.app_context(), twins.summit.inside(), scope.seen_as(twins.summit.broker.role_id):
         assert not set(hidden) & set(filters.filterable(spec.model))

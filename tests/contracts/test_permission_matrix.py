@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from app import permissions
-from app.services import kept, members, roles
+from app.services import cells, kept, members, roles
 from models import registry
 from models.base import Model, Owned, db
 from models.scope import Reach, Rights
@@ -159,9 +159,12 @@ def _surfaces(
     """(surface, what should come, what came)."""
     entity, read, mark = spec.entity, can["read"], f"/{spec.slug}/{SUMMIT_ID}"
     page = browser.get(spec.url())
-    # The planted view of everybody has the same id as the planted records.
-    listed = page.get_data(as_text=True).replace(f"?view={SUMMIT_ID}", "")
-    yield f"list of {entity}", read, _seen(page, str(SUMMIT_ID) in listed)
+    yield f"list of {entity}", read, _seen(page, f"<a href={SUMMIT_ID}" in page.get_data(as_text=True))
+    board = browser.get(f"{spec.url()}?group={spec.badge}" if spec.badge else spec.url())
+    yield f"groups of {entity}", read, _seen(board, f"<a href={SUMMIT_ID}" in board.get_data(as_text=True))
+    write = _changes(read, can["write"], spec.edits) if can["write"] != "forbidden" and spec.edits else "forbidden"
+    cell = browser.get(spec.url(SUMMIT_ID, f"cell/{next(iter(cells.editable(spec.model)))}"))
+    yield f"cell of {entity}", write, _seen(cell)
     yield f"page of {entity}", read, _seen(browser.get(spec.url(SUMMIT_ID)))
     picker = browser.get(spec.url(page="picker"))
     yield (

@@ -16,7 +16,7 @@ from flask import Flask
 import views.console  # noqa: F401  registers the screens
 from app import seed_scale
 from app.seed_records import Colleague
-from app.services import filters
+from app.services import filters, group_keys
 from models import registry
 from models.base import Model, db, session
 from models.fields import Kind, now
@@ -28,6 +28,7 @@ from views.screen import Screen, screens
 
 MOST = 6
 HEAVIEST = 45 * 1024
+HEAVIEST_BOARD = 72 * 1024
 FEW, MANY = 5, 50
 
 
@@ -57,6 +58,32 @@ def test_the_first_page_asks_as_often_with_fifty_rows_as_with_five(app: Flask, t
     assert asked[0] == asked[1] <= MOST
 
 
+@pytest.mark.parametrize("entity", sorted(screens()))
+def test_every_layout_asks_as_often_with_fifty_rows_as_with_five(
+    app: Flask, twins: World, client: Browser, entity: str
+) -> None:
+    spec = screens()[entity]
+    sign_in(client, twins.harbour.owner)
+    client.get("/")
+    asked = []
+    for present, rows in ((1, FEW), (FEW, MANY)):
+        _stock(app, present, rows)
+        asked.append({url: _statements(app, client, url) for url in _layouts(app, twins, spec)})
+    few, many = asked
+    assert max(many.values()) <= MOST, many
+    assert few == many
+
+
+@pytest.mark.parametrize("entity", ["contact", "deal", "task"])
+def test_every_layout_of_fifty_is_light(app: Flask, twins: World, client: Browser, entity: str) -> None:
+    spec = screens()[entity]
+    _stock(app, 1, MANY)
+    sign_in(client, twins.harbour.owner)
+    plain = [url.removesuffix(f"&{_much(spec)}") for url in _layouts(app, twins, spec)]
+    weights = {url: len(client.get(url).data) for url in [*plain[:-2], f"{spec.url()}?totals=1"]}
+    assert max(weights.values()) <= HEAVIEST, weights
+
+
 def test_a_list_of_fifty_is_light(app: Flask, twins: World, client: Browser) -> None:
     _stock(app, 1, MANY)
     sign_in(client, twins.harbour.owner)
@@ -76,6 +103,17 @@ def test_a_list_of_fifty_believable_contacts_is_light(app: Flask, world: World, 
     assert len(page.data) <= HEAVIEST
 
 
+def test_a_full_board_is_light(app: Flask, world: World, client: Browser) -> None:
+    agent = world.harbour.agent
+    people = [Colleague(agent.membership_id, agent.team_id, agent.name, "agent")]
+    with app.app_context():
+        seed_scale.add_contacts(world.harbour.id, 2000, people, random.Random(1), now(), actor=SYSTEM)
+    sign_in(client, world.harbour.owner)
+    page = client.get("/contacts/?display=board")
+    assert page.data.count(b"<li class=c-card") == 140, "seven stages with twenty cards each"
+    assert len(page.data) <= HEAVIEST_BOARD
+
+
 def test_the_count_would_see_a_statement_per_row(app: Flask, world: World) -> None:
     with app.app_context(), world.harbour.inside(), _counted() as seen:
         for _ in range(MOST + 1):
@@ -90,6 +128,22 @@ def _pages(spec: Screen) -> list[str]:
     base += [spec.url(page="new")] if spec.adds else []
     base += [f"{spec.url(key)}?tab=related-{name}" for name in spec.related if screens()[name].group]
     return [*base, f"{spec.url(key)}?tab=history"]
+
+
+def _layouts(app: Flask, world: World, spec: Screen) -> list[str]:
+    """Every board, calendar and grouping of a list, with all that costs a statement of its own."""
+    model, much = spec.model, _much(spec)
+    with app.app_context(), world.harbour.inside():
+        lanes = group_keys.lanes_of(model, actor=world.harbour.actor("owner"))
+        timed, grouped = group_keys.timed(model), group_keys.groupable(model)
+    found = [f"{spec.url()}?display=board&by={name}&{much}" for name in lanes]
+    found += [f"{spec.url()}?display=calendar&by={name}&{much}" for name in timed]
+    found += [f"{spec.url()}?group={name}&{much}" for name in grouped]
+    return [*found, f"{spec.url()}?{much}", spec.url(page="arrange")]
+
+
+def _much(spec: Screen) -> str:
+    return f"{_filter(spec)}&totals=1&q={samples.WORD}"
 
 
 def _resources(spec: Screen) -> list[str]:

@@ -192,6 +192,8 @@ def _listings(spec: Screen, client: Browser, key: Any) -> list[tuple[str, str]]:
         spec.url(),
         f"{spec.url()}?{every}",
         *(f"{spec.url()}?sort=-{name}" for name in queries.sortable(spec.model)),
+        *(f"{spec.url()}?totals=1&group={name}" for name in filters.filterable(spec.model)),
+        *(f"{spec.url()}?display=board&by={name}" for name in ("stage", "state", "kind")),
     ]
     urls += [
         spec.url(page="picker"),

@@ -73,6 +73,8 @@ def _urls(app: Flask, rule: Rule, key: int, owner: Screen | None) -> Iterator[st
 def _examples(app: Flask, name: str, owner: Screen | None) -> list[str]:
     if name == "name" and owner is not None:
         return list(verbs_of(owner))
+    if name == "field" and owner is not None:
+        return [owner.title, *owner.columns[1:2]]
     known: dict[str, Callable[[], list[str]]] = {
         "kind": lambda: ["csv", "xlsx"],
         "entity": lambda: ["contact"],

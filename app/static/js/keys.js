@@ -7,7 +7,7 @@ const ROWS = [
   ["Ctrl K", "Search and commands"], ["J K", "Next, previous row or record"], ["/", "Search this list"],
   ["X", "Select row; with Shift a range"], ["N", "New record"], ["E", "Edit"], ["G C", "Go to contacts"],
   ["G D", "Go to deals"], ["G T", "Go to today"], ["G A", "Go to the audit log"], ["Z", "Undo the last change"],
-  ["Enter", "Open the row"], ["Ctrl S", "Save"], ["Ctrl Enter", "Save and add another, add note"],
+  ["Enter", "Open the row, edit the cell"], ["← ↑ ↓ →", "Cells, cards"], ["M", "Move a card"], ["Ctrl S", "Save"], ["Ctrl Enter", "Save and add another, add note"],
   ["Esc", "Close, clear selection"], ["?", "This list"],
 ];
 let leader = 0;

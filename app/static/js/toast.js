@@ -10,6 +10,7 @@ export function start() {
   on("click", "[data-dismiss]", (_event, button) => drop(button.closest(".c-toast")));
   for (const type of ["mouseover", "focusin"]) box.addEventListener(type, () => clearTimeout(timer));
   for (const type of ["mouseout", "focusout"]) box.addEventListener(type, wait);
+  document.addEventListener("htmx:oobAfterSwap", show);
   show();
 }
 
@@ -20,7 +21,7 @@ export function toast(text) {
   show();
 }
 
-function show() {
+export function show() {
   const all = $$("#toasts .c-toast");
   all.forEach((one, index) => { one.hidden = index > 0; });
   if (all.length) wait();
