@@ -114,6 +114,8 @@ def person(text: str) -> int | None:
         return None
     if (key := values.whole(text)) is not None:
         return key
+    if not schema.sees(Contact, "email"):
+        return -1
     statement = sa.select(Contact.id).where(Contact.email == text.lower()).order_by(Contact.id.desc()).limit(1)
     return session.scalar(statement, execution_options=tenancy.with_deleted()) or -1
 

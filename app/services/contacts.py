@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.errors import Invalid
-from app.services import parts, record_forms, records, verbs
+from app.services import parts, record_forms, records, schema, verbs
 from app.services.operation import Operation
 from models import normal
 from models.base import session
@@ -32,7 +32,10 @@ def complete(contact: Contact, _op: Operation) -> None:
     problems = {}
     if contact.email and _address_taken(contact.email, contact.id):
         problems["email"] = "E-mail: another contact already has this address."
-    if contact.budget_min is not None and contact.budget_max is not None and contact.budget_min > contact.budget_max:
+    low, high = contact.budget_min, contact.budget_max
+    # Who does not see both must not find out the one by trying the other.
+    seen = schema.sees(Contact, "budget_min") and schema.sees(Contact, "budget_max")
+    if seen and low is not None and high is not None and low > high:
         problems["budget_max"] = "Budget to: this is less than “Budget from”."
     young = contact.minor or (contact.birthday is not None and _age(contact.birthday) < 13)
     if young and not contact.minor_authority:

@@ -245,8 +245,9 @@ def options(
 
 def alike(model: type[Any], name: str, key: int, *, actor: Actor) -> tuple[Filter, ...]:
     """The filter that keeps to records that share `name` with the record `key`, as stages share their pipeline."""
-    one = permissions.restrict(sa.select(getattr(model, name)).where(model.id == key), model, actor)
-    value = session.scalar(one)
+    if not schema.sees(model, name):
+        return ()
+    value = session.scalar(permissions.restrict(sa.select(getattr(model, name)).where(model.id == key), model, actor))
     return () if value is None else (Filter(name, "is", (value,)),)
 
 

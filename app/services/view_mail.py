@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from app import permissions
 from app.errors import Invalid, NotFound
 from app.services import conditions, filters, messages, queries, saved_views, schema, search_index, values
 from app.services.operation import operation
@@ -68,10 +69,13 @@ def _due_on(one: ViewSubscription, local: dt.datetime) -> dt.date | None:
 
 
 def send(view_id: int, day: str, *, actor: Actor, public_url: str) -> bool:
-    """Write the letter of a view to the reader; False where the view is gone."""
+    """Write the letter of a view to the reader; False where the view is gone, or the reader's right to the list."""
     row = session.scalars(sa.select(SavedView).where(SavedView.id == view_id)).one_or_none()
     member = session.scalars(sa.select(Membership).where(Membership.id == actor.membership_id)).one()
     if row is None:
+        return False
+    model = registry.entity(row.entity)
+    if permissions.reach(actor, "read", registry.permission_entity(model)) is None:
         return False
     try:
         view = saved_views.find(row.entity, view_id, actor=actor)

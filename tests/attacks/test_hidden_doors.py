@@ -10,13 +10,15 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from app.errors import Forbidden
+from app.errors import Forbidden, Invalid
 from app.services import (
+    audit_log,
     batches,
     custom_fields,
     custom_rework,
     field_rights,
     layouts,
+    queries,
     records,
     roles,
     schema,
@@ -170,8 +172,38 @@ def test_the_first_page_counts_by_no_hidden_field(app: Flask, client: Browser, w
     page = client.get("/").text
     assert "Typed in" in page and "Closings in 30 days" in page
     with app.app_context(), world.harbour.inside():
-        hide(world, "source")
+        hide(world, "company")
         limits = {"expected_close": schema.HIDDEN}
         field_rights.limit(world.harbour.broker.role_id, "deal", limits, actor=SYSTEM)
     page = client.get("/").text
     assert "Typed in" not in page and "Closings in 30 days" not in page and "Open pipeline" in page
+
+
+def test_a_rule_over_two_fields_is_no_way_to_try_out_the_hidden_one(app: Flask, world: World) -> None:
+    with app.app_context(), world.harbour.inside():
+        owner = world.harbour.actor("owner")
+        key = records.create(Contact, {"name": "Rich Quiet", "budget_min": 500_00}, actor=owner).id
+        hide(world, "budget_min")
+        with scope.seen_as(world.harbour.broker.role_id):
+            records.update(Contact, key, {"budget_max": 400_00}, actor=world.harbour.actor("broker"))
+        with pytest.raises(Invalid):
+            records.update(Contact, key, {"budget_max": 300_00}, actor=owner)
+
+
+def test_nobody_is_found_in_the_log_by_an_address_that_is_hidden(app: Flask, world: World) -> None:
+    with app.app_context(), world.harbour.inside():
+        address = session.scalars(sa.select(Contact.email).where(Contact.email.is_not(None))).first() or ""
+        assert audit_log.person(address) not in (None, -1)
+        hide(world, "email")
+        with scope.seen_as(world.harbour.broker.role_id):
+            assert audit_log.person(address) == -1
+
+
+def test_a_picker_keeps_to_no_neighbours_by_a_hidden_field(app: Flask, world: World) -> None:
+    with app.app_context(), world.harbour.inside():
+        owner, broker = world.harbour.actor("owner"), world.harbour.actor("broker")
+        key = records.create(Contact, {"name": "Of a Firm", "company": "Firm"}, actor=owner).id
+        assert queries.alike(Contact, "company", key, actor=broker)
+        hide(world, "company")
+        with scope.seen_as(world.harbour.broker.role_id):
+            assert queries.alike(Contact, "company", key, actor=broker) == ()

@@ -157,28 +157,8 @@ def _surfaces(
     app: Flask, spec: Screen, can: dict[str, str], browser: Browser, key: Any
 ) -> Iterator[tuple[str, str, str]]:
     """(surface, what should come, what came)."""
-    entity, read, mark = spec.entity, can["read"], f"/{spec.slug}/{SUMMIT_ID}"
-    page = browser.get(spec.url())
-    yield f"list of {entity}", read, _seen(page, f"<a href={SUMMIT_ID}" in page.get_data(as_text=True))
-    board = browser.get(f"{spec.url()}?group={spec.badge}" if spec.badge else spec.url())
-    yield f"groups of {entity}", read, _seen(board, f"<a href={SUMMIT_ID}" in board.get_data(as_text=True))
-    write = _changes(read, can["write"], spec.edits) if can["write"] != "forbidden" and spec.edits else "forbidden"
-    cell = browser.get(spec.url(SUMMIT_ID, f"cell/{next(iter(cells.editable(spec.model)))}"))
-    yield f"cell of {entity}", write, _seen(cell)
-    yield f"page of {entity}", read, _seen(browser.get(spec.url(SUMMIT_ID)))
-    picker = browser.get(spec.url(page="picker"))
-    yield (
-        f"{entity} picker",
-        read,
-        _seen(picker, picker.status_code == 200 and any(i["id"] == SUMMIT_ID for i in picker.json["items"])),
-    )
-    yield f"export of {entity}", can["export"], _exported(browser.submit(spec.url(page="export.csv")))
-    if spec.searchable and read != "forbidden":
-        yield (
-            f"search for {entity}",
-            read,
-            "shown" if mark in browser.get(f"/search/palette?q={WORD}").get_data(as_text=True) else "hidden",
-        )
+    entity, read = spec.entity, can["read"]
+    yield from _seen_in(spec, can, browser)
     rest = key.get(f"/api/v1/{entity}/")
     yield (
         f"REST list of {entity}",
@@ -219,6 +199,32 @@ def _surfaces(
         _seen(key.delete(f"/api/v1/{entity}/{SUMMIT_ID}")),
     )
     _undelete(app, spec.model)
+
+
+def _seen_in(spec: Screen, can: dict[str, str], browser: Browser) -> Iterator[tuple[str, str, str]]:
+    """Where people meet the record."""
+    entity, read, mark = spec.entity, can["read"], f"/{spec.slug}/{SUMMIT_ID}"
+    page = browser.get(spec.url())
+    yield f"list of {entity}", read, _seen(page, f"<a href={SUMMIT_ID}" in page.get_data(as_text=True))
+    board = browser.get(f"{spec.url()}?group={spec.badge}" if spec.badge else spec.url())
+    yield f"groups of {entity}", read, _seen(board, f"<a href={SUMMIT_ID}" in board.get_data(as_text=True))
+    write = _changes(read, can["write"], spec.edits) if can["write"] != "forbidden" and spec.edits else "forbidden"
+    cell = browser.get(spec.url(SUMMIT_ID, f"cell/{next(iter(cells.editable(spec.model)))}"))
+    yield f"cell of {entity}", write, _seen(cell)
+    yield f"page of {entity}", read, _seen(browser.get(spec.url(SUMMIT_ID)))
+    picker = browser.get(spec.url(page="picker"))
+    yield (
+        f"{entity} picker",
+        read,
+        _seen(picker, picker.status_code == 200 and any(i["id"] == SUMMIT_ID for i in picker.json["items"])),
+    )
+    yield f"export of {entity}", can["export"], _exported(browser.submit(spec.url(page="export.csv")))
+    if spec.searchable and read != "forbidden":
+        yield (
+            f"search for {entity}",
+            read,
+            "shown" if mark in browser.get(f"/search/palette?q={WORD}").get_data(as_text=True) else "hidden",
+        )
 
 
 def _changes(read: str, right: str, offered: bool) -> str:

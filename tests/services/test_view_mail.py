@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from models import scope
 from models.base import session
 from models.contact import Contact
 from models.message import Message
-from models.scope import Actor
+from models.scope import Actor, Reach
 from models.user import User
 from models.view import ViewSubscription
 from models.workspace import Membership
@@ -121,3 +122,12 @@ def test_who_is_no_member_any_more_and_what_is_gone_is_not_sent(app: Flask, offi
         saved_views.delete("contact", key, actor=evan)
         assert session.scalars(sa.select(ViewSubscription)).all() == []
     assert morning(app, TUESDAY) == []
+
+
+def test_who_may_no_longer_read_the_list_gets_no_letter(app: Flask, office: tuple[int, Actor, Actor]) -> None:
+    workspace, dana, _ = office
+    key = subscribe(office)
+    with scope.inside(workspace):
+        blind = replace(dana, rights={"task": {"read": Reach.OWN}})
+        assert not view_mail.send(key, "2026-05-12", actor=blind, public_url="http://localhost")
+        assert view_mail.send(key, "2026-05-12", actor=dana, public_url="http://localhost")
