@@ -172,7 +172,7 @@ def test_the_first_page_counts_by_no_hidden_field(app: Flask, client: Browser, w
     page = client.get("/").text
     assert "Typed in" in page and "Closings in 30 days" in page
     with app.app_context(), world.harbour.inside():
-        hide(world, "company")
+        hide(world, "source")
         limits = {"expected_close": schema.HIDDEN}
         field_rights.limit(world.harbour.broker.role_id, "deal", limits, actor=SYSTEM)
     page = client.get("/").text
