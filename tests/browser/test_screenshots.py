@@ -30,7 +30,8 @@ DESK_PAGES = {
     "roles": "/settings/roles", "members": "/settings/members", "settings": "/settings/workspace",
     "audit": "/compliance/", "data-map": "/compliance/data-map/", "api": "/api/docs", "import": "/contacts/import",
     "customise": "/customise/contact", "layout": "/customise/contact/layout",
-    "new-field": "/customise/contact/new?kind=choice",
+    "new-field": "/customise/contact/new?kind=choice", "board": "/deals/?display=board",
+    "calendar": "/tasks/?display=calendar", "groups": "/contacts/?group=stage&totals=1",
 }  # fmt: skip
 
 
