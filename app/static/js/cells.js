@@ -6,28 +6,26 @@ const table = $("[data-cells]");
 const box = $("#cell");
 let cell = null;
 let before = "";
+let busy = false;
 
 const fieldOf = (td) => table.tHead.rows[0].cells[td.cellIndex]?.dataset.e;
-const state = () => new URLSearchParams(new FormData($("form", box))).toString();
+const state = () => JSON.stringify([...new FormData($("form", box))].filter(([name]) => !/^(csrf_token|version|next)$/.test(name)));
 const linkOf = (td) => $(".k2 a", td.parentNode);
 
-async function open(td) {
+function open(td) {
   const link = linkOf(td);
   if (!link || !fieldOf(td)) return;
   cell = td;
   box.replaceChildren();
-  await window.htmx.ajax("GET", `${link.pathname}/cell/${fieldOf(td)}`, { target: box });
-  if (!$("form", box)) return location.assign(link.href);
-  if (!box.matches(":popover-open")) box.showPopover({ source: td });
-  begin();
+  window.htmx.ajax("GET", `${link.pathname}/cell/${fieldOf(td)}`, { target: box });
 }
 
-/** The form is there, or there again with what is wrong: its field has the focus, and what it holds is known. */
-function begin() {
-  before = state();
+/** The form is there, or there again with what is wrong. What it held at first is what leaving it compares with. */
+function begin(first) {
   const field = $("[aria-invalid]", box) ?? $("input:not([type=hidden]),select,textarea", box);
-  field?.focus();
-  field?.select?.();
+  if (first) before = state();
+  if (!box.contains(document.activeElement)) field?.focus();
+  if (first) field?.select?.();
 }
 
 function close() {
@@ -85,7 +83,7 @@ box.addEventListener("click", (event) => {
 // Leaving the field keeps what was typed; where nothing was, the cell closes.
 box.addEventListener("focusout", () => setTimeout(() => {
   const form = $("form", box);
-  if (!form || box.contains(document.activeElement) || !document.hasFocus()) return;
+  if (!form || busy || box.contains(document.activeElement) || !document.hasFocus()) return;
   state() === before ? close() : form.requestSubmit();
 }));
 box.addEventListener("htmx:beforeSwap", (event) => {
@@ -93,16 +91,21 @@ box.addEventListener("htmx:beforeSwap", (event) => {
   event.detail.shouldSwap = true;
   event.detail.isError = false;
 });
-box.addEventListener("htmx:afterSwap", () => {
+box.addEventListener("htmx:beforeRequest", () => { busy = true; });
+// Not before it has settled: until then htmx does not know the form.
+box.addEventListener("htmx:afterSettle", () => {
+  busy = false;
   const saved = $("[data-saved]", box);
-  if (saved) {
-    cell.replaceChildren(...saved.childNodes);
-    close();
-  } else if (box.matches(":popover-open")) begin();
+  if (saved) cell.replaceChildren(...saved.childNodes);
+  if (saved) return close();
+  const first = !box.matches(":popover-open");
+  if (first) box.showPopover({ source: cell });
+  begin(first);
 });
 for (const failed of ["htmx:responseError", "htmx:sendError"]) box.addEventListener(failed, () => {
+  busy = false;
   const form = $("form", box);
-  if (!form) return;
+  if (!form) return location.assign(linkOf(cell).href);
   $(".err", form)?.remove();
   const line = document.createElement("p");
   line.className = "err";
