@@ -134,6 +134,7 @@ def test_create_pick_filter_and_bulk_without_script(owner: Page, visit: Visit) -
     page.get_by_role("button", name="Apply").click()
     expect(page.locator("#count")).to_have_text("1")
     page.locator(".k1 input").first.check()
+    page.get_by_role("button", name="More actions").click()
     page.get_by_role("toolbar").get_by_role("button", name="Delete").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Delete: 1 contact")
     page.get_by_role("button", name="Delete").click()
