@@ -11,14 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from app import permissions
-from app.services import access_grants, schema
+from app.services import access_grants, accounts, schema
 from jobs.run import Refused
 from models import scope
 from models.access import ApiKey
 from models.base import session
 from models.fields import now
 from models.scope import Actor, ActorKind, Rights
-from models.user import User
 from models.workspace import Membership, Workspace
 
 
@@ -52,8 +51,7 @@ def _outside_workspaces(portrait: Mapping[str, Any], label: str, request_id: str
 
 def _member(portrait: Mapping[str, Any], workspace: Workspace, label: str, request_id: str) -> Actor:
     member = session.scalars(sa.select(Membership).where(Membership.id == portrait["membership_id"])).one_or_none()
-    person = session.get(User, member.user_id) if member is not None else None
-    if member is None or not member.active or person is None or not person.active:
+    if member is None or not accounts.is_at_work(member):
         raise Refused("The person who asked for this is no longer a member of the workspace.")
     rights = permissions.rights_of_role(member.role_id, workspace.keys_version)
     if portrait.get("key_id") is not None:

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
+from flask import Flask
 from flask.testing import FlaskClient
 from flask_security.utils import hash_password
 
@@ -168,6 +169,15 @@ def sign_in(client: Browser, person: Person, *, form: bool = False, paa: float |
     client.set_cookie(app.config["SESSION_COOKIE_NAME"], f"s.{token}", domain="localhost")
     client.token = ""
     return None
+
+
+def browser(app: Flask, person: Person) -> Browser:
+    """A browser of its own in which this person is signed in and has opened the first page."""
+    made = app.test_client()
+    assert isinstance(made, Browser)
+    sign_in(made, person)
+    made.get("/")
+    return made
 
 
 def _office(name: str, slug: str) -> Office:

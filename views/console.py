@@ -164,27 +164,11 @@ class EntityView(DisplayPages, BaseView):
         """A verb on one record; GET asks for what the verb needs."""
         asked = self.screen.verb(name)
         record = records.load(self.screen.model, key, actor=shell.actor())
-        if request.method == "GET":
-            return _ask(
-                self.screen,
-                asked,
-                [key],
-                1,
-                title=str(getattr(record, self.screen.title)),
-                action=self.screen.url(key, f"do/{name}"),
-                pairs=[],
-            )
-        again = _asked_again(
-            self.screen,
-            asked,
-            [key],
-            1,
-            title=str(getattr(record, self.screen.title)),
-            action=self.screen.url(key, f"do/{name}"),
-            pairs=[],
-        )
-        if again is not None:
-            return again
+        title, action = str(getattr(record, self.screen.title)), self.screen.url(key, f"do/{name}")
+        ask = _ask if request.method == "GET" else _asked_again
+        page = ask(self.screen, asked, [key], 1, title=title, action=action, pairs=[])
+        if page is not None:
+            return page
         given = verbs.answers(asked, self.screen.model, _texts(), shell.locale())
         if not verbs.allowed(self.screen.model, asked, [key], actor=shell.actor()):
             raise Forbidden(asked.right, registry.permission_entity(self.screen.model))

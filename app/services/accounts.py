@@ -45,6 +45,12 @@ class NewUser:
     password_hash: str | None = None
 
 
+def is_at_work(member: Membership) -> bool:
+    """Whether a member may still act, by themselves or through what they set up: neither removed nor closed."""
+    user = session.get(User, member.user_id) if member.active else None
+    return user is not None and user.active
+
+
 def find(email: str) -> User | None:
     """The user of an address, in any spelling of its case."""
     try:

@@ -86,11 +86,7 @@ def reshape(key: int, given: Mapping[str, Any], *, actor: Actor) -> CustomField:
     one: CustomField = records.load(CustomField, key, actor=actor, action="write")
     with operation("custom_field.reshape", actor=actor, reason=f"The field “{one.label}” was changed") as op:
         before = schema.made(one)
-        for name in SHAPE:
-            if name in given:
-                setattr(one, name, given[name])
-        if "options" in given:
-            one.options = _keyed(given["options"] or (), before.choices + before.retired) or None
+        _shape(one, given, before)
         problems = _problems(one)
         if problems:
             raise Invalid(problems)
@@ -113,15 +109,19 @@ def change(
         return reshape(key, shape, actor=actor)
 
 
+def _shape(one: CustomField, given: Mapping[str, Any], before: Field) -> None:
+    """Set what is given of a definition's shape; choices keep the keys they had."""
+    for name in SHAPE:
+        if name in given:
+            setattr(one, name, given[name])
+    if "options" in given:
+        one.options = _keyed(given["options"] or (), before.choices + before.retired) or None
+
+
 def described(given: Mapping[str, Any], one: CustomField) -> Field:
     """The field as it would be with `given`, for a preview."""
     draft = CustomField(**{name: getattr(one, name) for name in (*_WORDS, *SHAPE, "entity", "key")})
-    before = schema.made(one)
-    for name in SHAPE:
-        if name in given:
-            setattr(draft, name, given[name])
-    if "options" in given:
-        draft.options = _keyed(given["options"] or (), before.choices + before.retired) or None
+    _shape(draft, given, schema.made(one))
     problems = _problems(draft, but=one.id)
     if problems:
         raise Invalid(problems)

@@ -16,7 +16,7 @@ import orjson
 import sqlalchemy as sa
 
 from app import permissions
-from app.services import schema, webhooks
+from app.services import accounts, schema, webhooks
 from app.services.operation import Operation
 from models import registry, scope, tenancy
 from models.base import session
@@ -114,7 +114,7 @@ def _owner(hook: Webhook) -> Actor | str:
     """The member whom a webhook acts for, with the rights they have now; or why it cannot act for them."""
     member = session.scalar(sa.select(Membership).where(Membership.id == hook.membership_id))
     workspace = session.get(Workspace, scope.workspace_id())
-    if member is None or not member.active or workspace is None:
+    if member is None or workspace is None or not accounts.is_at_work(member):
         return f"{member.name if member else 'The member'}, for whom it acted, is no longer a member"
     rights = permissions.rights_of_role(member.role_id, workspace.keys_version)
     owner = Actor(

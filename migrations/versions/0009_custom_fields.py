@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from migrations.kinds import ALIVE, JSON, KEY, MOMENT, when
+from migrations.rights import EVERY_ACTION, give
 
 revision = "0009"
 down_revision = "0008"
@@ -17,7 +18,6 @@ RECORDS = (
 )  # fmt: skip
 WALLED = ("custom_field", "custom_value", "field_right", "saved_view", "view_subscription", "entity_layout")
 TOLD = "(select current_setting('app.workspace_id', true))"
-EVERY_ACTION = ("read", "write", "delete", "export")
 READ = ("read",)
 # Who configures a brokerage configures its fields; all others see what the fields are.
 GRANTS = {
@@ -52,7 +52,8 @@ def upgrade() -> None:
             op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
             op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
             op.execute(f"CREATE POLICY wall ON {table} USING ({rule})")
-    _grant()
+    give("custom_field", GRANTS)
+    give("view", SHARES)
 
 
 def downgrade() -> None:
@@ -204,31 +205,3 @@ def _entity_layout() -> None:
         sa.UniqueConstraint("workspace_id", "id", name="uq_entity_layout_workspace_id_id"),
         sa.UniqueConstraint("workspace_id", "entity", "role_id", name="uq_entity_layout_entity"),
     )
-
-
-def _grant() -> None:
-    """Give the built-in roles of workspaces that exist already what new ones start with."""
-    here = op.get_bind()
-    roles = here.execute(sa.text("select id, key from ab_role where workspace_id is not null and builtin")).all()
-    if not roles:
-        return
-    for area, grants in (("custom_field", GRANTS), ("view", SHARES)):
-        menu = _row(here, "ab_view_menu", name=area)
-        for action in EVERY_ACTION:
-            permission = _row(here, "ab_permission", name=f"{action}.workspace")
-            held = _row(here, "ab_permission_view", permission_id=permission, view_menu_id=menu)
-            for role, key in roles:
-                if action in grants.get(key, ()):
-                    _row(here, "ab_permission_view_role", permission_view_id=held, role_id=role)
-
-
-def _row(here: sa.Connection, table: str, **facts: object) -> int:
-    """The id of a row with these facts, made if there is none."""
-    same = " and ".join(f"{name} = :{name}" for name in facts)
-    find = sa.text(f"select id from {table} where {same}")
-    found = here.execute(find, facts).scalar()
-    if found is None:
-        names, values = ", ".join(facts), ", ".join(f":{name}" for name in facts)
-        made = f"insert into {table} ({names}) values ({values}) returning id"
-        found = here.execute(sa.text(made), facts).scalar_one()
-    return int(found)

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from migrations.kinds import ALIVE, JSON, KEY, MOMENT, when
+from migrations.rights import EVERY_ACTION, give
 
 revision = "0012"
 down_revision = "0011"
@@ -11,9 +12,8 @@ branch_labels = None
 depends_on = None
 
 TOLD = "(select current_setting('app.workspace_id', true))"
-EVERY_ACTION = ("read", "write", "delete", "export")
 # A webhook sends records out of the house: nobody but these begins with it.
-GRANTED = ("owner", "admin")
+GRANTS = dict.fromkeys(("owner", "admin"), EVERY_ACTION)
 
 
 def upgrade() -> None:
@@ -26,7 +26,7 @@ def upgrade() -> None:
             op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
             op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
             op.execute(f"CREATE POLICY wall ON {table} USING ({rule})")
-    _grant()
+    give("webhook", GRANTS)
 
 
 def downgrade() -> None:
@@ -104,34 +104,3 @@ def _delivery() -> None:
     )
     op.create_index("ix_webhook_delivery_log", "webhook_delivery", ["workspace_id", "webhook_id", sa.text("id DESC")])
     op.create_index("ix_webhook_delivery_subject", "webhook_delivery", ["workspace_id", "subject_id"])
-
-
-def _grant() -> None:
-    """Give the built-in roles of workspaces that exist already what new ones start with."""
-    here = op.get_bind()
-    roles = here.execute(sa.text("select id, key from ab_role where workspace_id is not null and builtin")).all()
-    if not roles:
-        return
-    area = _row(here, "ab_view_menu", name="webhook")
-    held = [
-        _row(
-            here, "ab_permission_view", permission_id=_row(here, "ab_permission", name=f"{action}.workspace"),
-            view_menu_id=area,
-        )
-        for action in EVERY_ACTION
-    ]  # fmt: skip
-    for role, key in roles:
-        for one in held if key in GRANTED else ():
-            _row(here, "ab_permission_view_role", permission_view_id=one, role_id=role)
-
-
-def _row(here: sa.Connection, table: str, **facts: object) -> int:
-    """The id of a row with these facts, made if there is none."""
-    same = " and ".join(f"{name} = :{name}" for name in facts)
-    find = sa.text(f"select id from {table} where {same}")
-    found = here.execute(find, facts).scalar()
-    if found is None:
-        names, values = ", ".join(facts), ", ".join(f":{name}" for name in facts)
-        made = f"insert into {table} ({names}) values ({values}) returning id"
-        found = here.execute(sa.text(made), facts).scalar_one()
-    return int(found)

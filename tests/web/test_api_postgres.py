@@ -9,13 +9,11 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-import config
-from app import permissions
 from app.services import idempotency
-from models.base import db, session
-from tests import database_kit
+from models.base import db
 from tests.contracts.conftest import program
-from tests.factories import Browser, World, make_world
+from tests.factories import World
+from tests.postgres_world import served
 from tests.web.test_api_once import LIST, NINA, ONCE, kept, many_at_once, same, twice_at_once
 
 pytestmark = [pytest.mark.needs("postgres"), pytest.mark.xdist_group("api-postgres")]
@@ -23,20 +21,8 @@ pytestmark = [pytest.mark.needs("postgres"), pytest.mark.xdist_group("api-postgr
 
 @pytest.fixture
 def built(tmp_path: Path) -> Iterator[tuple[Flask, World]]:
-    from app.factory import create_app
-
-    with database_kit.postgres() as (_owner, application):
-        app = create_app(config.load({"APP_ENV": "test", "DATABASE_URL": application, "DATA_DIR": str(tmp_path)}))
-        app.test_client_class = Browser
-        permissions._cache.clear()
-        with app.app_context():
-            world = make_world()
-            session.remove()
-        yield app, world
-        permissions._cache.clear()
-        with app.app_context():
-            session.remove()
-            db.engine.dispose()
+    with served(tmp_path) as found:
+        yield found
 
 
 def test_two_and_many_at_once_make_one_record(built: tuple[Flask, World]) -> None:

@@ -15,7 +15,7 @@ from app.services import custom_fields, field_rights, records, schema
 from models.audit import Audit, Change
 from models.base import session
 from models.contact import Contact
-from tests.factories import SYSTEM, Browser, Person, World, sign_in
+from tests.factories import SYSTEM, Browser, World, browser
 from tests.factories_deals import deal, pipeline
 from tests.factories_fields import TAGS
 
@@ -23,14 +23,6 @@ from tests.factories_fields import TAGS
 @pytest.fixture
 def owner(app: Flask, world: World) -> Browser:
     return browser(app, world.harbour.owner)
-
-
-def browser(app: Flask, person: Person) -> Browser:
-    made = app.test_client()
-    assert isinstance(made, Browser)
-    sign_in(made, person)
-    made.get("/")
-    return made
 
 
 def lanes(page: str) -> dict[str, tuple[str, list[str]]]:

@@ -14,7 +14,7 @@ from flask import Flask
 from app.services import field_rights, records, workspaces
 from models.contact import Contact
 from models.work import Task
-from tests.factories import SYSTEM, Browser, Person, World, sign_in
+from tests.factories import SYSTEM, Browser, World, browser
 from tests.factories_deals import deal, pipeline
 from tests.factories_fields import define_all
 from views.calendar import first_weekday, grid
@@ -25,14 +25,6 @@ MONTH = "display=calendar&month=2026-11"
 @pytest.fixture
 def owner(app: Flask, world: World) -> Browser:
     return browser(app, world.harbour.owner)
-
-
-def browser(app: Flask, person: Person) -> Browser:
-    made = app.test_client()
-    assert isinstance(made, Browser)
-    sign_in(made, person)
-    made.get("/")
-    return made
 
 
 def task(world: World, title: str, due: str, who: str = "owner") -> int:

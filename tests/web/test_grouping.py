@@ -15,7 +15,7 @@ from flask import Flask
 from app.services import field_rights, groups, records
 from models.contact import Contact
 from models.work import Task
-from tests.factories import SYSTEM, Browser, Person, World, sign_in
+from tests.factories import SYSTEM, Browser, World, browser
 from tests.factories_deals import deal, pipeline
 from tests.factories_fields import define_all
 
@@ -23,14 +23,6 @@ from tests.factories_fields import define_all
 @pytest.fixture
 def owner(app: Flask, world: World) -> Browser:
     return browser(app, world.harbour.owner)
-
-
-def browser(app: Flask, person: Person) -> Browser:
-    made = app.test_client()
-    assert isinstance(made, Browser)
-    sign_in(made, person)
-    made.get("/")
-    return made
 
 
 def headings(page: str) -> dict[str, tuple[int, str]]:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 import time_machine
 from flask import Flask
 
-import config
-from app import permissions
 from app.services import access_grants
-from models.base import db, session
+from models.base import db
 from models.fields import now
-from tests import database_kit
-from tests.factories import SYSTEM, Browser, World, make_world, sign_in
+from tests.factories import SYSTEM, World, sign_in
+from tests.postgres_world import served
 from tests.web.mailbox import link_in, mails
 from tests.web.test_access_grants import begin, granted, operator_of
 from tests.web.test_identity_keys import LIST, bearer, make, names
@@ -30,21 +27,8 @@ NEW = "a green door with seven locks"
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Flask, World]]:
-    from app.factory import create_app
-
-    folder: Path = tmp_path_factory.mktemp("identity")
-    with database_kit.postgres() as (_owner, application):
-        app = create_app(config.load({"APP_ENV": "test", "DATABASE_URL": application, "DATA_DIR": str(folder)}))
-        app.test_client_class = Browser
-        permissions._cache.clear()
-        with app.app_context():
-            world = make_world()
-            session.remove()
-        yield app, world
-        permissions._cache.clear()
-        with app.app_context():
-            session.remove()
-            db.engine.dispose()
+    with served(tmp_path_factory.mktemp("identity")) as found:
+        yield found
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from app.services import field_rights, records, schema
 from models.audit import Audit, Change
 from models.base import session
 from models.contact import Contact
-from tests.factories import SYSTEM, Browser, Person, World, sign_in
+from tests.factories import SYSTEM, Browser, World, browser
 from tests.factories_fields import define_all
 
 HTMX = {"HX-Request": "true"}
@@ -22,14 +22,6 @@ HTMX = {"HX-Request": "true"}
 @pytest.fixture
 def owner(app: Flask, world: World) -> Browser:
     return browser(app, world.harbour.owner)
-
-
-def browser(app: Flask, person: Person) -> Browser:
-    made = app.test_client()
-    assert isinstance(made, Browser)
-    sign_in(made, person)
-    made.get("/")
-    return made
 
 
 def save(client: Browser, key: int, field: str, value: Any, version: int = 1) -> Any:

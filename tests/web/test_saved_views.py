@@ -10,7 +10,7 @@ import orjson
 import pytest
 from flask import Flask
 
-from tests.factories import Browser, World, sign_in
+from tests.factories import Browser, World, browser, sign_in
 
 
 @pytest.fixture
@@ -18,14 +18,6 @@ def broker(world: World, client: Browser) -> Browser:
     sign_in(client, world.harbour.broker)
     client.get("/")
     return client
-
-
-def other(app: Flask, person: Any) -> Browser:
-    made = app.test_client()
-    assert isinstance(made, Browser)
-    sign_in(made, person)
-    made.get("/")
-    return made
 
 
 def keep(client: Browser, query: str, name: str, audience: str = "private", **more: str) -> Any:
@@ -59,7 +51,7 @@ def test_a_view_is_kept_opened_changed_and_saved_again(broker: Browser) -> None:
 
 def test_who_has_a_shared_view_sees_their_own_records_in_it(app: Flask, world: World, broker: Browser) -> None:
     everybody = keep(broker, "sort=name", "All by name", "workspace").location
-    agent = other(app, world.harbour.agent)
+    agent = browser(app, world.harbour.agent)
     assert "All by name" in agent.get("/contacts/").text
     assert names(agent.get(everybody).text) == ["Dana Whitcombe"]
     key = re.search(r"view=(\d+)", everybody)
@@ -67,18 +59,18 @@ def test_who_has_a_shared_view_sees_their_own_records_in_it(app: Flask, world: W
     assert agent.submit(f"/contacts/views/{key[1]}/delete").status_code == 403
     assert keep(agent, f"view={key[1]}~&sort=-name", "Mine").status_code == 303, "saved beside it, as one's own"
     assert keep(agent, "sort=name", "For all", "workspace").status_code == 403
-    outsider = other(app, world.summit.owner)
+    outsider = browser(app, world.summit.owner)
     assert "All by name" not in outsider.get("/contacts/").text
     assert "is gone, or was not shared" in outsider.get(everybody).text
     assert outsider.submit(f"/contacts/views/{key[1]}/delete").status_code == 404
 
 
 def test_a_team_shares_among_itself(app: Flask, world: World) -> None:
-    agent = other(app, world.harbour.agent)
+    agent = browser(app, world.harbour.agent)
     assert keep(agent, "sort=name", "East", "team").status_code == 303
-    assert ">East</a>" in other(app, world.harbour.colleague).get("/contacts/").text
-    assert ">East</a>" not in other(app, world.harbour.stranger).get("/contacts/").text
-    assert ">East</a>" not in other(app, world.harbour.owner).get("/contacts/").text
+    assert ">East</a>" in browser(app, world.harbour.colleague).get("/contacts/").text
+    assert ">East</a>" not in browser(app, world.harbour.stranger).get("/contacts/").text
+    assert ">East</a>" not in browser(app, world.harbour.owner).get("/contacts/").text
 
 
 def test_a_name_that_is_missing_or_taken_is_told(broker: Browser) -> None:

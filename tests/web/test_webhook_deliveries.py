@@ -23,6 +23,7 @@ from models.base import db, session
 from models.contact import Contact
 from models.fields import now
 from models.scope import Reach
+from models.user import User
 from models.webhook import Webhook
 from models.workspace import Membership
 from tests.contracts import source
@@ -204,7 +205,7 @@ def test_a_worker_killed_before_it_recorded_sends_the_event_once_more_with_the_s
 
 
 def test_what_the_member_of_a_webhook_is_kept_from_is_neither_sent_nor_named(
-    app: Flask, world: World, receiver: Receiver
+    app: Flask, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     office, everywhere = world.harbour, Reach.WORKSPACE
     rights = {"contact": {"read": everywhere}, "webhook": {"read": everywhere, "write": everywhere}}
@@ -212,7 +213,7 @@ def test_what_the_member_of_a_webhook_is_kept_from_is_neither_sent_nor_named(
         role = roles.create("Integrator", rights, actor=SYSTEM).id
         members.change(office.broker.membership_id, role_id=role, team_id=None, actor=SYSTEM)
         field_rights.limit(role, "contact", {"phone": schema.HIDDEN}, actor=SYSTEM)
-    office.people["broker"] = replace(office.broker, role_id=role)
+    monkeypatch.setitem(office.people, "broker", replace(office.broker, role_id=role))
     add(app, office, receiver.url, "broker", ("contact.updated",))
     change(app, office, "owner", "Dana Whitcombe", phone="+15035550188", stage="won")
     change(app, office, "owner", "Dana Whitcombe", phone="+15035550199")
@@ -222,3 +223,12 @@ def test_what_the_member_of_a_webhook_is_kept_from_is_neither_sent_nor_named(
     assert data["changed"] == ["stage"] and data["record"]["stage"] == "won"
     assert "phone" not in sent.body.decode() and "15035550" not in sent.body.decode()
     assert len(deliveries(app)) == 1, "nor does the log say that anything else changed"
+
+
+def test_a_webhook_of_a_closed_account_pauses_and_sends_nothing(app: Flask, world: World, receiver: Receiver) -> None:
+    key = add(app, world.harbour, receiver.url)
+    with app.app_context(), db.engine.begin() as live:
+        live.execute(sa.update(User.__table__).where(User.id == world.harbour.owner.user_id).values(active=False))
+    change(app, world.harbour, "agent", "Dana Whitcombe", stage="won")
+    runner.drain(app)
+    assert receiver.sent == [] and hook_row(app, key).state == "paused"

@@ -11,37 +11,21 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-import config
-from app import permissions
-from app.services import schema, webhooks
+from app.services import webhooks
 from jobs import runner
-from models.base import db, session
+from models.base import session
 from models.webhook import WebhookDelivery
-from tests import database_kit
-from tests.factories import Browser, World, make_world
+from tests.factories import World
 from tests.hooks_kit import add, change, deliveries, listening
+from tests.postgres_world import served
 
 pytestmark = [pytest.mark.needs("postgres"), pytest.mark.xdist_group("webhooks-postgres")]
 
 
 @pytest.fixture
 def built(tmp_path: Path) -> Iterator[tuple[Flask, World]]:
-    from app.factory import create_app
-
-    with database_kit.postgres() as (_owner, application):
-        app = create_app(config.load({"APP_ENV": "test", "DATABASE_URL": application, "DATA_DIR": str(tmp_path)}))
-        app.test_client_class = Browser
-        permissions._cache.clear()
-        schema._cache.clear()
-        with app.app_context():
-            world = make_world()
-            session.remove()
-        yield app, world
-        permissions._cache.clear()
-        schema._cache.clear()
-        with app.app_context():
-            session.remove()
-            db.engine.dispose()
+    with served(tmp_path) as found:
+        yield found
 
 
 def test_events_of_both_brokerages_go_to_their_own_receivers(built: tuple[Flask, World]) -> None:

@@ -1,0 +1,35 @@
+"""Rights for the built-in roles of workspaces that exist already, as new ones start with them."""
+
+from collections.abc import Collection, Mapping
+
+import sqlalchemy as sa
+from alembic import op
+
+EVERY_ACTION = ("read", "write", "delete", "export")
+
+
+def give(area: str, grants: Mapping[str, Collection[str]]) -> None:
+    """Give roles (key -> actions) rights to an area in the whole workspace."""
+    here = op.get_bind()
+    roles = here.execute(sa.text("select id, key from ab_role where workspace_id is not null and builtin")).all()
+    if not roles:
+        return
+    menu = _row(here, "ab_view_menu", name=area)
+    for action in EVERY_ACTION:
+        permission = _row(here, "ab_permission", name=f"{action}.workspace")
+        held = _row(here, "ab_permission_view", permission_id=permission, view_menu_id=menu)
+        for role, key in roles:
+            if action in grants.get(key, ()):
+                _row(here, "ab_permission_view_role", permission_view_id=held, role_id=role)
+
+
+def _row(here: sa.Connection, table: str, **facts: object) -> int:
+    """The id of a row with these facts, made if there is none."""
+    same = " and ".join(f"{name} = :{name}" for name in facts)
+    find = sa.text(f"select id from {table} where {same}")
+    found = here.execute(find, facts).scalar()
+    if found is None:
+        names, values = ", ".join(facts), ", ".join(f":{name}" for name in facts)
+        made = f"insert into {table} ({names}) values ({values}) returning id"
+        found = here.execute(sa.text(made), facts).scalar_one()
+    return int(found)
