@@ -16,7 +16,7 @@ from app.services.filters import Filter
 from app.services.groups import Group, Grouped
 from models import registry
 from models.fields import Field, Kind
-from views import arrangement, lists, shell
+from views import arrangement, list_frame, lists, shell
 from views.dashboard import short
 from views.list_state import State
 from views.screen import of
@@ -50,7 +50,7 @@ def show(state: State, editor_error: str) -> str:
     field = arrangement.fitting(screen)[arrangement.BOARD][by]
     lanes = _lanes(state, field)
     shown = _cells(state)
-    money = next((n for n, f in lists.shown_fields(state) if f.kind is Kind.MONEY), "")
+    money = next((n for n, f in list_frame.shown_fields(state) if f.kind is Kind.MONEY), "")
     query = replace(state.query(), columns=(screen.title, *(n for n, _ in shown)), cursor="")
     if lanes.halls:
         own = Filter(by, "is", tuple(lane.key for lane in lanes.lanes))
@@ -61,7 +61,7 @@ def show(state: State, editor_error: str) -> str:
     movable = screen.may_edit(actor) and by in cells.editable(screen.model)
     return render_template(
         "board.html",
-        **lists.frame(state, (found.count, not found.capped), editor_error),
+        **list_frame.frame(state, (found.count, not found.capped), editor_error),
         lanes=drawn,
         halls=_halls(state, lanes),
         by=by,
@@ -75,7 +75,7 @@ def show(state: State, editor_error: str) -> str:
 
 def _cells(state: State) -> list[tuple[str, Field]]:
     """What a card shows of the view's columns: who has it, and the first others."""
-    rest = [(n, f) for n, f in lists.shown_fields(state) if n != state.look.by]
+    rest = [(n, f) for n, f in list_frame.shown_fields(state) if n != state.look.by]
     owners = [(n, f) for n, f in rest if f.target == "membership"][:1]
     others = [one for one in rest if one not in owners]
     return [*others[: _CELLS - len(owners)], *owners]

@@ -15,7 +15,7 @@ from flask import render_template
 from app.services import group_keys, groups, queries
 from app.services.groups import Group
 from models.fields import Field, Kind
-from views import arrangement, lists, shell
+from views import arrangement, list_frame, shell
 from views.list_state import State
 
 _PER_DAY = 8
@@ -42,7 +42,7 @@ def show(state: State, editor_error: str) -> str:
     number = sum(by_day[place].count for place, day in enumerate(days) if place in by_day and day.month == first.month)
     return render_template(
         "calendar.html",
-        **lists.frame(state, (number, not found.capped), editor_error),
+        **list_frame.frame(state, (number, not found.capped), editor_error),
         month=f"{first:%B %Y}",
         by_label=field.label,
         weekdays=[(f"{day:%a}", f"{day:%A}") for day in days[:_WEEK]],

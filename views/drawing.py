@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from views.headers import asset
 
 # Of Unicode's private use: no template holds one.
-_HOLE = "\ue000"
+HOLE = "\ue000"
 # Inputs that are the same around any value; others are drawn whole: what they show depends on it, or on the viewer.
 _AROUND = frozenset({"text", "email", "phone", "url", "money", "number", "date", "relation"})
 _FEW = frozenset({"choice", "boolean"})
@@ -54,6 +54,11 @@ def drawn(template: str, macro: str, *items: Any) -> Markup:
     return Markup(_macro(template, macro, *items))  # noqa: S704  a template's own output
 
 
+def alone(template: str, /, **facts: Any) -> Markup:
+    """What a template makes of these facts and nothing else: it does not learn who asks, or with which request."""
+    return Markup(current_app.jinja_env.get_template(template).render(facts))  # noqa: S704  a template's own output
+
+
 def filled_field(one: Mapping[str, Any]) -> Markup | str:
     """A field of a form as `parts/field.html` draws it, kept around its value; "" for one that must be drawn whole."""
     kind, value = one["kind"], one["value"]
@@ -79,7 +84,7 @@ def escaped(column: Sequence[Any]) -> list[str]:
     """Each value of a column of a table, escaped: together, as it costs less than each alone; markup stays as it is."""
     if any(type(value) is Markup for value in column):
         return [value if type(value) is Markup else escape(value) for value in column]
-    texts = str(escape(_HOLE.join(map(str, column)))).split(_HOLE)
+    texts = str(escape(HOLE.join(map(str, column)))).split(HOLE)
     return texts if len(texts) == len(column) else [escape(value) for value in column]
 
 
@@ -94,15 +99,15 @@ def repeated(template: str, macro: str, fixed: tuple[Any, ...], rows: Sequence[t
 @lru_cache(maxsize=500)
 def _shape(template: str, macro: str, fixed: tuple[Any, ...], width: int) -> tuple[str, list[int]]:
     """A macro's part as a format, with the place in a row of each value that stands in it."""
-    holes = (f"{_HOLE}{place}{_HOLE}" for place in range(width))
-    pieces = _macro(template, macro, *fixed, *holes).split(_HOLE)
+    holes = (f"{HOLE}{place}{HOLE}" for place in range(width))
+    pieces = _macro(template, macro, *fixed, *holes).split(HOLE)
     return "%s".join(piece.replace("%", "%%") for piece in pieces[::2]), [int(place) for place in pieces[1::2]]
 
 
 def _filled(
     template: str, macro: str, spec: tuple[tuple[str, Any], ...], fixed: dict[str, Any], holes: dict[str, Any]
 ) -> Markup | str:
-    pieces = _pieces(template, macro, (*spec, *fixed.items(), *((name, _HOLE) for name in holes)))
+    pieces = _pieces(template, macro, (*spec, *fixed.items(), *((name, HOLE) for name in holes)))
     if len(pieces) != len(holes) + 1:
         return ""
     texts = [pieces[0]]
@@ -113,7 +118,7 @@ def _filled(
 
 @lru_cache(maxsize=4000)
 def _pieces(template: str, macro: str, spec: tuple[tuple[str, Any], ...]) -> list[str]:
-    return _macro(template, macro, dict(spec)).split(_HOLE)
+    return _macro(template, macro, dict(spec)).split(HOLE)
 
 
 def _macro(template: str, macro: str, *items: Any) -> str:

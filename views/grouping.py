@@ -18,7 +18,7 @@ from app.services.groups import Group, Grouped, Sum
 from app.services.queries import ListQuery
 from models import registry
 from models.fields import Field, Kind
-from views import lists, shell, totals
+from views import list_frame, lists, shell, totals
 from views.list_state import State
 
 _ROWS, _MOST = 40, 10
@@ -56,7 +56,7 @@ class Parting:
 
 def show(state: State, editor_error: str) -> str:
     screen, actor = state.screen, shell.actor()
-    shown = lists.shown_fields(state)
+    shown = list_frame.shown_fields(state)
     query = replace(queries.searched(state.query(), actor), cursor="")
     parting = _parting(state, query)
     fields = totals.summed(shown, query)
@@ -67,12 +67,10 @@ def show(state: State, editor_error: str) -> str:
     rows = [row for block in blocks for row in block["rows"]]
     return render_template(
         "list.html",
-        **lists.frame(state, (found.count, not found.capped), editor_error),
-        **lists.heads(state),
+        **list_frame.frame(state, (found.count, not found.capped), editor_error, len(rows)),
         blocks=blocks,
         rows=rows or blocks,
         range_text=f"{len(blocks)} group{'' if len(blocks) == 1 else 's'}, {len(rows)} shown",
-        bulk=lists.bulk_verbs(screen, actor) if rows else [],
         totals=_total(query, fields, found) if state.look.totals and blocks else None,
         notice=_notice(found),
     )

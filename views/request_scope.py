@@ -29,7 +29,7 @@ from app.services.operation import operation
 from models import scope
 from models.fields import now
 from models.scope import Actor, ActorKind, Rights
-from views import api_rate
+from views import api_rate, shell
 from views.headers import PUBLIC_PATHS
 from views.sessions import Session
 
@@ -137,7 +137,7 @@ def _recognise() -> Callable[[], Any] | None:
 def _act(key: int, user: sessions.Facts) -> Callable[[], Any] | None:
     """Become whom granted access lets this person act as, or say that it is over."""
     g.acting = acting = access_grants.live(key, user.id)
-    g.other_workspaces = []
+    g.other_workspaces = ()
     if acting is not None:
         _become(acting.place, user, ActorKind.USER, acting.rights, label=acting.grantee, acting=acting)
         return None
@@ -217,12 +217,12 @@ def _needs_second_factor() -> Response | None:
     return redirect("/account/security?why=required", 303)
 
 
-def _others(known: sessions.Known, here: sessions.Place) -> list[dict[str, str]]:
-    return [
-        {"name": p.workspace.name, "slug": p.workspace.slug, "initials": p.workspace.name[:1].upper()}
+def _others(known: sessions.Known, here: sessions.Place) -> tuple[shell.House, ...]:
+    return tuple(
+        shell.House(p.workspace.name, p.workspace.slug, p.workspace.name[:1].upper())
         for p in known.places
         if p.workspace.id != here.workspace.id
-    ]
+    )
 
 
 # Programs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,7 @@ from app import permissions
 from app.services import values
 from app.services.access_grants import Acting
 from models.fields import Field, Kind
-from models.scope import Actor
+from models.scope import Actor, Rights
 from views import drawing
 from views.screen import screens
 
@@ -30,8 +31,31 @@ _EXTRA = (
 # G and then one of these leads there.
 _KEYS = {"contact": "c", "deal": "d"}
 _MOST_TOASTS = 5
+_MOST_MENUS = 2000
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _GROUPS = ("", "Records", "Outreach", "Setup", "Workspace")
+
+
+class Me(NamedTuple):
+    """Who is signed in, as the header names them; with `keys` single letters are shortcuts."""
+
+    id: int
+    name: str
+    email: str
+    initials: str
+    theme: str | None
+    density: str | None
+    zone: str
+    keys: bool
+
+
+class House(NamedTuple):
+    """A workspace in the header; without a colour of its own in ours."""
+
+    name: str
+    slug: str
+    initials: str
+    colour: str | None = None
 
 
 class Item(NamedTuple):
@@ -50,6 +74,9 @@ class Group(NamedTuple):
 
     label: str
     items: tuple[Item, ...]
+
+
+_menus: dict[tuple[int, str], tuple[Rights, tuple[Group, ...]]] = {}
 
 
 def init(app: Flask) -> None:
@@ -153,10 +180,9 @@ def _around() -> dict[str, Any]:
     base: dict[str, Any] = {
         "me": None,
         "workspace": None,
-        "workspaces": [],
+        "workspaces": (),
         "nav": (),
         "messages": [],
-        "running_jobs": [],
         "side": "console",
         "can_compliance": False,
         "acting": None,
@@ -164,25 +190,19 @@ def _around() -> dict[str, Any]:
     if found is None or workspace is None or found.user_id is None:
         return base
     user = g.user_facts
-    me = {
-        "id": found.user_id,
-        "name": found.label,
-        "email": user.email,
-        "initials": initials(found.label),
-        "theme": user.theme,
-        "density": user.density,
-        "zone": found.zone,
-        "keys": bool(user.shortcuts),
-    }
     return base | {
-        "me": me,
-        "workspace": {
-            "name": workspace.name,
-            "slug": workspace.slug,
-            "initials": initials(workspace.name),
-            "colour": workspace.color,
-        },
-        "workspaces": g.get("other_workspaces", []),
+        "me": Me(
+            found.user_id,
+            found.label,
+            user.email,
+            initials(found.label),
+            user.theme,
+            user.density,
+            found.zone,
+            bool(user.shortcuts),
+        ),
+        "workspace": House(workspace.name, workspace.slug, initials(workspace.name), workspace.color),
+        "workspaces": g.get("other_workspaces", ()),
         "nav": menu(found),
         "acting": _acting(g.get("acting")),
         "can_compliance": permissions.reach(found, "read", "audit") is not None,
@@ -200,20 +220,33 @@ def _acting(found: Acting | None) -> dict[str, str] | None:
 
 
 def menu(found: Actor) -> tuple[Group, ...]:
-    """The menu filtered by rights, in memory."""
+    """The menu filtered by rights, in memory. Kept for these rights and the entry that one is at."""
+    here = request.path
+    at = "/" if here == "/" else next((url for url in _urls() if here.startswith(url)), "")
+    kept = _menus.get((id(found.rights), at))
+    if kept is None or kept[0] is not found.rights or found.everything:
+        if len(_menus) >= _MOST_MENUS:
+            _menus.clear()
+        kept = _menus[id(found.rights), at] = (found.rights, _menu(found, at))
+    return kept[1]
+
+
+@cache
+def _urls() -> list[str]:
+    return [spec.url() for spec in screens().values() if spec.group] + [url for _, _, url, *_ in _EXTRA]
+
+
+def _menu(found: Actor, at: str) -> tuple[Group, ...]:
     groups: dict[str, list[Item]] = {name: [] for name in _GROUPS}
-    groups[""].append(_item("Today", "/", "layout-dashboard", quick=True, key="t"))
+    groups[""].append(Item("Today", "/", "layout-dashboard", at == "/", quick=True, key="t"))
     for spec in screens().values():
         if spec.group and spec.can(found, "read"):
             groups.setdefault(spec.group, []).append(
-                _item(spec.label, spec.url(), spec.icon, home=spec.home, quick=spec.quick, key=_KEYS.get(spec.entity))
+                Item(
+                    spec.label, spec.home or spec.url(), spec.icon, at == spec.url(), spec.quick, _KEYS.get(spec.entity)
+                )
             )
     for group, label, url, symbol, entity, action in _EXTRA:
         if permissions.reach(found, action, entity) is not None:
-            groups[group].append(_item(label, url, symbol))
+            groups[group].append(Item(label, url, symbol, at == url))
     return tuple(Group(name, tuple(items)) for name, items in groups.items() if items)
-
-
-def _item(label: str, url: str, symbol: str, *, home: str = "", quick: bool = False, key: str | None = None) -> Item:
-    current = request.path == url if url == "/" else request.path.startswith(url)
-    return Item(label, home or url, symbol, current, quick, key)
