@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL between requests, with five round trips for a page that would make seven.
+"""Connections to PostgreSQL between requests, with four round trips for a page that would make seven.
 
 A pooled connection is looked at before it is lent, not asked; a transaction is told its workspace along with BEGIN; and
 a ROLLBACK, with which every reading request ends, does not cost the connection its prepared statements. Does not belong

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import event, orm
 
 from models import connections, scope
-from models.base import Base, Record, ScopedSession, WorkspaceScoped
+from models.base import Base, Record, ScopedSession, WorkspaceScoped, session
 from models.scope import Unscoped
 
 
@@ -134,6 +134,17 @@ def _optional(row: WorkspaceScoped) -> bool:
 def _tell_at_begin(session: orm.Session, _transaction: Any, connection: sa.Connection) -> None:
     if connection.dialect.name == "postgresql":
         _tell(session, connection)
+
+
+def told(workspace: Any) -> Any:
+    """An SQL expression that tells PostgreSQL, as it is worked out, in which workspace the transaction goes on."""
+    return sa.func.set_config("app.workspace_id", sa.cast(workspace, sa.String), True)
+
+
+def note_told(answer: str | None) -> None:
+    """What a statement with `told` answered; None where it told nothing."""
+    if answer is not None:
+        session().info["told"] = int(answer)
 
 
 _UNKNOWN = object()

@@ -93,6 +93,11 @@ def _of(state: State) -> _Kept:
     return found
 
 
+def forget() -> None:
+    """Let go of everything that is kept, so that it is drawn anew."""
+    _kept.clear()
+
+
 def _made(state: State, actor: Actor, here: Schema, saved: tuple[View, ...], density: str | None) -> _Kept:
     facts = {**_facts(state, actor, saved), **_columns(state, actor), "density": density}
     drawn = {**facts, "count_text": HOLE, "rows_text": HOLE}

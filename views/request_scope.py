@@ -232,13 +232,13 @@ def _enter_program() -> None:
     if getattr(_view(), "open_to_all", False) and "Authorization" not in request.headers:
         return
     address = request.remote_addr or "unknown"
-    seconds = throttle.wait(throttle.ADDRESS, address)
+    found = sessions.load_key(*_key_of_request(), throttle.ADDRESS.key(address))
+    seconds = throttle.wait(throttle.ADDRESS, address) if found is None else throttle.left(found[3])
     if seconds:
         raise TooMany("Too many requests with a wrong key came from this address.", seconds)
-    found = sessions.load_key(*_key_of_request())
     if found is None:
         _refuse_key(address)
-    key, user, place = found
+    key, user, place, _ = found
     if place.workspace.status != "active":
         _refuse_key(address)
     api_rate.spend(key.id)

@@ -26,6 +26,8 @@ from models.fields import Kind
 from models.scope import Actor
 
 COUNT_CAP = search_index.CAP
+# Where each record is read to know if it holds the words, counting to a thousand would take longer than the page.
+WALKED_CAP = 200
 MAX_LIMIT = 200
 _SORTABLE = frozenset(Kind) - {Kind.LONG_TEXT, Kind.JSON, Kind.RELATION, Kind.MULTI}
 _PLUMBING = frozenset({"deleted_at", "name_key"})
@@ -90,7 +92,7 @@ def page(query: ListQuery, *, actor: Actor, counted: bool = False, exact: bool =
     following = _cursor(query, order, rows[-1], False) if further and rows else None
     preceding = _cursor(query, order, rows[0], True) if before and rows else None
     if known is None:
-        known = _capped(rows[0][-1], exact) if rows else _count_of_none(query, actor, exact)
+        known = _capped(rows[0][-1], query, exact) if rows else _count_of_none(query, actor, exact)
     return Page(_shown(query, rows, actor), following, preceding, known)
 
 
@@ -160,10 +162,10 @@ def _part(
 
 
 def count(query: ListQuery, *, actor: Actor, exact: bool = False) -> tuple[int, bool]:
-    """How many records match, and whether that is exact. Stops after `COUNT_CAP` unless `exact`."""
+    """How many records match, and whether that is exact. Stops after `COUNT_CAP`, or `WALKED_CAP`, unless `exact`."""
     query = searched(query, actor)
     return _count_unasked(query, actor, exact) or _capped(
-        session.scalar(_counting(query, actor, exact), _asked(query).values) or 0, exact
+        session.scalar(_counting(query, actor, exact), _asked(query).values) or 0, query, exact
     )
 
 
@@ -186,12 +188,16 @@ def _counting(query: ListQuery, actor: Actor, exact: bool) -> Any:
     if not exact:
         # For a word, PostgreSQL would list all records of the workspace before it looks at the first.
         walked = found.order_by(query.model.id.desc()) if _walks(query) and filters.on_postgresql() else found
-        found = walked.limit(parts.number(COUNT_CAP + 1))
+        found = walked.limit(parts.number(_cap(query) + 1))
     return sa.select(sa.func.count()).select_from(found.subquery())
 
 
-def _capped(number: int, exact: bool) -> tuple[int, bool]:
-    return (number, True) if exact or number <= COUNT_CAP else (COUNT_CAP, False)
+def _capped(number: int, query: ListQuery, exact: bool) -> tuple[int, bool]:
+    return (number, True) if exact or number <= _cap(query) else (_cap(query), False)
+
+
+def _cap(query: ListQuery) -> int:
+    return WALKED_CAP if _walks(query) and filters.on_postgresql() else COUNT_CAP
 
 
 def ids(query: ListQuery, *, actor: Actor, limit: int | None = None) -> list[int]:

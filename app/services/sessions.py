@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from models import connections, scope, tenancy
-from models.access import ApiKey, UserSession
+from models.access import ApiKey, Throttle, UserSession
 from models.base import db, session
 from models.crypto import keyring
 from models.fields import now
@@ -120,10 +120,11 @@ def load(token: str, *, idle: dt.timedelta, absolute: dt.timedelta) -> Known | N
     digest, moment = digest_of(token), now()
     with scope.across_workspaces(_SIGNED_IN):
         bound = {"digest": digest, "idle_since": moment - idle, "begun_since": moment - absolute}
-        rows = session.execute(_whole_session(), bound, execution_options=_WHY).mappings().all()
+        rows = session.execute(_whole_session(_on_postgresql()), bound, execution_options=_WHY).mappings().all()
     if not rows:
         return None
     first = rows[0]
+    tenancy.note_told(first["told"])
     known = Known(digest, first["data"], first["chosen"], first["created_at"], first["seen_at"])
     if first["user_id"] is not None:
         known.user = facts(first, "user", _USER)
@@ -133,9 +134,9 @@ def load(token: str, *, idle: dt.timedelta, absolute: dt.timedelta) -> Known | N
 
 
 @cache
-def _whole_session() -> Any:
+def _whole_session(telling: bool) -> Any:
     """Built once and over plain tables: on every page, fifty columns through the object mapper cost more than the
-    query.
+    query. With `telling`, PostgreSQL's row security learns along with it in which workspace the page will be.
     """
     kept, user, member = UserSession.__table__.c, User.__table__.c, Membership.__table__.c
     workspace, role, passkey = Workspace.__table__.c, Role.__table__.c, WebAuthn.__table__.c
@@ -148,7 +149,7 @@ def _whole_session() -> Any:
         .outerjoin(Workspace.__table__, workspace.id == member.workspace_id)
         .outerjoin(Role.__table__, role.id == member.role_id)
     )
-    return (
+    whole = (
         sa.select(
             kept.data,
             kept.workspace_id.label("chosen"),
@@ -172,26 +173,50 @@ def _whole_session() -> Any:
         )
         .order_by(workspace.name, workspace.id)
     )
+    return _telling(whole) if telling else whole.add_columns(sa.null().label("told"))
 
 
-def load_key(prefix: str, secret: str) -> tuple[Facts, Facts, Place] | None:
+def _on_postgresql() -> bool:
+    return session.get_bind().dialect.name == "postgresql"
+
+
+def _telling(whole: Any) -> Any:
+    """All rows are read before the setting changes, which hides those of other workspaces from then on."""
+    known = whole.order_by(None).cte("known").prefix_with("MATERIALIZED", dialect="postgresql")
+    mine = known.alias("mine").c
+    wanted = mine.membership_workspace_id == sa.func.coalesce(mine.chosen, mine.user_last_workspace_id)
+    first = (sa.desc(sa.func.coalesce(wanted, sa.false())), mine.workspace_name, mine.workspace_id)
+    told = (
+        sa.select(tenancy.told(mine.membership_workspace_id))
+        .where(mine.membership_id.is_not(None))
+        .order_by(*first)
+        .limit(1)
+        .scalar_subquery()
+    )
+    return sa.select(*known.c, told.label("told")).order_by(known.c.workspace_name, known.c.workspace_id)
+
+
+def load_key(prefix: str, secret: str, lock: str) -> tuple[Facts, Facts, Place, dt.datetime | None] | None:
     """The API key of a prefix, its owner and place, if the secret fits, it has not ended, and its owner is still a
-    member.
+    member; and until when the throttle named `lock` is locked, if it is.
     """
     with scope.across_workspaces("whose API key this is"):
-        row = session.execute(_whole_key(), {"prefix": prefix}, execution_options=_WHY).mappings().one_or_none()
+        bound = {"prefix": prefix, "lock": lock}
+        statement = _whole_key(_on_postgresql())
+        row = session.execute(statement, bound, execution_options=_WHY).mappings().one_or_none()
     expected = row["key_digest"] if row else b""
     fits = secrets.compare_digest(keyring().token_hash("api key", f"{prefix}.{secret}"), expected)
     if row is None or not fits or row["key_revoked_at"] or (row["key_expires_at"] and row["key_expires_at"] <= now()):
         return None
-    return facts(row, "key", _KEY), facts(row, "user", _USER), _place(row)
+    tenancy.note_told(row["told"])
+    return facts(row, "key", _KEY), facts(row, "user", _USER), _place(row), row["locked_until"]
 
 
 @cache
-def _whole_key() -> Any:
+def _whole_key(telling: bool) -> Any:
     """Built once and over plain tables, as every request of a program begins with it."""
     key, user, member = ApiKey.__table__.c, User.__table__.c, Membership.__table__.c
-    workspace, role = Workspace.__table__.c, Role.__table__.c
+    workspace, role, lock = Workspace.__table__.c, Role.__table__.c, Throttle.__table__.c
     joined = (
         sa.join(
             ApiKey.__table__,
@@ -209,6 +234,12 @@ def _whole_key() -> Any:
             *(member[n].label(f"membership_{n}") for n in MEMBERSHIP),
             *(workspace[n].label(f"workspace_{n}") for n in WORKSPACE),
             role.key.label("role_key"),
+            sa.select(lock.locked_until)
+            .where(lock.key == sa.bindparam("lock"))
+            .correlate(None)
+            .scalar_subquery()
+            .label("locked_until"),
+            (tenancy.told(workspace.id) if telling else sa.null()).label("told"),
         )
         .select_from(joined)
         .where(

@@ -46,7 +46,11 @@ MAIL = Limit("mail", 10, dt.timedelta(hours=1), dt.timedelta(hours=1))
 
 def wait(limit: Limit, what: str) -> int:
     """Seconds until `what` may try again; 0 where it is not locked."""
-    until = session.scalar(_lock(), {"key": limit.key(what)})
+    return left(session.scalar(_lock(), {"key": limit.key(what)}))
+
+
+def left(until: dt.datetime | None) -> int:
+    """Seconds until a lock ends; 0 where there is none."""
     return max(0, int((until - now()).total_seconds()) + 1) if until is not None and until > now() else 0
 
 
