@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.services import access_grants, housekeeping
+from app.services.imports import keeping
 from jobs.registry import job
 from jobs.run import Run
 from models.policy import Purpose
@@ -17,7 +18,8 @@ def purge_bin(run: Run) -> dict[str, Any]:
 
 @job("logs.trim", purpose=Purpose.COMPLY_WITH_LAW)
 def trim_logs(run: Run) -> dict[str, Any]:
-    return {"deleted": housekeeping.trim(housekeeping.LOGS, actor=run.actor)}
+    imports = keeping.forget_files(actor=run.actor)
+    return {"deleted": housekeeping.trim(housekeeping.LOGS, actor=run.actor), "imports_without_files": imports}
 
 
 @job("access.clean", purpose=Purpose.SECURE_ACCOUNTS)

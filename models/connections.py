@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import select
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -82,6 +84,23 @@ def hasten(connection: sa.Connection) -> None:
     """The commit of this transaction does not wait for the disk: for what may be lost where the server crashes."""
     if connection.dialect.name == "postgresql":
         begin_with(connection, "SET LOCAL synchronous_commit = off")
+
+
+@contextmanager
+def at_once(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection for one statement that is a transaction of its own; on PostgreSQL without the round trips around."""
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+    else:
+        with engine.begin() as connection:
+            yield connection
+
+
+def hastily(change: sa.Update) -> sa.Update:
+    """The change as `hasten` has it, in one statement: the setting holds for its own transaction."""
+    said = sa.select(sa.func.set_config("synchronous_commit", "off", True).label("said")).cte("hasty")
+    return change.where(sa.select(said.c.said).scalar_subquery() == "off")
 
 
 def _note_use(_driver: Any, record: Any) -> None:

@@ -363,4 +363,4 @@ def _spooled(key: str) -> BinaryIO:
         with store().open(key) as kept:
             return batches.spooled(kept)
     except (LookupError, ValueError):
-        raise NotFound("The file of this import is no longer kept. Import it again from your computer.") from None
+        raise NotFound(batches.FILE_GONE) from None

@@ -275,24 +275,24 @@ def save(
     """
     table, moment = UserSession.__table__, now()
     values = {"data": data, "user_id": user_id, "workspace_id": workspace_id, "seen_at": moment}
+    if not new:
+        # An UPDATE only: a session that was ended meanwhile must not come back.
+        with connections.at_once(db.engine) as connection:
+            connection.execute(_saved(connection.dialect.name), {"digest": digest} | values)
+        return
+    origin = {"id": digest, "created_at": moment, "ip": ip, "user_agent": (user_agent or "")[:300] or None}
     with db.engine.begin() as connection:
-        if not new:
-            connections.hasten(connection)
         if replaces is not None:
             connection.execute(sa.delete(table).where(table.c.id == replaces))
-        if new:
-            origin = {"id": digest, "created_at": moment, "ip": ip, "user_agent": (user_agent or "")[:300] or None}
-            connection.execute(sa.insert(table).values(**values, **origin))
-        else:
-            # An UPDATE only: a session that was ended meanwhile must not come back.
-            connection.execute(_saved(), {"digest": digest} | values)
+        connection.execute(sa.insert(table).values(**values, **origin))
 
 
 @cache
-def _saved() -> Any:
+def _saved(dialect: str) -> Any:
     table = UserSession.__table__
     names = ("data", "user_id", "workspace_id", "seen_at")
-    return sa.update(table).where(table.c.id == sa.bindparam("digest")).values({n: sa.bindparam(n) for n in names})
+    change = sa.update(table).where(table.c.id == sa.bindparam("digest")).values({n: sa.bindparam(n) for n in names})
+    return connections.hastily(change) if dialect == "postgresql" else change
 
 
 def touch(digest: str) -> None:

@@ -4,6 +4,7 @@ see it.
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import re
 from pathlib import Path
@@ -14,10 +15,13 @@ import sqlalchemy as sa
 from flask import Flask
 
 from app.services import records
+from app.services.imports import keeping
 from jobs import runner
+from models import scope, tenancy
 from models.audit import Audit
 from models.base import session
 from models.contact import Contact
+from models.fields import now
 from models.privacy import Attestation, ImportBatch
 from tests.factories import Browser, Office, World, sign_in
 from views.files import store
@@ -206,3 +210,40 @@ def test_a_file_that_is_no_longer_kept_is_told(app: Flask, client: Browser, worl
     for path in ("", "/preview", "/problems.csv"):
         answer = client.get(where + path)
         assert answer.status_code == 404 and "no longer kept" in answer.get_data(as_text=True), path
+
+
+def test_files_of_imports_go_after_thirty_days(app: Flask, client: Browser, world: World) -> None:
+    def age(days: int) -> None:
+        with app.app_context(), scope.across_workspaces("a test lets time pass"):
+            past = now() - dt.timedelta(days=days)
+            change = sa.update(ImportBatch).values(finished_at=past, created_at=past)
+            session.execute(change, execution_options=tenancy.reason("a test lets time pass"))
+            session.commit()
+
+    def clean() -> None:
+        with app.app_context(), scope.across_workspaces("a test cleans"):
+            keeping.forget_files(actor=scope.system("Test"))
+        runner.drain(app)
+
+    sign_in(client, world.harbour.broker)
+    done = upload(client, "people.csv", BAD.encode()).headers["Location"]
+    accept(client, done)
+    client.submit(f"{done}/start", page=f"{done}/preview")
+    runner.drain(app)
+    left = upload(client, "left.csv", BAD.encode()).headers["Location"]
+    with app.app_context(), world.harbour.inside():
+        keys = [key for row in session.scalars(sa.select(ImportBatch)) for key in (row.storage_key, row.problems_key)]
+    assert len([key for key in keys if key]) == 3
+    age(29)
+    clean()
+    assert client.get(f"{done}/problems.csv").status_code == 200
+    age(31)
+    clean()
+    with app.test_request_context():
+        for key in filter(None, keys):
+            with pytest.raises(LookupError), store().open(key):
+                pass
+    assert client.get(f"{done}/problems.csv").status_code == 404
+    page = client.get(left)
+    assert page.status_code == 404 and "Import it again from your computer" in page.text
+    assert client.get(done).status_code == 200, "what came of it is still told"

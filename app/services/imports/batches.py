@@ -39,6 +39,7 @@ ON_MATCH = {
     "skip": ("Leave as it is", "Only new people are added."),
 }
 ENDED = ("done", "failed", "cancelled")
+FILE_GONE = "The file of this import is no longer kept. Import it again from your computer."
 _IN_MEMORY = 8 * 1024 * 1024
 _NO_BASIS = "Say on which ground you may keep these people’s details. Without it nothing is imported."
 _NO_WORDS = "Say where the list comes from, as in “Sign-in sheet of the open home on 3 May”."
@@ -183,6 +184,8 @@ def start(batch: ImportBatch, *, actor: Actor) -> Job:
     """Promise the job that imports the file; asked for twice, it is one. Needs the attestation (P8)."""
     permit(actor)
     _still_open(batch)
+    if not batch.storage_key:
+        raise NotFound(FILE_GONE)
     said = attestation(batch)
     _attested(said.basis if said else "", said.words if said else "", actor)
     with operation("import.start", actor=actor) as op:
