@@ -11,7 +11,7 @@ RUN_STAMP := $(VENV)/.run-$(call hash,requirements.txt)
 DEV_STAMP := $(VENV)/.dev-$(call hash,requirements-dev.txt)
 PIP := $(PY) -m pip --disable-pip-version-check --no-input install --quiet --require-hashes --prefer-binary
 
-.PHONY: run install install-dev test check format bench soak pins clean
+.PHONY: run install install-dev test check format bench soak words pins clean
 
 run: $(RUN_STAMP)
 	@exec $(PY) run.py
@@ -38,6 +38,10 @@ bench: $(DEV_STAMP)
 
 soak: $(DEV_STAMP)
 	$(PY) -m benchmarks.soak
+
+# Brings the catalogs of app/translations up to date with the texts of the product; see docs/languages.md.
+words: $(DEV_STAMP)
+	$(VENV)/bin/flask words update
 
 # Rewrites the pinned files from requirements*.in; needs uv.
 pins:

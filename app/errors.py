@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from models.words import N_, _
+
 # What the rights of a role are about, where it is not a kind of record.
 _AREAS = {
-    "audit": "the audit log", "workspace": "the settings of the workspace", "membership": "members", "role": "roles",
-    "api_key": "API keys", "job": "all jobs", "ai": "drafting with AI", "import": "imports", "policy": "policy texts",
-    "stored_file": "files",
+    "audit": N_("the audit log"), "workspace": N_("the settings of the workspace"), "membership": N_("members"),
+    "role": N_("roles"), "api_key": N_("API keys"), "job": N_("all jobs"), "ai": N_("drafting with AI"),
+    "import": N_("imports"), "policy": N_("policy texts"), "stored_file": N_("files"),
 }  # fmt: skip
 
 
@@ -21,7 +23,7 @@ class DomainError(Exception):
     """Base of all expected errors."""
 
     status = 400
-    title = "This could not be done"
+    title = N_("This could not be done")
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message or self.title)
@@ -32,9 +34,9 @@ class NotFound(DomainError):
     """Absent, deleted, foreign and out of reach all look the same."""
 
     status = 404
-    title = "Not found"
+    title = N_("Not found")
 
-    def __init__(self, message: str = "There is no such record, or it is not yours to see.") -> None:
+    def __init__(self, message: str = N_("There is no such record, or it is not yours to see.")) -> None:
         super().__init__(message)
 
 
@@ -42,13 +44,18 @@ class Forbidden(DomainError):
     """The right that is missing is named, so that it can be asked for."""
 
     status = 403
-    title = "You may not do this"
+    title = N_("You may not do this")
 
     def __init__(self, action: str, entity: str, message: str = "") -> None:
         self.action, self.entity = action, entity
-        area = _AREAS.get(entity, f"{entity.replace('_', ' ')} records")
+        area = _AREAS.get(entity) or _("records of the kind “{kind}”", kind=N_(entity.replace("_", " ")))
         super().__init__(
-            message or f"Your role does not include “{action}” for {area}. An admin of your workspace can grant it."
+            message
+            or _(
+                "Your role does not include “{action}” for {area}. An admin of your workspace can grant it.",
+                action=N_(action),
+                area=area,
+            )
         )
 
 
@@ -56,11 +63,11 @@ class Invalid(DomainError):
     """Input that breaks rules: one sentence per field, and `""` for the form as a whole."""
 
     status = 422
-    title = "Some fields need a change"
+    title = N_("Some fields need a change")
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         self.fields = dict(fields)
-        super().__init__("; ".join(self.fields.values()))
+        super().__init__("; ".join(map(str, self.fields.values())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,7 @@ class Conflict(DomainError):
     """Somebody else saved meanwhile. `version` is the newest one; `clashes` the fields that both changed."""
 
     status = 409
-    title = "This record was changed meanwhile"
+    title = N_("This record was changed meanwhile")
 
     def __init__(
         self, message: str, *, version: int = 0, clashes: tuple[Clash, ...] = (), who: str = "", when: Any = None
@@ -90,32 +97,37 @@ class Busy(DomainError):
     """The same request is still being worked on."""
 
     status = 409
-    title = "This request is being worked on"
+    title = N_("This request is being worked on")
 
 
 class Outdated(DomainError):
     """The request was made for another state of the record (`If-Match`). `version` is the present one."""
 
     status = 412
-    title = "This record was changed meanwhile"
+    title = N_("This record was changed meanwhile")
 
     def __init__(self, version: int) -> None:
         self.version = version
-        super().__init__(f"The record is at version {version} by now. Nothing was done: read it again, then repeat.")
+        super().__init__(
+            _(
+                "The record is at version {version} by now. Nothing was done: read it again, then repeat.",
+                version=version,
+            )
+        )
 
 
 class Gone(DomainError):
     """A link that has expired or was switched off; the same words for every cause."""
 
     status = 410
-    title = "This link no longer works"
+    title = N_("This link no longer works")
 
 
 class TooMany(DomainError):
     """A limit was reached; `retry_after` is in seconds."""
 
     status = 429
-    title = "That was a lot of tries"
+    title = N_("That was a lot of tries")
 
     def __init__(self, message: str, retry_after: int = 600) -> None:
         self.retry_after = retry_after
@@ -126,4 +138,4 @@ class NeedsFreshSignIn(DomainError):
     """A sensitive act needs the password or passkey again; what was typed is kept."""
 
     status = 401
-    title = "Please confirm that it is you"
+    title = N_("Please confirm that it is you")

@@ -33,6 +33,7 @@ from views import (
     health,
     identity,
     inputs,
+    languages,
     methods,
     problems,
     shell,
@@ -61,6 +62,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     behind_proxies(app)
     db.init_app(app)
     Migrate(app, db, directory=os.path.join(os.path.dirname(app.root_path), "migrations"))
+    languages.init(app)
     methods.init(app)
     headers.init(app)
     inputs.init(app)
@@ -70,6 +72,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     with app.app_context():
         _tune(db.engine)
         appbuilder = identity.init(app)
+        languages.follow(app)
         console.register(app, appbuilder, csrf)
         compliance.register(app)
     app.register_blueprint(files.pages)

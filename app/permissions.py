@@ -20,6 +20,7 @@ from models import registry
 from models.base import Owned, session
 from models.scope import Actor, Reach, Rights
 from models.user import Permission, PermissionView, ViewMenu, assoc_permissionview_role
+from models.words import N_, _
 from models.workspace import Membership
 
 ACTIONS = ("read", "write", "delete", "export")
@@ -67,7 +68,10 @@ def require(actor: Actor, action: str, entity: str) -> Reach:
     """The reach, or `Forbidden`."""
     found = reach(actor, action, entity)
     if found is None:
-        closed = f"The access that you use, as {actor.on_behalf_of}, leaves this out. End it to work as yourself."
+        closed = _(
+            "The access that you use, as {whom}, leaves this out. End it to work as yourself.",
+            whom=actor.on_behalf_of,
+        )
         raise Forbidden(action, entity, closed if actor.grant_id is not None else "")
     return found
 
@@ -156,6 +160,20 @@ def _read_rights(role_id: int) -> Rights:
             wider = max(found.get(entity, {}).get(action, Reach.OWN), Reach(how_far), key=_ORDER.__getitem__)
             found.setdefault(entity, {})[action] = wider
     return MappingProxyType({entity: MappingProxyType(actions) for entity, actions in found.items()})
+
+
+# Names of the roles that every workspace starts with; those that a brokerage makes are never translated.
+_BUILTIN = (
+    N_("Owner", "role"), N_("Admin"), N_("Broker"), N_("Agent"), N_("Assistant"), N_("Compliance"), N_("Read only")
+)  # fmt: skip
+BUILTIN_LABELS = {str(label): label for label in _BUILTIN}
+# What a right allows, as matrices head it.
+ACTION_WORDS = {"read": N_("Read"), "write": N_("Write"), "delete": N_("Delete"), "export": N_("Export")}
+
+
+def spoken(role_label: str | None) -> str:
+    """The name of a role for the reader."""
+    return BUILTIN_LABELS.get(role_label or "", role_label or "")
 
 
 def builtin_roles() -> dict[str, tuple[str, Rights]]:

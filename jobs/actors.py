@@ -18,6 +18,7 @@ from models.access import ApiKey
 from models.base import session
 from models.fields import now
 from models.scope import Actor, ActorKind, Rights
+from models.words import _
 from models.workspace import Membership, Workspace
 
 
@@ -29,7 +30,7 @@ def restore(portrait: Mapping[str, Any], job_id: int) -> Actor:
         return _outside_workspaces(portrait, label, request_id)
     workspace = session.get(Workspace, scope.workspace_id())
     if workspace is None or workspace.status != "active":
-        raise Refused("The workspace is suspended.")
+        raise Refused(_("The workspace is suspended."))
     schema.enter(workspace.id, workspace.schema_mark)
     if portrait.get("grant_id") is not None:
         return _under_grant(portrait, label, request_id)
@@ -52,7 +53,7 @@ def _outside_workspaces(portrait: Mapping[str, Any], label: str, request_id: str
 def _member(portrait: Mapping[str, Any], workspace: Workspace, label: str, request_id: str) -> Actor:
     member = session.scalars(sa.select(Membership).where(Membership.id == portrait["membership_id"])).one_or_none()
     if member is None or not accounts.is_at_work(member):
-        raise Refused("The person who asked for this is no longer a member of the workspace.")
+        raise Refused(_("The person who asked for this is no longer a member of the workspace."))
     rights = permissions.rights_of_role(member.role_id, workspace.keys_version)
     if portrait.get("key_id") is not None:
         rights = _of_key(int(portrait["key_id"]), rights)
@@ -67,7 +68,7 @@ def _under_grant(portrait: Mapping[str, Any], label: str, request_id: str) -> Ac
     """Work that was asked for under granted access ends with it."""
     acting = access_grants.live(int(portrait["grant_id"]), int(portrait.get("user_id") or 0))
     if acting is None:
-        raise Refused("The granted access under which this was asked for is over.")
+        raise Refused(_("The granted access under which this was asked for is over."))
     member = acting.place.membership
     return Actor(
         ActorKind.JOB, label, user_id=portrait["user_id"], membership_id=member.id, team_id=member.team_id,
@@ -79,5 +80,5 @@ def _under_grant(portrait: Mapping[str, Any], label: str, request_id: str) -> Ac
 def _of_key(key_id: int, rights: Rights) -> Rights:
     key = session.get(ApiKey, key_id)
     if key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now()):
-        raise Refused("The API key that asked for this was revoked or has expired.")
+        raise Refused(_("The API key that asked for this was revoked or has expired."))
     return permissions.narrow(rights, key.scopes)

@@ -8,6 +8,7 @@ from jobs.run import Run
 from models import registry
 from models.custom import CustomField
 from models.policy import Purpose
+from models.words import _, grouped
 
 
 @job(custom_rework.JOB, purpose=Purpose.RUN_TRANSACTIONS, queue="bulk", outside=True)
@@ -15,7 +16,7 @@ def rework(run: Run) -> None:
     """Arguments: field (its id), before (what it was, or None for a new formula), since (the newest change then)."""
     before, reached = custom_rework.of_plain(run.args["before"]), run.reached()
     while True:
-        with run.step() as _:
+        with run.step():
             one = records.load(CustomField, run.args["field"], actor=run.actor)
             some = custom_rework.next_records(one, reached)
             if some:
@@ -24,6 +25,6 @@ def rework(run: Run) -> None:
                 reached = some[-1].id
         if not some:
             break
-        run.progress(reached, None, f"Record {reached:,}")
+        run.progress(reached, None, _("Record {reached}", reached=grouped(reached)))
     with run.finish():
         pass

@@ -13,6 +13,7 @@ from jobs.registry import job
 from jobs.run import Run
 from models.policy import Purpose
 from models.privacy import ImportBatch
+from models.words import _
 
 _LARGEST = 64 * 1024 * 1024
 
@@ -47,4 +48,4 @@ def _source(store: storage.Storage, batch: ImportBatch) -> BinaryIO:
         with store.open(batch.storage_key) as kept:
             return batches.spooled(kept)
     except storage.NotStored:
-        raise NotFound("The file of this import is no longer kept. Import it again from your computer.") from None
+        raise NotFound(_("The file of this import is no longer kept. Import it again from your computer.")) from None

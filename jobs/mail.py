@@ -14,6 +14,7 @@ from app.services import messages, preferences
 from jobs.registry import job
 from jobs.run import Retry, Run
 from models.policy import Purpose
+from models.words import _
 
 
 @job("mail.send", purpose=Purpose.SEND_REQUESTED, queue="mail", outside=True, ended=messages.give_up)
@@ -40,7 +41,7 @@ def send_account_mail(run: Run) -> dict[str, Any]:
     """Arguments: to, subject, text. Passes every suppression, as it is about the reader's own account. The text holds a
     secret link, so that it is forgotten once sent; after a crash it may come twice, which is better than not at all."""
     if not run.args:
-        raise Invalid({"": "The text of this e-mail held a secret link and was deleted. Ask for a new link."})
+        raise Invalid({"": _("The text of this e-mail held a secret link and was deleted. Ask for a new link.")})
     letter = mail.Letter(
         message_id=f"<{uuid.uuid4().hex}@{_domain()}>",
         sender=current_app.config["MAIL_FROM"],
@@ -54,7 +55,7 @@ def send_account_mail(run: Run) -> dict[str, Any]:
     if outcome == "queued":
         raise Retry(answer)
     if outcome == "failed":
-        raise Invalid({"": f"The mail server refused it: {answer}"})
+        raise Invalid({"": _("The mail server refused it: {answer}", answer=answer)})
     return {"answer": answer}
 
 
@@ -75,7 +76,12 @@ def _letter(outgoing: messages.Outgoing) -> mail.Letter:
     text, url = outgoing.text, None
     if outgoing.unsubscribe is not None:
         url = f"{config['PUBLIC_URL']}/p/{preferences.link(*outgoing.unsubscribe)}"
-        text = f"{text.rstrip()}\n\n-- \n{outgoing.office}\nTo stop these e-mails: {url}\n"
+        text = _(
+            "{text}\n\n-- \n{office}\nTo stop these e-mails: {url}\n",
+            text=text.rstrip(),
+            office=outgoing.office,
+            url=url,
+        )
     return mail.Letter(
         message_id=outgoing.message_id, sender=config["MAIL_FROM"], sender_name=outgoing.sender_name, to=outgoing.to,
         to_name=outgoing.to_name, subject=outgoing.subject, text=text, reply_to=outgoing.reply_to, unsubscribe_url=url,

@@ -19,6 +19,7 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors import DomainError, Forbidden
+from app.services import addressing
 from app.services.operation import operation
 from jobs import registry, store
 from jobs.actors import restore
@@ -27,6 +28,7 @@ from jobs.run import Cancelled, LostLease, Refused, Retry, Run, ending, fence
 from models import scope
 from models.base import session
 from models.fields import now
+from models.words import _
 
 CHUNK = 20
 BACKOFF_SECONDS = 5.0
@@ -118,12 +120,12 @@ def _work(claimed: store.Claimed) -> None:
         if claimed.cancel_asked:
             raise Cancelled
         actor = restore(claimed.actor, claimed.id)
-        with scope.seen_as(actor.role_id):
+        with scope.seen_as(actor.role_id), addressing.to_user_of(actor.user_id):
             _perform(Run(claimed, spec, actor, attempt))
     except LostLease:
         log.info("lease lost, nothing of this run was kept")
     except Cancelled:
-        _settle(claimed, spec, "cancelled", "Cancelled while it ran; nothing of the last step was kept.")
+        _settle(claimed, spec, "cancelled", _("Cancelled while it ran; nothing of the last step was kept."))
     except (Refused, Forbidden) as error:
         _settle(claimed, spec, "refused", str(error))
     except Retry as error:
@@ -138,7 +140,7 @@ def _work(claimed: store.Claimed) -> None:
 def _words(error: Exception) -> str:
     """What the jobs page says of a fault. A database quotes the row that it refused, which is people's data."""
     if isinstance(error, SQLAlchemyError):
-        return f"The database refused a step ({type(error).__name__}). The log says more."
+        return _("The database refused a step ({fault}). The log says more.", fault=type(error).__name__)
     return f"{type(error).__name__}: {error}"
 
 
@@ -163,7 +165,7 @@ def _again(claimed: store.Claimed, spec: Spec | None, attempt: int, error: str, 
 
 def _bury(claimed: store.Claimed) -> None:
     spec = registry.load().get(claimed.name)
-    _settle(claimed, spec, "dead", f"The worker ended while doing this, {claimed.attempts} times.")
+    _settle(claimed, spec, "dead", _("The worker ended while doing this, {attempts} times.", attempts=claimed.attempts))
 
 
 def _settle(claimed: store.Claimed, spec: Spec | None, state: str, error: str) -> None:

@@ -16,6 +16,7 @@ from models import scope
 from models.base import session
 from models.job import ScheduledRun
 from models.policy import Purpose
+from models.words import N_
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +37,18 @@ class Timed:
 
 DAY = dt.timedelta(days=1)
 TIMETABLE = (
-    Timed("bin.purge", Purpose.COMPLY_WITH_LAW, DAY, dt.timedelta(hours=3), "Empty the bin"),
-    Timed("audit.verify", Purpose.COMPLY_WITH_LAW, DAY, dt.timedelta(hours=2), "Check the audit log"),
-    Timed("logs.trim", Purpose.COMPLY_WITH_LAW, DAY, dt.timedelta(hours=3, minutes=20), "Delete what is past its time"),
-    Timed("views.promise", Purpose.SEND_REQUESTED, dt.timedelta(minutes=30), label="Send views by e-mail"),
+    Timed("bin.purge", Purpose.COMPLY_WITH_LAW, DAY, dt.timedelta(hours=3), N_("Empty the bin")),
+    Timed("audit.verify", Purpose.COMPLY_WITH_LAW, DAY, dt.timedelta(hours=2), N_("Check the audit log")),
+    Timed(
+        "logs.trim", Purpose.COMPLY_WITH_LAW, DAY, dt.timedelta(hours=3, minutes=20), N_("Delete what is past its time")
+    ),
+    Timed("views.promise", Purpose.SEND_REQUESTED, dt.timedelta(minutes=30), label=N_("Send views by e-mail")),
     Timed(
         "access.clean",
         Purpose.SECURE_ACCOUNTS,
         dt.timedelta(hours=1),
         dt.timedelta(minutes=7),
-        "Delete ended sessions and locks",
+        N_("Delete ended sessions and locks"),
     ),
 )
 

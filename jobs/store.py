@@ -19,6 +19,7 @@ from sqlalchemy.exc import OperationalError
 from models.base import db
 from models.fields import now
 from models.job import Job
+from models.words import _
 
 LEASE_SECONDS = 60
 table: sa.Table = Job.__table__
@@ -183,7 +184,7 @@ def expire(lease: float = LEASE_SECONDS) -> list[Claimed]:
             "token": None,
             "lease_until": None,
             "run_at": moment,
-            "error": "The worker ended while doing this.",
+            "error": _("The worker ended while doing this."),
         }
         live.execute(sa.update(table).where(over).values(lost))
     return buried

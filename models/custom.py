@@ -17,33 +17,40 @@ from models import fields as f
 from models.base import Base, Record, WorkspaceScoped, alive
 from models.fields import Key
 from models.policy import Category, Erase, Policy, Purpose, SubjectKind
+from models.words import N_
 
 KINDS = (
-    ("text", "Text"),
-    ("textarea", "Long text"),
-    ("number", "Number"),
-    ("money", "Money"),
-    ("date", "Date"),
-    ("datetime", "Date and time"),
-    ("boolean", "Yes or no"),
-    ("choice", "Choice"),
-    ("multichoice", "Several choices"),
-    ("email", "E-mail"),
-    ("phone", "Phone"),
-    ("url", "Web address"),
-    ("relation", "Link to a record"),
-    ("file", "File"),
-    ("computed", "Computed"),
+    ("text", N_("Text")),
+    ("textarea", N_("Long text")),
+    ("number", N_("Number")),
+    ("money", N_("Money")),
+    ("date", N_("Date")),
+    ("datetime", N_("Date and time")),
+    ("boolean", N_("Yes or no")),
+    ("choice", N_("Choice")),
+    ("multichoice", N_("Several choices")),
+    ("email", N_("E-mail")),
+    ("phone", N_("Phone")),
+    ("url", N_("Web address")),
+    ("relation", N_("Link to a record")),
+    ("file", N_("File")),
+    ("computed", N_("Computed")),
 )
 # What a formula may give.
-RESULTS = (("number", "Number"), ("money", "Money"), ("text", "Text"), ("date", "Date"), ("boolean", "Yes or no"))
+RESULTS = (
+    ("number", N_("Number")),
+    ("money", N_("Money")),
+    ("text", N_("Text")),
+    ("date", N_("Date")),
+    ("boolean", N_("Yes or no")),
+)
 CATEGORIES = tuple((c.value, c.value[:1].upper() + c.value[1:]) for c in Category)
 PURPOSES = tuple((p.value, p.value[:1].upper() + p.value[1:]) for p in Purpose)
 RETENTIONS = (
-    ("record", "As long as the record"),
-    ("1", "1 year after it was last changed"),
-    ("2", "2 years after it was last changed"),
-    ("7", "7 years after it was last changed"),
+    ("record", N_("As long as the record")),
+    ("1", N_("1 year after it was last changed")),
+    ("2", N_("2 years after it was last changed")),
+    ("7", N_("7 years after it was last changed")),
 )
 MOST_TEXT = 254
 

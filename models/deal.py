@@ -11,9 +11,10 @@ from sqlalchemy.orm import Mapped
 from models import fields as f
 from models.base import Base, Owned, Record, alive, searched
 from models.policy import Category, Erase, Policy, SubjectKind, years
+from models.words import N_
 
 SIDES = (("buy", "Buying"), ("sell", "Selling"), ("rent", "Renting"), ("let", "Letting"))
-OUTCOMES = (("open", "Open"), ("won", "Closed"), ("lost", "Lost"))
+OUTCOMES = (("open", N_("Open", "state")), ("won", "Closed"), ("lost", "Lost"))
 
 
 class Pipeline(Record, Base):

@@ -16,6 +16,8 @@ import phonenumbers
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from phonenumbers import PhoneNumberFormat, ValidationResult
 
+from models.words import N_, _
+
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _PLAIN_EMAIL = re.compile(rf"[a-z0-9_+-]{{1,64}}(?:\.[a-z0-9_+-]{{1,64}})*@(?:(?!..--){_LABEL}\.)+([a-z]{{2,63}})")
 _SPECIAL = frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES)
@@ -24,7 +26,7 @@ _NANP = re.compile(r"(?:(\+1)|1)?[ .-]{0,2}\(?([2-9]\d\d)\)?[ ./-]{0,3}([2-9]\d\
 _NANP_NUMBER = re.compile(r"[2-9]\d\d[2-9]\d{6}")
 _SPREADSHEET_NUMBER = re.compile(r"\d{7,15}\.0")
 _SCIENTIFIC = re.compile(r"\d[.,]?\d*E\+?\d+", re.IGNORECASE)
-_PHONE_EXAMPLE = "Example: (415) 555-0134"
+_PHONE_EXAMPLE = N_("Example: (415) 555-0134")
 
 _LETTERS = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "æ": "ae", "œ": "oe", "ı": "i", "ð": "d", "þ": "th"})
 _SUFFIXES = frozenset(
@@ -38,8 +40,8 @@ _DOT_GROUPS = frozenset(["EUR", "BRL", "ARS", "CLP", "COP", "DKK", "IDR", "TRY",
 _AMOUNT = re.compile(r"(?P<number>[\d.,]+)(?P<scale>bn|mm|[kmb])?", re.ASCII | re.IGNORECASE)
 _COMMAS = re.compile(r"\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d{0,})?", re.ASCII)
 _DOTS = re.compile(r"\d{1,3}(?:\.\d{3})+(?:,\d{0,})?", re.ASCII)
-_TWO_DECIMALS = "An amount has at most two decimals. Example: 1,250,000.50"
-_UNCLEAR = "This amount is not clear. Example: 1,250,000.50"
+_TWO_DECIMALS = N_("An amount has at most two decimals. Example: 1,250,000.50")
+_UNCLEAR = N_("This amount is not clear. Example: 1,250,000.50")
 
 
 def email(text: str) -> str:
@@ -49,7 +51,7 @@ def email(text: str) -> str:
     """
     text = text.strip()
     if len(text) > 600:
-        raise ValueError("This e-mail address is too long: at most 254 characters fit.")
+        raise ValueError(_("This e-mail address is too long: at most 254 characters fit."))
     lowered = text.lower()
     plain = _PLAIN_EMAIL.fullmatch(lowered)
     if plain and len(lowered) <= 254 and lowered.index("@") <= 64 and plain.group(1) not in _SPECIAL:
@@ -57,15 +59,17 @@ def email(text: str) -> str:
     if lowered.startswith("mailto:"):
         text = text[7:].partition("?")[0]
     if "@" not in text:
-        raise ValueError("This e-mail address has no @. Example: sam@example.com")
+        raise ValueError(_("This e-mail address has no @. Example: sam@example.com"))
     try:
         found = validate_email(
             text, check_deliverability=False, allow_display_name=True, strict=True
         ).normalized.lower()
     except EmailNotValidError as wrong:
-        raise ValueError(f"This is no e-mail address we can write to. {wrong} Example: sam@example.com") from None
+        raise ValueError(
+            _("This is no e-mail address we can write to. {wrong} Example: sam@example.com", wrong=wrong)
+        ) from None
     if len(found) > 254:
-        raise ValueError("This e-mail address is too long: at most 254 characters fit.")
+        raise ValueError(_("This e-mail address is too long: at most 254 characters fit."))
     return found
 
 
@@ -78,7 +82,7 @@ def phone(text: str, region: str = "US") -> str:
     if plain and (plain.group(1) or _calls_one(region)):
         return f"+1{plain.group(2)}{plain.group(3)}{plain.group(4)}"
     if len(text.strip()) > 60:
-        raise ValueError(f"This is too long for one phone number. {_PHONE_EXAMPLE}")
+        raise ValueError(_("This is too long for one phone number. {example}", example=_PHONE_EXAMPLE))
     return _any_phone(text.strip(), region)
 
 
@@ -117,11 +121,12 @@ def money(text: str, currency: str = "USD") -> int:
     return -int(cents) if negative else int(cents)
 
 
-def show_money(cents: int, currency: str = "USD") -> str:
+def show_money(cents: int, currency: str = "USD", group: str = ",", point: str = ".") -> str:
     """Cents as people read them: "$1,250,000", "-$12.50", "CHF 900"."""
     symbol = _SYMBOLS.get(currency, f"{currency} ")
     whole, rest = divmod(abs(cents), 100)
-    return f"{'-' if cents < 0 else ''}{symbol}{whole:,}{f'.{rest:02d}' if rest else ''}"
+    units = f"{whole:,}" if group == "," else f"{whole:,}".replace(",", group)
+    return f"{'-' if cents < 0 else ''}{symbol}{units}{f'{point}{rest:02d}' if rest else ''}"
 
 
 @lru_cache(maxsize=300)
@@ -133,16 +138,18 @@ def _calls_one(region: str) -> bool:
 def _any_phone(text: str, region: str) -> str:
     if _SCIENTIFIC.fullmatch(text):
         raise ValueError(
-            "A spreadsheet has cut digits off this phone number. Format its column as text, then enter it again."
+            _("A spreadsheet has cut digits off this phone number. Format its column as text, then enter it again.")
         )
     if _SPREADSHEET_NUMBER.fullmatch(text):
         text = text[:-2]
     if not any(c.isdigit() for c in text):
-        raise ValueError(f"This phone number has no digits. {_PHONE_EXAMPLE}")
+        raise ValueError(_("This phone number has no digits. {example}", example=_PHONE_EXAMPLE))
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
-        raise ValueError(f"This is no phone number. {_PHONE_EXAMPLE}, or +44 20 7946 0958 abroad") from None
+        raise ValueError(
+            _("This is no phone number. {example}, or +44 20 7946 0958 abroad", example=_PHONE_EXAMPLE)
+        ) from None
     _check_length(number)
     found = phonenumbers.format_number(number, PhoneNumberFormat.E164)
     return f"{found};ext={number.extension}" if number.extension else found
@@ -152,13 +159,23 @@ def _check_length(number: phonenumbers.PhoneNumber) -> None:
     """Length and, in North America, the shape of area code and exchange; not ranges in service: such lists age."""
     fit = phonenumbers.is_possible_number_with_reason(number)
     if fit == ValidationResult.IS_POSSIBLE_LOCAL_ONLY:
-        raise ValueError(f"This phone number needs its area code. {_PHONE_EXAMPLE}")
+        raise ValueError(_("This phone number needs its area code. {example}", example=_PHONE_EXAMPLE))
     if fit == ValidationResult.TOO_LONG:
-        raise ValueError(f"This phone number has too many digits. {_PHONE_EXAMPLE}")
+        raise ValueError(_("This phone number has too many digits. {example}", example=_PHONE_EXAMPLE))
     if fit != ValidationResult.IS_POSSIBLE:
-        raise ValueError(f"This phone number has too few digits or an unknown country code. {_PHONE_EXAMPLE}")
+        raise ValueError(
+            _(
+                "This phone number has too few digits or an unknown country code. {example}",
+                example=_PHONE_EXAMPLE,
+            )
+        )
     if number.country_code == 1 and not _NANP_NUMBER.fullmatch(str(number.national_number)):
-        raise ValueError(f"There is no such area code or exchange: neither begins with 0 or 1. {_PHONE_EXAMPLE}")
+        raise ValueError(
+            _(
+                "There is no such area code or exchange: neither begins with 0 or 1. {example}",
+                example=_PHONE_EXAMPLE,
+            )
+        )
 
 
 @lru_cache(maxsize=4096)
@@ -195,7 +212,9 @@ def _without_currency(text: str, currency: str) -> str:
     """The amount without its sign; the sign of another currency is an error, as the amount would be wrong."""
     for sign, owners in _OWNERS.items():
         if sign in text and currency not in owners:
-            raise ValueError(f"This amount is in {sign}; this workspace counts in {currency}.")
+            raise ValueError(
+                _("This amount is in {sign}; this workspace counts in {currency}.", sign=sign, currency=currency)
+            )
     own = {currency, _SYMBOLS.get(currency, ""), "US$" if currency == "USD" else "", "$", *_OWNERS} - {""}
     for sign in sorted(own, key=len, reverse=True):
         text = re.sub(rf"^(-?){re.escape(sign)}|{re.escape(sign)}$", r"\1", text, flags=re.IGNORECASE)

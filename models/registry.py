@@ -6,6 +6,7 @@ Belongs here: looking up entities and their fields. Does not belong here: how th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from models.base import Base, Record, WorkspaceScoped
 from models.fields import Field, Kind
 from models.policy import Category, Erase, Policy, Purpose, SubjectKind
+from models.words import N_, Marked
 
 _LIBRARY_TABLES = {
     "ab_user": Policy(
@@ -69,7 +71,20 @@ def entity(name: str) -> type[Any]:
 @per_model
 def fields(model: Any) -> dict[str, Field]:
     """The typed fields of a model by column name, in order of declaration; columns without a `Field` are plumbing."""
-    return {c.key: c.info["field"] for c in sa.inspect(model).columns if "field" in c.info}
+    return {c.key: _spoken(c.info["field"]) for c in sa.inspect(model).columns if "field" in c.info}
+
+
+def _spoken(one: Field) -> Field:
+    """A field of the product, whose words follow the reader's language; those of a field that a brokerage adds are
+    theirs.
+    """
+    choices = tuple((key, label if isinstance(label, Marked) else N_(label)) for key, label in one.choices)
+    return replace(one, label=N_(one.label), hint=N_(one.hint), choices=choices)
+
+
+def spoken(entity: str) -> str:
+    """What a record of this kind is called in a sentence: "contact"."""
+    return N_(entity.replace("_", " "))
 
 
 @per_model

@@ -17,6 +17,7 @@ import time
 from typing import Any
 
 from models.crypto import keyring
+from models.words import _
 
 _MAC_BYTES = 16
 _LONGEST = 4096
@@ -26,7 +27,7 @@ class BadLink(ValueError):
     """The link is wrong, changed, of another purpose or past its end; which of these is not told."""
 
     def __init__(self) -> None:
-        super().__init__("This link does not work or has ended. Ask the sender for a new one.")
+        super().__init__(_("This link does not work or has ended. Ask the sender for a new one."))
 
 
 def sign_link(purpose: str, payload: Any, expires: dt.datetime | dt.timedelta) -> str:

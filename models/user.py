@@ -44,6 +44,7 @@ def _augment_user() -> None:
     User.theme = mapped_column(sa.String(10), default="", nullable=False)
     User.density = mapped_column(sa.String(10), default="", nullable=False)
     User.zone = mapped_column(sa.String(60), default="", nullable=False)
+    User.language = mapped_column(sa.String(10), default="", server_default="", nullable=False)
     User.shortcuts = mapped_column(sa.Boolean, default=True, nullable=False)
     User.policy_version = mapped_column(sa.String(64))
     User.last_workspace_id = mapped_column(Key)

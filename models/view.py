@@ -10,9 +10,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from models.base import Base, WorkspaceScoped
 from models.fields import UTC, Key, now
 from models.policy import Category, Erase, Policy, SubjectKind
+from models.words import N_
 
-AUDIENCES = (("private", "Only me"), ("team", "My team"), ("workspace", "Everybody"))
-RHYTHMS = (("daily", "Every working day"), ("weekly", "Every Monday"))
+AUDIENCES = (("private", N_("Only me")), ("team", N_("My team")), ("workspace", N_("Everybody")))
+RHYTHMS = (("daily", N_("Every working day")), ("weekly", N_("Every Monday")))
 MOST_QUERY = 4000
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped
 from models import fields as f
 from models.base import Base, Owned, alive, searched
 from models.policy import Category, Erase, Policy, SubjectKind, years
+from models.words import N_
 
 ACTIVITY_KINDS = (
     ("call", "Call"),
@@ -22,7 +23,7 @@ ACTIVITY_KINDS = (
     ("text", "Text message"),
     ("other", "Other"),
 )
-TASK_STATES = (("open", "Open"), ("done", "Done"))
+TASK_STATES = (("open", N_("Open", "state")), ("done", "Done"))
 PRIORITIES = (("low", "Low"), ("normal", "Normal"), ("high", "High"))
 
 

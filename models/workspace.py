@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models import fields as f
+from models import words
 from models.base import Base, Record, alive
 from models.fields import UTC, Field, Key, Kind, now
 from models.policy import Category, Erase, Policy, Purpose, SubjectKind
@@ -52,6 +53,19 @@ class Workspace(Base):
         info={"field": Field(Kind.TEXT, "Time zone", hint="Such as America/New_York")},
     )
     currency: Mapped[str] = f.choice(CURRENCIES, default="USD", label="Currency")
+    language: Mapped[str] = mapped_column(
+        sa.String(10),
+        default=words.ENGLISH,
+        server_default=words.ENGLISH,
+        info={
+            "field": Field(
+                Kind.CHOICE,
+                "Language",
+                hint="Of pages and e-mails, where a person has not chosen their own",
+                choices=words.LANGUAGES,
+            )
+        },
+    )
     phone: Mapped[str | None] = f.phone(label="Phone")
     email: Mapped[str | None] = f.email(label="Public e-mail")
     website: Mapped[str | None] = f.url(label="Website")

@@ -16,6 +16,7 @@ from app.services import intake
 from models.scope import Actor, ActorKind
 from models.workspace import Workspace
 from public_site import brand
+from views import languages
 
 
 def family(name: str) -> Blueprint:
@@ -30,6 +31,7 @@ def hosted(slug: str) -> Workspace:
     """The brokerage of an address, whose brand the answer then wears. Raises `NotFound`, `Gone`."""
     found = intake.hosted(slug)
     g.brand = brand.of(found)
+    languages.speak_to_visitor(found)
     return found
 
 

@@ -26,20 +26,21 @@ from app.services import intake, throttle
 from app.services.operation import operation
 from models import normal, scope
 from models.signed import BadLink, read_link, sign_link
+from models.words import N_, _, grouped
 from models.workspace import Workspace
 from public_site import kit
 
 pages = kit.family("leads")
 Answer = str | AnyResponse | tuple[str, int] | tuple[str, int, dict[str, str]]
-WANTS = {"see": "See or buy a home", "sell": "Sell or let a home", "ask": "Just a question"}
-NOTICE = ("We use this to answer you, as our ", "privacy notice", " says. For people 13 or over.")
-MAIL_WORDING = "E-mail me news about homes and the market"
+WANTS = {"see": N_("See or buy a home"), "sell": N_("Sell or let a home"), "ask": N_("Just a question")}
+NOTICE = (N_("We use this to answer you, as our "), N_("privacy notice"), N_(" says. For people 13 or over."))
+MAIL_WORDING = N_("E-mail me news about homes and the market")
 LEAST_SECONDS = 3
 LIMIT = throttle.Limit("lead", 20)
 _OPEN_FOR = dt.timedelta(hours=24)
 _PURPOSE = "lead form"
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?")
-_LABELS = {"name": "Your name", "reach": "E-mail or phone", "msg": "Your message"}
+_LABELS = {"name": N_("Your name"), "reach": N_("E-mail or phone"), "msg": N_("Your message")}
 
 
 @dataclass(slots=True)
@@ -96,9 +97,17 @@ def _answer(workspace: Workspace, url: str, *, bare: bool) -> Answer:
         return _show(workspace, form, bare=bare), 422
     seconds = throttle.wait(LIMIT, kit.visitor().ip or "unknown")
     if seconds:
-        call = f", or call {g.brand.phone[1]}" if g.brand.phone else ""
+        minutes = seconds // 60 + 1
         form.errors[""] = (
-            f"That was a lot of tries. Wait {seconds // 60 + 1} minutes{call}. Everything you typed is kept below."
+            _(
+                "That was a lot of tries. Wait {minutes} minutes, or call {phone}. Everything you typed is kept below.",
+                minutes=minutes,
+                phone=g.brand.phone[1],
+            )
+            if g.brand.phone
+            else _(
+                "That was a lot of tries. Wait {minutes} minutes. Everything you typed is kept below.", minutes=minutes
+            )
         )
         return _show(workspace, form, bare=bare), 429, {"Retry-After": str(seconds)}
     try:
@@ -118,10 +127,10 @@ def _check_token(workspace: Workspace, form: Form) -> str | None:
         workspace_id, nonce, opened = 0, "", 0
     if workspace_id != workspace.id:
         form.token = ""
-        form.errors[""] = "You were away a while, so we kept what you typed. Press Send once more."
+        form.errors[""] = _("You were away a while, so we kept what you typed. Press Send once more.")
         return None
     if time.time() - opened < LEAST_SECONDS:
-        form.errors[""] = "That was quick, so we check that you are a person. Press Send once more."
+        form.errors[""] = _("That was quick, so we check that you are a person. Press Send once more.")
         return None
     return str(nonce)
 
@@ -129,9 +138,13 @@ def _check_token(workspace: Workspace, form: Form) -> str | None:
 def _read(workspace: Workspace, form: Form) -> intake.Inquiry | None:
     typed, errors = form.typed, form.errors
     if not typed["name"] or len(typed["name"]) > 200:
-        errors["name"] = "Type your name, at most 200 characters, so that we know whom to answer."
+        errors["name"] = _("Type your name, at most 200 characters, so that we know whom to answer.")
     if len(typed["msg"]) > intake.MOST_TEXT:
-        errors["msg"] = f"This text has {len(typed['msg']):,} characters; at most {intake.MOST_TEXT:,} fit."
+        errors["msg"] = _(
+            "This text has {n} characters; at most {most_text} fit.",
+            n=grouped(len(typed["msg"])),
+            most_text=grouped(intake.MOST_TEXT),
+        )
     email, phone = _reach(typed["reach"], workspace.region, errors)
     if errors.keys() - {""}:
         # What is wrong with a field is mended by a press of Send, which also answers the rest.
@@ -143,17 +156,17 @@ def _read(workspace: Workspace, form: Form) -> intake.Inquiry | None:
         " ".join(typed["name"].split()),
         email,
         phone,
-        title=f"Website inquiry: {want}",
+        title=_("Website inquiry: {want}", want=want),
         message=typed["msg"],
         payload={**typed, "page": request.path},
-        notice="".join(NOTICE),
-        agreed={"marketing": MAIL_WORDING} if typed["mail"] else {},
+        notice="".join(map(str, NOTICE)),
+        agreed={"marketing": str(MAIL_WORDING)} if typed["mail"] else {},
     )
 
 
 def _reach(text: str, region: str, errors: dict[str, str]) -> tuple[str | None, str | None]:
     if not text:
-        errors["reach"] = "Type an e-mail address or a phone number, whichever you answer."
+        errors["reach"] = _("Type an e-mail address or a phone number, whichever you answer.")
         return None, None
     try:
         return (normal.email(text), None) if "@" in text else (None, normal.phone(text, region))
@@ -161,7 +174,7 @@ def _reach(text: str, region: str, errors: dict[str, str]) -> tuple[str | None, 
         errors["reach"] = (
             str(error)
             if any(c.isdigit() or c == "@" for c in text)
-            else "This is neither an e-mail address nor a phone number. Example: sam@example.com"
+            else _("This is neither an e-mail address nor a phone number. Example: sam@example.com")
         )
         return None, None
 

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 from app.errors import NotFound
 from app.services import files, intake
 from models import scope
+from models.words import _
 from public_site import kit
 from views.files import send
 
@@ -20,7 +21,7 @@ def show(slug: str) -> Response:
     with scope.inside(workspace.id):
         found = files.logo()
         if found is None or not found.mime.startswith("image/"):
-            raise NotFound("This brokerage has no logo.")
+            raise NotFound(_("This brokerage has no logo."))
         answer = send(found, inline=True)
     answer.headers["Cache-Control"] = "public, max-age=86400"
     return answer

@@ -15,11 +15,13 @@ from flask_wtf import CSRFProtect
 from app.errors import Gone
 from app.services import preferences
 from models.scope import Actor, ActorKind
+from models.words import N_
 from public_site import brand
+from views import languages
 
 pages = Blueprint("preferences", __name__, template_folder="templates")
-STOP_WORDING = "Stop all marketing: one press, at once, for every list."
-UNDO_WORDING = "Undo: send me marketing again."
+STOP_WORDING = N_("Stop all marketing: one press, at once, for every list.")
+UNDO_WORDING = N_("Undo: send me marketing again.")
 
 
 def register(app: Flask, csrf: CSRFProtect) -> None:
@@ -40,11 +42,11 @@ def decide(token: str) -> str | Response:
         preferences.unsubscribe(token, actor=_recipient(), source="one-click", wording="List-Unsubscribe=One-Click")
         return Response("Unsubscribed.\n", content_type="text/plain; charset=utf-8")
     if request.form.get("decision") == "undo":
-        found = preferences.resubscribe(token, actor=_recipient(), source="preferences page", wording=UNDO_WORDING)
+        found = preferences.resubscribe(token, actor=_recipient(), source="preferences page", wording=str(UNDO_WORDING))
         return _page(found, token, "undone" if not found.stopped else "blocked")
     if request.form.get("decision") == "stop":
         return _page(
-            preferences.unsubscribe(token, actor=_recipient(), source="preferences page", wording=STOP_WORDING),
+            preferences.unsubscribe(token, actor=_recipient(), source="preferences page", wording=str(STOP_WORDING)),
             token,
             "stopped",
         )
@@ -76,6 +78,7 @@ def _recipient() -> Actor:
 
 
 def _page(found: preferences.Choices, token: str, just: str = "") -> str:
+    languages.speak_to_visitor(found.workspace)
     facts: dict[str, Any] = {
         "brand": brand.of(found.workspace),
         "address": found.address,

@@ -47,4 +47,5 @@ def _notice() -> Response:
         kit.page("privacy.html", blocks=blocks(text.text), digest=text.digest, published=text.published_at)
     )
     answer.headers["Cache-Control"] = "public, max-age=300"
+    answer.vary.add("Accept-Language")
     return answer

@@ -16,7 +16,9 @@ from werkzeug.wrappers import Response
 
 from app.errors import Invalid, NotFound
 from app.services import accounts, members, sessions
+from models import formats, words
 from models.scope import Actor
+from models.words import N_, _, _n
 from views import shell
 from views.redirects import back
 from views.request_scope import person
@@ -25,8 +27,8 @@ from views.settings_kit import field, labels_of, page, problems
 pages = Blueprint("account", __name__, url_prefix="/account")
 
 Answer = str | Response | tuple[str, int]
-_THEMES = (("", "As this device"), ("light", "Light"), ("dark", "Dark"))
-_DENSITIES = (("", "Comfortable"), ("compact", "Compact"))
+_THEMES = (("", N_("As this device")), ("light", N_("Light")), ("dark", N_("Dark")))
+_DENSITIES = (("", N_("Comfortable")), ("compact", N_("Compact")))
 
 
 @pages.route("/", methods=("GET", "POST"))
@@ -38,14 +40,14 @@ def profile() -> Answer:
             actor = _here()
             typed = {name: request.form.get(name, "") for name in members.OWN_FIELDS}
             members.update_own(typed, shell.locale(), actor=actor)
-            flash("Saved.", "success")
+            flash(_("Saved."), "success")
             return redirect("/account/", 303)
         except Invalid as error:
             errors = error.fields
     groups = [_profile_group(errors)] if g.membership else []
     return page(
         "account/profile.html",
-        title="Account",
+        title=_("Account"),
         groups=groups,
         action="/account/",
         errors=problems(errors, labels_of(groups)),
@@ -57,8 +59,8 @@ def profile() -> Answer:
 
 @pages.post("/look")
 def look() -> Answer:
-    """Theme, density, zone, shortcuts; the header's menu sends one of them alone."""
-    wanted = {name: request.form[name] for name in ("theme", "density", "zone") if name in request.form}
+    """Theme, density, zone, language, shortcuts; the header's menu sends one of them alone."""
+    wanted = {name: request.form[name] for name in ("theme", "density", "zone", "language") if name in request.form}
     if "shortcuts-shown" in request.form:
         wanted["shortcuts"] = request.form.get("shortcuts", "")
     accounts.set_look(_me().user_id or 0, wanted, actor=_me())
@@ -84,19 +86,23 @@ def show_sessions() -> Answer:
         _me().user_id or 0, idle=current_app.config["SESSION_IDLE"], absolute=current_app.config["SESSION_ABSOLUTE"]
     ):
         mine = one.id == _known().digest
-        seen = one.seen_at.astimezone(zone).strftime("%d %b %Y, %H:%M %Z")
+        seen = formats.moment(one.seen_at.astimezone(zone))
         rows.append(
             {
-                "cells": [_device(one.user_agent) + (" (this one)" if mine else ""), one.ip or "", seen],
-                "actions": [{"label": "Sign out", "url": f"/account/sessions/{one.id[:16]}/end", "post": True}],
+                "cells": [
+                    _("{device} (this one)", device=_device(one.user_agent)) if mine else _device(one.user_agent),
+                    one.ip or "",
+                    seen,
+                ],
+                "actions": [{"label": _("Sign out"), "url": f"/account/sessions/{one.id[:16]}/end", "post": True}],
             }
         )
-    table = {"columns": ["Browser", "Address", "Last seen"], "rows": rows, "empty": "No sessions."}
+    table = {"columns": [_("Browser"), _("Address"), _("Last seen")], "rows": rows, "empty": _("No sessions.")}
     return page(
         "account/sessions.html",
-        title="Sessions",
+        title=_("Sessions"),
         table=table,
-        intro="Where you are signed in. Signing out acts at once.",
+        intro=_("Where you are signed in. Signing out acts at once."),
     )
 
 
@@ -110,7 +116,7 @@ def end_session(start: str) -> Answer:
     if found is None:
         raise NotFound()
     accounts.end_sessions(_me().user_id or 0, only=found, actor=_me())
-    flash("That session is signed out.", "success")
+    flash(_("That session is signed out."), "success")
     return redirect("/account/sessions", 303)
 
 
@@ -118,7 +124,7 @@ def end_session(start: str) -> Answer:
 def end_sessions() -> Answer:
     """End every session but this one."""
     ended = accounts.end_sessions(_me().user_id or 0, but=_known().digest, actor=_me())
-    flash(f"{ended} other session{'s are' if ended != 1 else ' is'} signed out.", "success")
+    flash(_n("{n} other session is signed out.", "{n} other sessions are signed out.", ended), "success")
     return redirect("/account/sessions", 303)
 
 
@@ -127,13 +133,13 @@ def security() -> Answer:
     app_set_up, passkeys = accounts.second_factors(_me().user_id or 0)
     notice: dict[str, Any] = {}
     if request.args.get("why") == "required":
-        text = (
+        text = _(
             "Your workspace asks everybody for a second factor. Add a passkey or set up an authenticator app to go on."
         )
         notice = {"notice": {"cls": "warn", "icon": "shield-lock", "text": text}}
     return page(
         "account/security.html",
-        title="Sign-in",
+        title=_("Sign-in"),
         app_set_up=app_set_up,
         passkeys=passkeys,
         email=_me_facts().email,
@@ -144,8 +150,8 @@ def security() -> Answer:
 def _profile_group(errors: dict[str, str]) -> dict[str, Any]:
     own = members.own_values(shell.locale(), actor=_here())
     return {
-        "title": "Profile",
-        "hint": "Your colleagues see this.",
+        "title": _("Profile"),
+        "hint": _("Your colleagues see this."),
         "fields": [
             field(
                 name,
@@ -157,10 +163,10 @@ def _profile_group(errors: dict[str, str]) -> dict[str, Any]:
                 kind="phone" if name == "phone" else "text",
             )
             for name, label, auto in (
-                ("name", "Name", "name"),
-                ("phone", "Phone", "tel"),
-                ("job_title", "Job title", "organization-title"),
-                ("license", "License number", "off"),
+                ("name", _("Name"), "name"),
+                ("phone", _("Phone"), "tel"),
+                ("job_title", _("Job title"), "organization-title"),
+                ("license", _("License number"), "off"),
             )
         ],
     }
@@ -168,12 +174,14 @@ def _profile_group(errors: dict[str, str]) -> dict[str, Any]:
 
 def _look_fields() -> list[dict[str, Any]]:
     me = _me_facts()
-    zones = [("", "As the workspace"), *((name, name.replace("_", " ")) for name in _zones())]
+    zones = [("", _("As the workspace")), *((name, name.replace("_", " ")) for name in _zones())]
+    languages = [("", _("As the workspace")), *words.LANGUAGES]
     return [
-        field("theme", "Theme", kind="choice", value=me.theme, choices=_THEMES, required=True),
-        field("density", "Lists", kind="choice", value=me.density, choices=_DENSITIES, required=True),
-        field("zone", "Time zone", kind="choice", value=me.zone, choices=zones, required=True),
-        field("shortcuts", "Single-key shortcuts, such as “?” for help", kind="boolean", value=me.shortcuts),
+        field("theme", _("Theme"), kind="choice", value=me.theme, choices=_THEMES, required=True),
+        field("density", _("Lists"), kind="choice", value=me.density, choices=_DENSITIES, required=True),
+        field("language", _("Language"), kind="choice", value=me.language, choices=languages, required=True),
+        field("zone", _("Time zone"), kind="choice", value=me.zone, choices=zones, required=True),
+        field("shortcuts", _("Single-key shortcuts, such as “?” for help"), kind="boolean", value=me.shortcuts),
     ]
 
 
@@ -192,7 +200,7 @@ def _device(agent: str | None) -> str:
             for mark, label in (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
             if mark in text
         ),
-        "Browser",
+        _("Browser"),
     )
     marks = (
         ("Android", "Android"),
@@ -202,8 +210,8 @@ def _device(agent: str | None) -> str:
         ("Mac OS", "macOS"),
         ("Linux", "Linux"),
     )
-    system = next((label for mark, label in marks if mark in text), "unknown system")
-    return f"{browser} on {system}"
+    system = next((label for mark, label in marks if mark in text), _("unknown system"))
+    return _("{browser} on {system}", browser=browser, system=system)
 
 
 def _here() -> Actor:

@@ -16,11 +16,12 @@ from typing import Any
 from app.services import group_keys, schema, values
 from models import registry
 from models.fields import Field, Kind
+from models.words import N_, _
 from views import shell
 from views.screen import Screen, screens
 
 TABLE, BOARD, CALENDAR = "table", "board", "calendar"
-LABELS = {TABLE: "Table", BOARD: "Board", CALENDAR: "Calendar"}
+LABELS = {TABLE: N_("Table"), BOARD: N_("Board"), CALENDAR: N_("Calendar")}
 ICONS = {TABLE: "table", BOARD: "layout-kanban", CALENDAR: "calendar"}
 _MONTH = re.compile(r"(19|20|21)\d\d-(0[1-9]|1[0-2])")
 
@@ -59,7 +60,7 @@ def read(screen: Screen, args: Any, broken: list[str]) -> Arrangement:
     """The arrangement of an address; what makes no sense is left out and named."""
     group = args.get("group", "")
     if group and group not in groupable(screen):
-        broken.append(f"This list cannot be grouped by “{group[:60]}”.")
+        broken.append(_("This list cannot be grouped by “{group}”.", group=group[:60]))
         group = ""
     plain = Arrangement(group=group, totals=args.get("totals") == "1")
     display = args.get("display", TABLE)
@@ -67,14 +68,14 @@ def read(screen: Screen, args: Any, broken: list[str]) -> Arrangement:
         return plain
     known = fitting(screen).get(display)
     if not known:
-        broken.append(f"This list has no display “{display[:60]}”.")
+        broken.append(_("This list has no display “{display}”.", display=display[:60]))
         return plain
     by = args.get("by", "")
     if by and by not in known:
-        broken.append(f"This list cannot be shown as a {display} by “{by[:60]}”.")
+        broken.append(_("This list cannot be shown as a {display} by “{by}”.", display=display, by=by[:60]))
     month = args.get("month", "")
     if month and not _MONTH.fullmatch(month):
-        broken.append(f"“{month[:20]}” is no month.")
+        broken.append(_("“{month}” is no month.", month=month[:20]))
         month = ""
     by = by if by in known else next(iter(known))
     return replace(plain, display=display, by=by, inside=values.whole(args.get("inside", "")), month=month)

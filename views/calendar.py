@@ -14,7 +14,9 @@ from flask import render_template
 
 from app.services import group_keys, groups, queries
 from app.services.groups import Group
+from models import formats
 from models.fields import Field, Kind
+from models.words import _
 from views import arrangement, list_frame, shell
 from views.list_state import State
 
@@ -43,9 +45,9 @@ def show(state: State, editor_error: str) -> str:
     return render_template(
         "calendar.html",
         **list_frame.frame(state, (number, not found.capped), editor_error),
-        month=f"{first:%B %Y}",
+        month=formats.month(first),
         by_label=field.label,
-        weekdays=[(f"{day:%a}", f"{day:%A}") for day in days[:_WEEK]],
+        weekdays=[(formats.weekday_name(day, "abbreviated"), formats.weekday_name(day)) for day in days[:_WEEK]],
         weeks=[drawn[at : at + _WEEK] for at in range(0, len(drawn), _WEEK)],
         empty=not number,
         earlier_url=_month(state, first - dt.timedelta(days=1)),
@@ -78,11 +80,11 @@ def _day(state: State, field: Field, day: dt.date, group: Group, first: dt.date,
     return {
         "number": day.day,
         "date": day.isoformat(),
-        "label": f"{day:%A} {day.day} {day:%B}",
+        "label": f"{formats.weekday_name(day)} {formats.long_day(day)}",
         "inside": day.month == first.month,
         "today": day == today,
         "entries": [
-            {"id": row[0], "title": str(row[1] or "(no name)")[:120], "time": _time(field, row[2])}
+            {"id": row[0], "title": str(row[1] or _("(no name)"))[:120], "time": _time(field, row[2])}
             for row in group.rows
         ],
         "more": more,

@@ -18,6 +18,7 @@ from app.errors import Conflict, Forbidden, Invalid
 from app.services import cells, records, relatives, schema, values
 from models import registry
 from models.fields import Field, Kind
+from models.words import _
 from views import forms, lists, shell
 from views.redirects import back
 from views.screen import Screen
@@ -75,7 +76,7 @@ def _saved(cell: Cell, record: Any, batch: str) -> Answer:
     title = str(getattr(record, cell.screen.title))
     undo = f"/changes/batch/{batch}/undo" if batch else None
     plain = _plain(cell, schema.value(record, cell.name))
-    text = f"“{title:.60}”: {cell.field.label} is {plain or 'empty'} now"
+    text = _("“{title:.60}”: {label} is {value} now", title=title, label=cell.field.label, value=plain or _("empty"))
     if request.headers.get("HX-Request"):
         messages = [{"text": text, "undo_url": undo}] if batch else []
         return render_template("cell_saved.html", shown=shown, messages=messages)
@@ -106,7 +107,11 @@ def _form(cell: Cell, record: Any, text: str, version: int, errors: dict[str, st
         return render_template("cell.html", **context)
     cancel = back(request.form.get("next") or _came_from(), cell.screen.url(cell.key))
     return render_template(
-        "confirm.html", title=f"{cell.field.label} of “{title:.60}”", verb="Save", cancel_url=cancel, **context
+        "confirm.html",
+        title=_("{label} of “{title:.60}”", label=cell.field.label, title=title),
+        verb=_("Save"),
+        cancel_url=cancel,
+        **context,
     )
 
 
@@ -119,11 +124,14 @@ def _told(cell: Cell, error: Conflict) -> str:
     """Who changed the field meanwhile, to what, and what to do."""
     if not error.clashes:
         return error.message
-    theirs = _plain(cell, error.clashes[0].theirs) or "empty"
-    when = f" at {error.when.astimezone(shell.locale().zone):%H:%M}" if error.when else ""
-    return (
-        f"{error.who} set this to “{theirs}”{when}, while you were editing. "
-        "What you chose is still here: save again to keep it, or cancel to keep theirs."
+    theirs = _plain(cell, error.clashes[0].theirs) or _("empty")
+    when = f"{error.when.astimezone(shell.locale().zone):%H:%M}" if error.when else _("the same moment")
+    return _(
+        "{who} set this to “{theirs}” ({when}), while you were editing. What you chose is still here: "
+        "save again to keep it, or cancel to keep theirs.",
+        who=error.who,
+        theirs=theirs,
+        when=when,
     )
 
 

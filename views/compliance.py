@@ -21,10 +21,11 @@ from app import permissions
 from app.errors import Forbidden, NotFound
 from app.services import audit_checks, audit_log, ledgers, values
 from app.services.audit_log import Wanted
-from models import registry
+from models import formats, registry
 from models.base import session
 from models.fields import Field, Kind
 from models.job import Job
+from models.words import _, _n, grouped
 from models.workspace import Membership
 from views import compliance_names as names
 from views import shell
@@ -38,7 +39,7 @@ Answer = str | AnyResponse
 
 def register(app: Flask) -> None:
     """Add the console; after identity, whose actor it asks."""
-    admin = Admin(app, name="Compliance", index_view=AuditView(), url="/compliance")
+    admin = Admin(app, name=_("Compliance"), index_view=AuditView(), url="/compliance")
     for ledger in LEDGERS:
         admin.add_view(LedgerView(ledger))
     admin.add_view(DataMapView())
@@ -62,7 +63,7 @@ class AuditView(ComplianceView, AdminIndexView):
     """The audit log: browse, filter, one entry beside the list, check, export."""
 
     def __init__(self) -> None:
-        super().__init__(name="Audit log", url="/compliance", endpoint="compliance")
+        super().__init__(name=_("Audit log"), url="/compliance", endpoint="compliance")
         self.static_folder = None
 
     @expose("/")
@@ -91,9 +92,9 @@ class AuditView(ComplianceView, AdminIndexView):
     def verify(self) -> Answer:
         found = audit_checks.check(actor=shell.actor())
         if isinstance(found, Job):
-            shell.toast("The check was started; its result will stand here.")
+            shell.toast(_("The check was started; its result will stand here."))
         elif found.ok:
-            shell.toast(f"Checked {found.entries:,} entries: none altered or missing")
+            shell.toast(_("Checked {entries} entries: none altered or missing", entries=grouped(found.entries)))
         return redirect(HOME)
 
     @expose("/audit.<kind>", methods=("POST",))
@@ -177,7 +178,7 @@ class DataMapView(ComplianceView):
     """Every column of every table with its category, subject, purpose and retention."""
 
     def __init__(self) -> None:
-        super().__init__(name="Data map", url="/compliance/data-map", endpoint="compliance_data_map")
+        super().__init__(name=_("Data map"), url="/compliance/data-map", endpoint="compliance_data_map")
 
     @expose("/")
     def index(self) -> Answer:
@@ -188,10 +189,10 @@ class DataMapView(ComplianceView):
 def menu() -> tuple[shell.Group, ...]:
     """The menu of the compliance side."""
     here = request.path + ("?sign_ins" if request.args.get("action") == "sign_in" else "")
-    entries = [("", "Audit log", HOME, "history")]
+    entries = [("", _("Audit log"), HOME, "history")]
     entries += [(ledger.group, ledger.title, f"/compliance/{ledger.slug}/", ledger.icon) for ledger in LEDGERS]
-    entries += [("Inventory", "Data map", "/compliance/data-map/", "table")]
-    entries += [("Security", "Sign-ins", f"{HOME}?action=sign_in", "shield-lock")]
+    entries += [(_("Inventory"), _("Data map"), "/compliance/data-map/", "table")]
+    entries += [(_("Security"), _("Sign-ins"), f"{HOME}?action=sign_in", "shield-lock")]
     groups: dict[str, list[shell.Item]] = {}
     for group, label, url, symbol in entries:
         current = here == url.replace("?action=sign_in", "?sign_ins")
@@ -226,7 +227,7 @@ def _day(asked: dict[str, str], name: str, broken: list[str]) -> dt.datetime | N
         start: dt.datetime = values.from_text(Field(Kind.MOMENT), f"{asked[name]}T00:00", shell.locale())
         return start
     except ValueError:
-        broken.append(f"“{asked.pop(name)}” is no date.")
+        broken.append(_("“{value}” is no date.", value=asked.pop(name)))
         return None
 
 
@@ -235,7 +236,7 @@ def _whole(asked: dict[str, str], name: str, broken: list[str]) -> int | None:
         return None
     if asked[name].isascii() and asked[name].isdigit() and len(asked[name]) < 19:
         return int(asked[name])
-    broken.append(f"“{asked.pop(name)}” is no number.")
+    broken.append(_("“{value}” is no number.", value=asked.pop(name)))
     return None
 
 
@@ -275,11 +276,11 @@ def _row(row: Any, zone: ZoneInfo, named: names.Titles) -> tuple[Any, ...]:
     local = row.at.astimezone(zone)
     verb, bad = entry_words(row.action, row.facts)
     changed = len(row.facts.get("fields", ())) if isinstance(row.facts, dict) else 0
-    change = f"{changed} field{'s' if changed != 1 else ''}" if changed else ""
+    change = _n("{n} field", "{n} fields", changed) if changed else ""
     record = names.link(row.entity, row.record_id, named)
     return (
-        row.id, f"{local:%d %b %H:%M:%S}", row.at.isoformat(), row.actor, verb, bad, names.kind(row.entity), record,
-        change,
+        row.id, f"{formats.day_of_month(local)} {local:%H:%M:%S}", row.at.isoformat(), row.actor, verb, bad,
+        names.kind(row.entity), record, change,
     )  # fmt: skip
 
 
@@ -293,7 +294,7 @@ def _entry(entry: audit_log.Entry, zone: ZoneInfo, named: names.Titles) -> dict[
         "kind": names.kind(row.entity),
         "record": names.link(row.entity, row.record_id, named),
         "person": named.get(("contact", row.subject_id), f"contact #{row.subject_id}"),
-        "when": f"{row.at.astimezone(zone):%d %b %Y %H:%M:%S %Z}",
+        "when": f"{formats.date(row.at.astimezone(zone))} {row.at.astimezone(zone):%H:%M:%S %Z}",
         "place": entry.place,
         "before": entry.before,
         "facts": names.facts_of(row.facts, named, _model(row.entity)),

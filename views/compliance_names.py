@@ -15,9 +15,10 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from app.services import consent, relatives, schema
-from models import registry
+from models import formats, registry
 from models.contact import BASES
 from models.fields import Field, Kind
+from models.words import N_
 from views import shell
 from views.screen import screens
 
@@ -25,7 +26,8 @@ Titles = dict[tuple[str, Any], str]
 Choices = tuple[tuple[Any, str], ...]
 # Kinds that have no screen of their own.
 _KINDS = {
-    "api_key": "API key", "audit": "audit log", "import_batch": "import", "user": "account", "ai_call": "AI call",
+    "api_key": N_("API key"), "audit": N_("audit log"), "import_batch": N_("import"), "user": N_("account"),
+    "ai_call": N_("AI call"),
 }  # fmt: skip
 # Facts that hold the id of a record under the name of its kind.
 _HELD = {"membership": "membership", "team": "team", "contact": "contact"}
@@ -110,7 +112,8 @@ def words(value: Any, zone: ZoneInfo) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dt.datetime):
-        return f"{value.astimezone(zone):%d %b %Y %H:%M}"
+        local = value.astimezone(zone)
+        return f"{formats.date(local)} {local:%H:%M}"
     if isinstance(value, dict):
         return ", ".join(
             f"{name.replace('_', ' ')} {number}" if isinstance(number, int) else name.replace("_", " ")

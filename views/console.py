@@ -21,6 +21,7 @@ from app.services import batches, exports, queries, records, relatives, timeline
 from app.services.verbs import Verb
 from models import registry
 from models.fields import Field, Kind
+from models.words import _, _n, grouped
 from models.work import Note
 from views import (
     api,
@@ -132,7 +133,11 @@ class EntityView(DisplayPages, BaseView):
             raise Forbidden("delete", registry.permission_entity(self.screen.model))
         record = records.delete(self.screen.model, key, actor=shell.actor())
         shell.toast(
-            f"{self.screen.singular.capitalize()} “{getattr(record, self.screen.title)!s:.60}” deleted",
+            _(
+                "{what} “{title:.60}” deleted",
+                what=self.screen.singular.capitalize(),
+                title=str(getattr(record, self.screen.title)),
+            ),
             self.screen.url(key, "restore"),
         )
         return redirect(back(request.args.get("back"), self.screen.url()))
@@ -149,9 +154,9 @@ class EntityView(DisplayPages, BaseView):
         if self.screen.entity not in ("contact", "deal"):
             raise NotFound()
         if not body:
-            raise Invalid({"body": "Write something first."})
+            raise Invalid({"body": _("Write something first.")})
         if len(body) > 20_000:
-            raise Invalid({"body": f"This note has {len(body):,} characters; at most 20,000 fit."})
+            raise Invalid({"body": _("This note has {n} characters; at most 20,000 fit.", n=grouped(len(body)))})
         record = records.load(self.screen.model, key, actor=shell.actor())
         values: dict[str, Any] = {"body": body, f"{self.screen.entity}_id": record.id}
         if self.screen.entity == "deal":
@@ -195,8 +200,9 @@ class EntityView(DisplayPages, BaseView):
         outcome = verbs.run(self.screen.model, asked, allowed, given, actor=shell.actor())
         if outcome.job is not None:
             return redirect(f"/jobs/{outcome.job.id}")
-        refused = "".join(f" {count} not: {text}" for text, count in outcome.problems.items())
-        shell.toast(f"{outcome.done:,} {_plural(self.screen, outcome.done)} {asked.done}.{refused}", _undo_url(outcome))
+        told = [_("{records} {done}.", records=self.screen.counted(outcome.done), done=asked.done)]
+        told += [_("{n} not: {why}", n=grouped(count), why=why) for why, count in outcome.problems.items()]
+        shell.toast(" ".join(told), _undo_url(outcome))
         return redirect(state.url(state.pairs()))
 
     @expose("/export.<kind>", methods=("POST",))
@@ -234,7 +240,7 @@ class EntityView(DisplayPages, BaseView):
 def undo(key: int) -> AnyResponse:
     """Take one change back; it becomes a change of its own."""
     timeline.undo(key, actor=shell.actor())
-    shell.toast("Change undone")
+    shell.toast(_("Change undone"))
     return redirect(back(request.form.get("next"), "/"))
 
 
@@ -243,10 +249,9 @@ def undo_batch(batch: str) -> AnyResponse:
     undone = batches.undo(batch, actor=shell.actor())
     if undone.job is not None:
         return redirect(f"/jobs/{undone.job.id}")
-    left = "".join(f" Left as it is: {text}" for text in undone.left)
-    shell.toast(
-        f"{undone.done:,} change{'' if undone.done == 1 else 's'} undone.{left}", f"/changes/batch/{undone.batch}/undo"
-    )
+    told = [_n("{n} change undone.", "{n} changes undone.", undone.done)]
+    told += [_("Left as it is: {words}", words=text) for text in undone.left]
+    shell.toast(" ".join(told), f"/changes/batch/{undone.batch}/undo")
     return redirect(back(request.form.get("next"), "/"))
 
 
@@ -276,7 +281,7 @@ def _selected(state: State) -> list[int]:
         return queries.ids(state.query(), actor=shell.actor(), limit=verbs.MOST + 1)
     ids = [key for v in request.form.getlist("ids") if (key := values.whole(v)) is not None]
     if not ids:
-        raise Invalid({"": "Nothing is selected. Go back and tick the records first."})
+        raise Invalid({"": _("Nothing is selected. Go back and tick the records first.")})
     return list(dict.fromkeys(ids))
 
 
@@ -302,13 +307,16 @@ def _ask(
 ) -> str:
     """The page before a verb: how many it will touch, how many it leaves out and why, and what it needs to know."""
     questions = asked.questions(screen.model, _texts())
-    many = f"{len(allowed):,} {_plural(screen, len(allowed))}" if not title else f"“{title:.60}”"
+    many = screen.counted(len(allowed)) if not title else f"“{title:.60}”"
     left_out = selected - len(allowed)
     counts = (
         [
             (
                 left_out,
-                f"selected {_plural(screen, left_out)} will be left out: deleted meanwhile, or beyond your role",
+                _(
+                    "of the selected {what} will be left out: deleted meanwhile, or beyond your role",
+                    what=screen.label.lower(),
+                ),
             )
         ]
         if left_out
@@ -317,7 +325,9 @@ def _ask(
     return render_template(
         "confirm.html",
         title=f"{asked.label}: {many}",
-        text="This many run in the background; you can watch them under Jobs." if len(allowed) > verbs.INLINE else "",
+        text=_("This many run in the background; you can watch them under Jobs.")
+        if len(allowed) > verbs.INLINE
+        else "",
         counts=counts,
         hidden=[*pairs, ("confirmed", "1"), *(("asked", name) for name in questions)],
         fields=[_asked_field(n, f, errors or {}) for n, f in questions.items()],
@@ -327,7 +337,7 @@ def _ask(
         cancel_url=_way_back(screen, pairs),
         sample=[],
         errors=[t for n, t in (errors or {}).items() if n not in questions],
-        blocked="" if allowed else "None of the selected records can be changed with your role.",
+        blocked="" if allowed else _("None of the selected records can be changed with your role."),
     )
 
 
@@ -359,7 +369,3 @@ def _named(entity: str | None, text: str) -> str:
     if not entity or key is None:
         return ""
     return relatives.titles({(entity, key)}, actor=shell.actor()).get((entity, key), "")
-
-
-def _plural(screen: Screen, number: int) -> str:
-    return screen.singular if number == 1 else screen.label.lower()

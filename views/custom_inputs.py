@@ -13,16 +13,17 @@ from flask import request
 from app.services import relatives, schema, values
 from app.services.upload_errors import UploadRefused
 from models.fields import Field, Kind
+from models.words import N_, _
 from views import files, shell
 from views.screen import Screen
 
-_GONE = "(no longer offered)"
+_GONE = N_("(no longer offered)")
 
 
 def drawn(one: Field, name: str, text: str, record: Any) -> dict[str, Any]:
     """What `parts/field.html` needs to know beyond a column's field."""
     if one.readonly:
-        empty = "Worked out when saved" if one.formula else "Not set"
+        empty = _("Worked out when saved") if one.formula else _("Not set")
         return {"readonly": True, "display": _told(one, name, record) or empty, "hint": one.hint}
     if one.kind is Kind.MULTI:
         return several(one, text)

@@ -19,6 +19,7 @@ from models import custom, registry
 from models.custom import CustomField
 from models.fields import Field
 from models.scope import Actor
+from models.words import N_, _
 from views import layout, shell
 from views.screen import Screen, of, screens
 from views.settings_kit import field, problems
@@ -32,21 +33,21 @@ ICONS = {
     "computed": "bolt",
 }  # fmt: skip
 _ABOUT = {
-    "text": "One line, at most 200 characters",
-    "textarea": "Several lines",
-    "number": "Whole, or with decimal places",
-    "money": "In the brokerage's currency",
-    "date": "A day",
-    "datetime": "A day and a time",
-    "boolean": "A box to tick",
-    "choice": "One of a list",
-    "multichoice": "Any of a list",
-    "email": "An e-mail address",
-    "phone": "A phone number",
-    "url": "A link to a page",
-    "relation": "A contact, a deal, a person of yours",
-    "file": "A document or a picture",
-    "computed": "Worked out from other fields",
+    "text": N_("One line, at most 200 characters"),
+    "textarea": N_("Several lines"),
+    "number": N_("Whole, or with decimal places"),
+    "money": N_("In the brokerage's currency"),
+    "date": N_("A day"),
+    "datetime": N_("A day and a time"),
+    "boolean": N_("A box to tick"),
+    "choice": N_("One of a list"),
+    "multichoice": N_("Any of a list"),
+    "email": N_("An e-mail address"),
+    "phone": N_("A phone number"),
+    "url": N_("A link to a page"),
+    "relation": N_("A contact, a deal, a person of yours"),
+    "file": N_("A document or a picture"),
+    "computed": N_("Worked out from other fields"),
 }
 _SPARE = 3
 
@@ -69,14 +70,14 @@ def new(entity: str) -> Answer:
     permissions.require(actor, "write", "custom_field")
     kind = request.values.get("kind", "")
     if kind not in dict(custom.KINDS):
-        return _page(screen, {"title": "New field", "kinds": _kinds(screen)})
+        return _page(screen, {"title": _("New field"), "kinds": _kinds(screen)})
     if request.method == "GET" or _is_step():
         return _page(screen, _form(screen, None, kind, {}))
     try:
-        made = custom_fields.define(entity, {"kind": kind, **_given(kind)}, actor=actor)
+        made = custom_fields.define(entity, {"kind": kind, **_given(screen, kind)}, actor=actor)
     except Invalid as error:
         return _page(screen, _form(screen, None, kind, error.fields)), 422
-    shell.toast(f"Field “{made.label}” added")
+    shell.toast(_("Field “{label}” added", label=made.label))
     return redirect(f"/customise/{entity}", 303)
 
 
@@ -86,13 +87,13 @@ def edit(entity: str, key: int) -> Answer:
     one = _load(entity, key, actor)
     if request.method == "GET" or _is_step():
         return _page(screen, _form(screen, one, one.kind, {}))
-    given = _given(one.kind)
+    given = _given(screen, one.kind)
     shape = {name: given.pop(name) for name in custom_fields.SHAPE if name in given}
     try:
         custom_fields.change(one.id, given, shape, version=values.whole(request.form.get("version", "")), actor=actor)
     except Invalid as error:
         return _page(screen, _form(screen, _load(entity, key, actor), one.kind, error.fields)), 422
-    shell.toast(f"Field “{given['label']}” saved")
+    shell.toast(_("Field “{label}” saved", label=given["label"]))
     return redirect(f"/customise/{entity}", 303)
 
 
@@ -104,8 +105,8 @@ def retype(entity: str, key: int) -> Answer:
     one = _load(entity, key, actor)
     kind = request.values.get("kind", "")
     if kind not in dict(custom.KINDS) or kind == one.kind:
-        return _page(screen, {"title": f"Another type for {one.label}", "kinds": _kinds(screen, one)})
-    shape = {"kind": kind} | {n: v for n, v in _given(kind).items() if n in custom_fields.SHAPE}
+        return _page(screen, {"title": _("Another type for {label}", label=one.label), "kinds": _kinds(screen, one)})
+    shape = {"kind": kind} | {n: v for n, v in _given(screen, kind).items() if n in custom_fields.SHAPE}
     draft: dict[str, Any] = _form(screen, one, kind, {}) | {"retype": True}
     if request.method == "GET" or _is_step():
         return _page(screen, draft)
@@ -121,7 +122,7 @@ def retype(entity: str, key: int) -> Answer:
         custom_fields.reshape(one.id, shape, actor=actor)
     except Invalid as error:
         return _page(screen, draft | {"errors": problems(error.fields, {})}), 422
-    shell.toast(f"“{one.label}” is now of the type {dict(custom.KINDS)[kind]}")
+    shell.toast(_("“{label}” is now of the type {type}", label=one.label, type=dict(custom.KINDS)[kind]))
     return redirect(f"/customise/{entity}/{one.id}", 303)
 
 
@@ -145,7 +146,7 @@ def _page(screen: Screen, editor: Mapping[str, Any] | None) -> str:
     may = permissions.reach(actor, "write", "custom_field") is not None
     return render_template(
         "customise.html",
-        title=f"Customise {screen.label.lower()}",
+        title=_("Customise {label}", label=screen.label.lower()),
         entities=[
             {"label": of(n).label, "url": f"/customise/{n}", "current": n == screen.entity}
             for n in sorted(custom_fields.customisable(), key=lambda n: of(n).label)
@@ -200,14 +201,14 @@ def _form(screen: Screen, one: CustomField | None, kind: str, errors: Mapping[st
     """The editor of a field. After a failed or an intermediate POST it holds what was typed."""
     shown = custom_fields.shows(kind)
     groups: list[dict[str, Any]] = [
-        {"title": "Field", "fields": [*_basics(screen, one, errors), *_shape(screen, one, shown, errors)]},
-        {"title": "Privacy", "fields": _privacy(screen, one, errors),
-         "hint": "Every field says what kind of data it holds, why, and for how long. It stands in the data map."},
+        {"title": _("Field"), "fields": [*_basics(screen, one, errors), *_shape(screen, one, shown, errors)]},
+        {"title": _("Privacy"), "fields": _privacy(screen, one, errors),
+         "hint": _("Every field says what kind of data it holds, why, and for how long. It stands in the data map.")},
     ]  # fmt: skip
     labels = {f["name"]: f["label"] for group in groups for f in group["fields"]}
     base = f"/customise/{screen.entity}/"
     return {
-        "title": one.label if one else f"New field: {dict(custom.KINDS)[kind].lower()}",
+        "title": one.label if one else _("New field: {type}", type=dict(custom.KINDS)[kind].lower()),
         "kind": kind,
         "kind_label": dict(custom.KINDS)[kind],
         "icon": ICONS[kind],
@@ -226,17 +227,17 @@ def _form(screen: Screen, one: CustomField | None, kind: str, errors: Mapping[st
 
 def _basics(screen: Screen, one: CustomField | None, errors: Mapping[str, str]) -> list[dict[str, Any]]:
     value = _stored(one)
-    titles = list(dict.fromkeys([*(s.title for s in layout.sections(screen)), "More"]))
+    titles = list(dict.fromkeys([*(s.title for s in layout.sections(screen)), layout.spoken(screen, "More")]))
     return [
-        field("label", "Label", value=value("label", ""), errors=errors, required=True, max=80),
-        field("section", "Section", value=value("section", "More"), errors=errors, required=True, max=60,
-              hint=f"Of the form: {', '.join(titles)}, or a new one"),
-        field("hint", "Help under the field", value=value("hint", ""), errors=errors, max=200, wide=True),
-        field("position", "Position", kind="number", value=value("position", ""), errors=errors,
-              hint="Lower stands first; empty for the end"),
-        field("required", "Required", kind="boolean", value=value("required", False),
-              hint="Asked for when a record is added, and where the field is set"),
-        field("searchable", "Found by search", kind="boolean", value=value("searchable", False)),
+        field("label", _("Label"), value=value("label", ""), errors=errors, required=True, max=80),
+        field("section", _("Section"), value=layout.spoken(screen, value("section", "More")), errors=errors,
+              required=True, max=60, hint=_("Of the form: {titles}, or a new one", titles=", ".join(map(str, titles)))),
+        field("hint", _("Help under the field"), value=value("hint", ""), errors=errors, max=200, wide=True),
+        field("position", _("Position"), kind="number", value=value("position", ""), errors=errors,
+              hint=_("Lower stands first; empty for the end")),
+        field("required", _("Required"), kind="boolean", value=value("required", False),
+              hint=_("Asked for when a record is added, and where the field is set")),
+        field("searchable", _("Found by search"), kind="boolean", value=value("searchable", False)),
     ]  # fmt: skip
 
 
@@ -247,22 +248,22 @@ def _shape(
     if "target" in shown:
         choices = [(n, of(n).label) for n in custom_fields.customisable() if n in screens() and of(n).group]
         found.append(
-            field("target", "Links to", kind="choice", value=value("target", ""), choices=choices, errors=errors,
+            field("target", _("Links to"), kind="choice", value=value("target", ""), choices=choices, errors=errors,
                   required=True)
         )  # fmt: skip
     if "result" in shown:
         found.append(
-            field("result", "Gives", kind="choice", value=value("result", "number"), choices=custom.RESULTS,
+            field("result", _("Gives"), kind="choice", value=value("result", "number"), choices=custom.RESULTS,
                   errors=errors, required=True)
         )  # fmt: skip
     if "formula" in shown:
         found.append(
-            field("formula", "Formula", kind="textarea", rows=3, value=value("formula", ""), errors=errors,
-                  required=True, max=500, hint="Such as price * 0.03, or if(price > 500000, \"high\", \"low\")")
+            field("formula", _("Formula"), kind="textarea", rows=3, value=value("formula", ""), errors=errors,
+                  required=True, max=500, hint=_("Such as price * 0.03, or if(price > 500000, \"high\", \"low\")"))
         )  # fmt: skip
     if "places" in shown:
         found.append(
-            field("places", "Decimal places", kind="number", value=value("places", 0), errors=errors, min=0, max=6)
+            field("places", _("Decimal places"), kind="number", value=value("places", 0), errors=errors, min=0, max=6)
         )
     return found
 
@@ -271,14 +272,14 @@ def _privacy(screen: Screen, one: CustomField | None, errors: Mapping[str, str])
     """A new field begins with the tags of the records it is added to."""
     value, policy = _stored(one), screen.model.policy
     return [
-        field("category", "Data category", kind="choice", choices=custom.CATEGORIES, errors=errors, required=True,
+        field("category", _("Data category"), kind="choice", choices=custom.CATEGORIES, errors=errors, required=True,
               value=value("category", policy.category.value)),
-        field("purpose", "Purpose", kind="choice", choices=custom.PURPOSES, errors=errors, required=True,
+        field("purpose", _("Purpose"), kind="choice", choices=custom.PURPOSES, errors=errors, required=True,
               value=value("purpose", policy.purpose.value)),
-        field("keep", "Kept", kind="choice", choices=custom.RETENTIONS, errors=errors, required=True,
+        field("keep", _("Kept"), kind="choice", choices=custom.RETENTIONS, errors=errors, required=True,
               value=value("keep", "record")),
-        field("personal", "Tells something of a person", kind="boolean", value=value("personal", True),
-              hint="Then its values are encrypted in the audit log under the person's key"),
+        field("personal", _("Tells something of a person"), kind="boolean", value=value("personal", True),
+              hint=_("Then its values are encrypted in the audit log under the person's key")),
     ]  # fmt: skip
 
 
@@ -317,12 +318,13 @@ def _is_step() -> bool:
     return request.method == "POST" and bool({"up", "more"} & set(request.form))
 
 
-def _given(kind: str) -> dict[str, Any]:
+def _given(screen: Screen, kind: str) -> dict[str, Any]:
     """The facts of a definition as the form sends them; what is no number is left to the service to refuse."""
     form = request.form
     found: dict[str, Any] = {n: form.get(n, "").strip() for n in ("label", "hint", "section", "category", "purpose",
                                                                   "keep")}  # fmt: skip
     found |= {name: form.get(name) == "1" for name in ("required", "searchable", "personal")}
+    found["section"] = layout.kept(screen, found["section"])
     found["hint"] = found["hint"] or None
     found["position"] = values.whole(form.get("position", "").strip()) or 0
     shown = custom_fields.shows(kind)

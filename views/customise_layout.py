@@ -14,6 +14,7 @@ from app.errors import Invalid, NotFound
 from app.services import custom_fields, filters, layouts, roles, schema, values
 from models import scope
 from models.scope import Actor
+from models.words import _
 from views import layout, shell
 from views.customise import pages
 from views.forms import blank_sections
@@ -39,7 +40,7 @@ def arrange(entity: str) -> Answer:
         layouts.save(entity, role_id, facts, actor=actor)
     except Invalid as error:
         return _page(screen, role_id, actor, error.fields), 422
-    shell.toast("Layout taken back" if request.form.get("reset") else "Layout saved")
+    shell.toast(_("Layout taken back") if request.form.get("reset") else _("Layout saved"))
     return redirect(request.path + (f"?role={role_id}" if role_id else ""), 303)
 
 
@@ -78,13 +79,13 @@ def _page(screen: Screen, role_id: int, actor: Actor, errors: dict[str, str]) ->
     base = f"/customise/{screen.entity}/layout"
     return render_template(
         "customise_layout.html",
-        title=f"Layout of {screen.label.lower()}",
+        title=_("Layout of {label}", label=screen.label.lower()),
         fields_url=f"/customise/{screen.entity}",
         preview_url=f"/customise/{screen.entity}/preview" + (f"?role={role_id}" if role_id else ""),
         action=base,
         role=role_id,
         tabs=[
-            {"label": "Everybody", "url": base, "current": not role_id},
+            {"label": _("Everybody"), "url": base, "current": not role_id},
             *(
                 {"label": r.label, "url": f"{base}?role={r.id}", "current": r.id == role_id}
                 for r in roles.of_workspace()
@@ -141,7 +142,7 @@ def _typed(screen: Screen) -> dict[str, Any]:
     order = sorted(names, key=lambda n: (values.whole(form[f"position-{n}"].strip()) or 10**6, names.index(n)))
     sections: dict[str, list[str]] = {}
     for name in order:
-        title = " ".join(form.get(f"section-{name}", "").split())
+        title = layout.kept(screen, " ".join(form.get(f"section-{name}", "").split()))
         if title:
             sections.setdefault(title, []).append(name)
     columns = {n: place for n in names if (place := values.whole(form.get(f"column-{n}", "").strip()))}

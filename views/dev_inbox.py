@@ -17,6 +17,8 @@ from flask import Blueprint, Response, current_app, g, render_template, url_for
 from app import permissions
 from app.errors import NotFound
 from app.services import mail_owners
+from models import formats
+from models.words import _
 from views import shell
 
 pages = Blueprint("dev_inbox", __name__)
@@ -35,7 +37,9 @@ def _only_here() -> None:
 
 @pages.get("/dev/inbox")
 def index() -> str:
-    return render_template("dev_inbox.html", title="Development inbox", mails=_list(), mail=None, folder=str(_folder()))
+    return render_template(
+        "dev_inbox.html", title=_("Development inbox"), mails=_list(), mail=None, folder=str(_folder())
+    )
 
 
 @pages.get("/dev/inbox/<name>")
@@ -54,7 +58,7 @@ def show(name: str) -> str:
         "attachments": [],
     }
     return render_template(
-        "dev_inbox.html", title="Development inbox", mails=_list(name), mail=shown, folder=str(_folder())
+        "dev_inbox.html", title=_("Development inbox"), mails=_list(name), mail=shown, folder=str(_folder())
     )
 
 
@@ -87,7 +91,7 @@ def _row(name: str, mail: EmailMessage, current: str) -> dict[str, Any]:
     at = dt.datetime.strptime(name[:15], "%Y%m%dT%H%M%S").replace(tzinfo=dt.UTC).astimezone(shell.locale().zone)
     return {
         "id": name, "url": url_for("dev_inbox.show", name=name), "subject": mail["Subject"], "to": mail["To"],
-        "sent": f"{at.day} {at:%b, %H:%M:%S}", "stamp": at.isoformat(), "current": name == current,
+        "sent": f"{formats.day_of_month(at)}, {at:%H:%M:%S}", "stamp": at.isoformat(), "current": name == current,
     }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response
 from app import permissions
 from models import registry
 from models.fields import Field
+from models.words import N_, _
 from views import arrangement, board, calendar, grouping, list_filters, lists, shell
 from views.arrangement import BOARD, CALENDAR, LABELS, TABLE
 from views.list_state import State, read_state
@@ -23,7 +24,7 @@ from views.screen import Screen
 
 Answer = str | Response | tuple[str, int]
 # The fields of the form; each display has its own to go by.
-_BY = {BOARD: ("board_by", "Columns of the board"), CALENDAR: ("calendar_by", "Days of the calendar")}
+_BY = {BOARD: ("board_by", N_("Columns of the board")), CALENDAR: ("calendar_by", N_("Days of the calendar"))}
 
 
 def show(screen: Screen) -> Answer:
@@ -77,24 +78,24 @@ def _form(state: State) -> str:
     fields: list[dict[str, Any]] = []
     if fitting:
         shown = [(name, LABELS[name]) for name in (TABLE, *fitting)]
-        fields.append(_choice("display", "Display", shown, look.display, required=True))
+        fields.append(_choice("display", _("Display"), shown, look.display, required=True))
     for display, known in fitting.items():
         name, label = _BY[display]
         by = look.by if look.display == display else next(iter(known))
         fields.append(_choice(name, label, _labels(known), by, required=True))
     fields.append(
-        _choice("group", "Rows of the table in groups by", _labels(arrangement.groupable(screen)), look.group)
+        _choice("group", _("Rows of the table in groups by"), _labels(arrangement.groupable(screen)), look.group)
     )
-    fields.append({"name": "totals", "label": "Totals under the table", "kind": "boolean", "value": look.totals})
+    fields.append({"name": "totals", "label": _("Totals under the table"), "kind": "boolean", "value": look.totals})
     pairs = state.pairs()
     return render_template(
         "confirm.html",
-        title=f"Lay out {screen.label.lower()}",
-        text="Save the view to keep the layout.",
+        title=_("Lay out {label}", label=screen.label.lower()),
+        text=_("Save the view to keep the layout."),
         action=screen.url(page="arrange"),
         hidden=[("state", state.url(pairs).partition("?")[2])],
         fields=[{"errors": [], **one} for one in fields],
-        verb="Show",
+        verb=_("Show"),
         cancel_url=state.url(pairs),
     )
 

@@ -16,6 +16,7 @@ from jinja2.ext import Extension
 from markupsafe import Markup, escape
 
 from views.headers import asset
+from views.translated import kept_by_language
 
 # Of Unicode's private use: no template holds one.
 HOLE = "\ue000"
@@ -48,7 +49,7 @@ def init(app: Flask) -> None:
     app.jinja_env.add_extension(Constants)
 
 
-@lru_cache(maxsize=4000)
+@kept_by_language(4000)
 def drawn(template: str, macro: str, *items: Any) -> Markup:
     """What a macro makes of items that many pages share, such as a menu; drawn once for the same items."""
     return Markup(_macro(template, macro, *items))  # noqa: S704  a template's own output
@@ -96,7 +97,7 @@ def repeated(template: str, macro: str, fixed: tuple[Any, ...], rows: Sequence[t
     return Markup("".join([shape % tuple([row[place] for place in order]) for row in rows]))  # noqa: S704  as said
 
 
-@lru_cache(maxsize=500)
+@kept_by_language(500)
 def _shape(template: str, macro: str, fixed: tuple[Any, ...], width: int) -> tuple[str, list[int]]:
     """A macro's part as a format, with the place in a row of each value that stands in it."""
     holes = (f"{HOLE}{place}{HOLE}" for place in range(width))
@@ -116,7 +117,7 @@ def _filled(
     return Markup("".join(texts))  # noqa: S704  escaped values between pieces of a template's own output
 
 
-@lru_cache(maxsize=4000)
+@kept_by_language(4000)
 def _pieces(template: str, macro: str, spec: tuple[tuple[str, Any], ...]) -> list[str]:
     return _macro(template, macro, dict(spec)).split(HOLE)
 

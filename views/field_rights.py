@@ -12,13 +12,14 @@ from app.errors import DomainError, Invalid, NotFound
 from app.services import field_rights, roles, schema
 from models import registry
 from models.user import Role
+from models.words import N_, _
 from views import layout, shell
 from views.freshness import require_fresh
 from views.screen import Screen, of, screens
 
 pages = Blueprint("field_rights", __name__, url_prefix="/settings/roles")
 Answer = str | Response | tuple[str, int]
-_WORDS = {"": "Sees and changes", "read": "Sees", "hidden": "Does not see"}
+_WORDS = {"": N_("Sees and changes"), "read": N_("Sees"), "hidden": N_("Does not see")}
 
 
 @pages.route("/<int:key>/fields/<entity>", methods=("GET", "POST"))
@@ -42,7 +43,9 @@ def edit(key: int, entity: str) -> Answer:
     except (Invalid, DomainError) as error:
         texts = list(error.fields.values()) if isinstance(error, Invalid) else [error.message]
         return _page(role, of(entity), wanted, texts), 422
-    shell.toast(f"Fields of {of(entity).label.lower()} saved for {role.label}")
+    shell.toast(
+        _("Fields of {what} saved for {role}", what=of(entity).label.lower(), role=permissions.spoken(role.label))
+    )
     return redirect(request.path, 303)
 
 
@@ -64,7 +67,7 @@ def _page(role: Role, screen: Screen, levels: dict[str, str], errors: list[str] 
     base = f"/settings/roles/{role.id}"
     return render_template(
         "field_rights.html",
-        title=f"Fields of {screen.label.lower()}: {role.label}",
+        title=_("Fields of {what}: {role}", what=screen.label.lower(), role=permissions.spoken(role.label)),
         role_url=base,
         roles=[
             {"label": r.label, "url": f"/settings/roles/{r.id}/fields/{screen.entity}", "current": r.id == role.id}
@@ -85,10 +88,10 @@ def _page(role: Role, screen: Screen, levels: dict[str, str], errors: list[str] 
 
 def _why_not(role: Role, actor: Any) -> str:
     if role.key == "owner":
-        return "Owners see and change every field."
+        return _("Owners see and change every field.")
     if role.id == actor.role_id:
-        return "Nobody changes the limits of their own role."
-    return "Your role may look at this, not change it."
+        return _("Nobody changes the limits of their own role.")
+    return _("Your role may look at this, not change it.")
 
 
 def _in_order(screen: Screen, known: dict[str, Any]) -> dict[str, Any]:

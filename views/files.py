@@ -23,6 +23,7 @@ from app.services.uploads import Upload, UploadRefused
 from models.policy import Purpose
 from models.scope import Actor
 from models.stored_file import StoredFile
+from models.words import _
 from views import problems, shell
 from views.screen import of
 from views.settings_kit import page
@@ -46,8 +47,10 @@ def upload() -> Answer:
     except UploadRefused as error:
         return _refused(str(error), screen.url(key))
     made = _kept(found, given, where, actor)
-    flags = f" It holds {' and '.join(found.flags)}." if found.flags else ""
-    shell.toast(f"File “{made.name:.60}” added.{flags}", of("stored_file").url(made.id, "delete"))
+    flags = " " + _("It holds {flags}.", flags=", ".join(found.flags)) if found.flags else ""
+    shell.toast(
+        _("File “{name:.60}” added.{flags}", name=made.name, flags=flags), of("stored_file").url(made.id, "delete")
+    )
     return redirect(screen.url(key), 303)
 
 
@@ -80,7 +83,7 @@ def public_pages() -> Answer:
         return _logo_page()
     if request.form.get("remove"):
         files.remove_logo(actor=shell.actor())
-        flash("The logo was removed.", "success")
+        flash(_("The logo was removed."), "success")
         return redirect(request.path, 303)
     given = request.files.get("file")
     try:
@@ -89,7 +92,7 @@ def public_pages() -> Answer:
         return _logo_page(str(error))
     stored = store().put(found.source(_stream(given)), cap=found.size)
     files.keep_logo(found, stored.key, actor=shell.actor())
-    flash("The logo is on your public pages now.", "success")
+    flash(_("The logo is on your public pages now."), "success")
     return redirect(request.path, 303)
 
 
@@ -111,7 +114,7 @@ def send(file: StoredFile, *, inline: bool = False) -> Response:
     try:
         body = store().open(file.storage_key, start=start, length=stop - start)
     except (storage.NotStored, storage.BadKey):
-        raise NotFound("The content of this file is gone. Its record is kept; add the file again.") from None
+        raise NotFound(_("The content of this file is gone. Its record is kept; add the file again.")) from None
     if request.method == "HEAD":
         body.close()
         return Response(status=status, headers=head)
@@ -143,12 +146,15 @@ def _wanted(file: StoredFile) -> tuple[int, int, int]:
 
 def _inspect(given: FileStorage | None, allow: frozenset[str] = uploads.ALL) -> Upload:
     if given is None or not given.filename:
-        raise UploadRefused("No file was chosen. Choose one, then press Upload.")
+        raise UploadRefused(_("No file was chosen. Choose one, then press Upload."))
     found = uploads.inspect(_stream(given), given.filename, allow=allow)
     cap = current_app.config["UPLOAD_MAX_BYTES"]
     if found.size > cap:
         raise UploadRefused(
-            f"The file is larger than {cap // uploads.MB} MB. Make it smaller or split it, then add it again."
+            _(
+                "The file is larger than {cap} MB. Make it smaller or split it, then add it again.",
+                cap=cap // uploads.MB,
+            )
         )
     return found
 
@@ -163,7 +169,7 @@ def _refused(why: str, back: str) -> Answer:
         return problems.problem(422, why, errors={"file": why})
     name = request.files["file"].filename if "file" in request.files else ""
     return render_template(
-        "upload.html", title="The file was not added", why=why, name=name, action=request.full_path, cancel_url=back
+        "upload.html", title=_("The file was not added"), why=why, name=name, action=request.full_path, cancel_url=back
     ), 422
 
 
@@ -171,7 +177,7 @@ def _logo_page(error: str = "") -> Answer:
     current = files.logo()
     shown = page(
         "public_pages.html",
-        title="Public pages",
+        title=_("Public pages"),
         current=current,
         error=error,
         site=current_app.config["PUBLIC_URL"],

@@ -20,6 +20,7 @@ from app.services import filters, queries, record_forms, records, relatives, sch
 from app.services.record_forms import ChildRow
 from models import registry
 from models.fields import Field, Kind
+from models.words import _
 from views import custom_inputs, layout, shell, webhooks
 from views.redirects import back
 from views.screen import Screen, of, screens
@@ -77,7 +78,7 @@ def _save(screen: Screen, record: Any, typed: Typed) -> Response | tuple[str, in
         return _page(screen, _again(screen, key), typed), 409
     # What was typed names it, and its identity is known: reading a saved record again would cost a statement.
     title = clean[screen.title] if screen.title in clean else getattr(saved, screen.title)
-    shell.toast(f"{screen.singular.capitalize()} “{title!s:.60}” saved")
+    shell.toast(_("{what} “{title:.60}” saved", what=screen.singular.capitalize(), title=str(title)))
     if request.form.get("again"):
         return redirect(screen.url(page="new"))
     return redirect(back(request.args.get("back"), screen.url(sa.inspect(saved).identity[0])))
@@ -212,7 +213,7 @@ def _picker_page(screen: Screen, form: MultiDict[str, str]) -> str:
     name = form["pick"]
     field_ = filters.filterable(screen.model).get(name)
     if field_ is None or field_.target not in screens():
-        raise Invalid({name: "There is nothing to choose for this field."})
+        raise Invalid({name: _("There is nothing to choose for this field.")})
     other = of(field_.target)
     q = form.get("pick_q", "")
     found, more = queries.options(
@@ -222,7 +223,7 @@ def _picker_page(screen: Screen, form: MultiDict[str, str]) -> str:
     items = [{"id": r[0], "title": r[1], "sub": r[2] if len(r) > 2 else ""} for r in found]
     return render_template(
         "picker.html",
-        title=f"Choose: {field_.label}",
+        title=_("Choose: {label}", label=field_.label),
         action=request.full_path.rstrip("?"),
         field=name,
         carry=carry,
@@ -241,7 +242,7 @@ def _page(screen: Screen, record: Any, typed: Typed) -> str:
     sections = [_section(screen, s, record, typed, titles) for s in layout.sections(screen)]
     return render_template(
         "form.html",
-        title=f"Edit {name:.80}" if record is not None else f"New {screen.singular}",
+        title=_("Edit {name:.80}", name=name) if record is not None else _("New {singular}", singular=screen.singular),
         action=request.full_path.rstrip("?"),
         cancel_url=back(request.args.get("back"), screen.url(record.id if record is not None else None)),
         version=typed.version or None,
@@ -346,7 +347,7 @@ def _group(entity: str, typed: Typed) -> dict[str, Any]:
         "label": label,
         "columns": columns,
         "rows": rows,
-        "add_label": f"Add {other.singular if other else 'another'}",
+        "add_label": _("Add {singular}", singular=other.singular) if other else _("Add another"),
     }
 
 
@@ -392,7 +393,7 @@ def _conflict(typed: Typed) -> dict[str, Any] | None:
         for c in typed.conflict.clashes
     ]
     return {
-        "who": typed.conflict.who or "Somebody",
-        "when": f"{when:%H:%M %Z}" if when else "the same moment",
+        "who": typed.conflict.who or _("Somebody"),
+        "when": f"{when:%H:%M %Z}" if when else _("the same moment"),
         "fields": fields,
     }

@@ -13,6 +13,7 @@ from flask import abort, current_app, redirect, request, session
 
 from app.errors import NeedsFreshSignIn
 from models.scope import Actor, ActorKind
+from models.words import _
 
 
 def require_fresh(actor: Actor, page: str | None = None) -> None:
@@ -26,7 +27,7 @@ def require_fresh(actor: Actor, page: str | None = None) -> None:
         return
     if request.headers.get("HX-Request") or request.accept_mimetypes.best == "application/json":
         raise NeedsFreshSignIn(
-            "Confirm that it is you on the account page, then try again. What you typed is kept on this device."
+            _("Confirm that it is you on the account page, then try again. What you typed is kept on this device.")
         )
     here: Any = request.full_path.rstrip("?") if request.method == "GET" else urlsplit(request.referrer or "/").path
     abort(redirect(f"/auth/verify?next={quote(page or here, safe='/')}", 303))

@@ -16,8 +16,9 @@ from app.services.filters import Filter
 from app.services.group_keys import Key
 from app.services.groups import Group, Grouped, Sum
 from app.services.queries import ListQuery
-from models import registry
+from models import formats, registry
 from models.fields import Field, Kind
+from models.words import _, _n, grouped
 from views import list_frame, lists, shell, totals
 from views.list_state import State
 
@@ -42,7 +43,7 @@ class Parting:
 
     def label(self, group: Group) -> str:
         if self.months and group.key is not None:
-            return "Earlier" if group.key < 0 else f"{self.months[group.key]:%B %Y}"
+            return _("Earlier") if group.key < 0 else formats.month(self.months[group.key])
         return group_keys.words(self.field, group.key, {group.key: group.title})
 
     def asked_for(self, model: type[Any], key: Any) -> tuple[Filter, ...] | None:
@@ -70,7 +71,7 @@ def show(state: State, editor_error: str) -> str:
         **list_frame.frame(state, (found.count, not found.capped), editor_error, len(rows)),
         blocks=blocks,
         rows=rows or blocks,
-        range_text=f"{len(blocks)} group{'' if len(blocks) == 1 else 's'}, {len(rows)} shown",
+        range_text=_n("{n} group, {shown} shown", "{n} groups, {shown} shown", len(blocks), shown=grouped(len(rows))),
         totals=_total(query, fields, found) if state.look.totals and blocks else None,
         notice=_notice(found),
     )
@@ -133,7 +134,12 @@ def _total(query: ListQuery, fields: dict[str, Field], found: Grouped) -> dict[s
 def _notice(found: Grouped) -> str:
     parts = []
     if found.more:
-        parts.append(f"Only the {groups.MOST_GROUPS} largest groups are shown; narrow the filter for the others.")
+        parts.append(
+            _(
+                "Only the {most_groups} largest groups are shown; narrow the filter for the others.",
+                most_groups=groups.MOST_GROUPS,
+            )
+        )
     if found.capped:
-        parts.append(f"Counts and sums are of the first {groups.MOST:,} records.")
+        parts.append(_("Counts and sums are of the first {most} records.", most=grouped(groups.MOST)))
     return " ".join(parts)

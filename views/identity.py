@@ -36,11 +36,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app import permissions
 from app.errors import NotFound
-from app.services import accounts, passwords
+from app.services import accounts, addressing, passwords
 from models import normal
 from models.base import db
 from models.crypto import keyring
 from models.user import Role, User, WebAuthn
+from models.words import N_
 from views import (
     access,
     account,
@@ -60,6 +61,7 @@ from views import (
 from views.redirects import back
 from views.sessions import ServerSessions
 
+_SUBJECTS = {"security/email/reset_instructions": N_("Password reset instructions")}
 _FRESH = dt.timedelta(minutes=30)
 
 
@@ -81,6 +83,8 @@ def init(app: Flask) -> AppBuilder:
         **sign_in_forms.FORMS,
     )
     _close_side_doors(app, security)
+    # Its texts are ours (`sign_in_messages`), so they stand in our catalogs.
+    security.i18n_domain.gettext = _said  # type: ignore[method-assign,assignment]
     app.after_request(_stay_here)
     request_scope.init(app)
     app.before_request(_no_loose_code)
@@ -98,10 +102,11 @@ def init(app: Flask) -> AppBuilder:
         workspace_settings.pages,
     ):
         app.register_blueprint(pages)
-    builder = _Builder(app, db.session, security_manager_class=_Rights, update_perms=False)
-    # Flask-AppBuilder would keep the visitor's language in the session, and so give a cookie to everybody.
-    app.extensions["babel"].locale_selector = lambda: "en"
-    return builder
+    return _Builder(app, db.session, security_manager_class=_Rights, update_perms=False)
+
+
+def _said(text: str, **values: Any) -> str:
+    return str(N_(text)) % values if values else str(N_(text))
 
 
 def _settings(app: Flask) -> dict[str, Any]:
@@ -253,6 +258,11 @@ class _Mail(MailUtil):
         **kwargs: Any,
     ) -> None:
         user = kwargs.get("user")
+        # The visitor who asks may read another language than the one whose account it is.
+        with addressing.to_user(user):
+            words_of_it = _SUBJECTS.get(template)
+            if words_of_it is not None:
+                subject, body = str(words_of_it), render_template(f"{template}.txt", **kwargs)
         accounts.send_mail(
             str(recipient),
             str(subject),

@@ -14,6 +14,7 @@ from flask_security import signals
 
 from app.services import access_grants, accounts
 from models.scope import Actor, ActorKind
+from models.words import _
 from views.request_scope import person, visitor
 from views.sessions import Session
 
@@ -38,7 +39,7 @@ def init(app: Flask) -> None:
 
 
 def recovery_codes_made(user: Any) -> None:
-    _credentials_changed(user, "recovery_codes.made", "New recovery codes were made for your account")
+    _credentials_changed(user, "recovery_codes.made", _("New recovery codes were made for your account"))
 
 
 def user_actor(user: Any) -> Actor:
@@ -72,27 +73,27 @@ def _signed_out(_app: Flask, *, user: Any, **_more: Any) -> None:
 
 
 def _password_changed(_app: Flask, *, user: Any, **_more: Any) -> None:
-    _credentials_changed(user, "password.changed", "Your password was changed")
+    _credentials_changed(user, "password.changed", _("Your password was changed"))
 
 
 def _password_reset(_app: Flask, *, user: Any, **_more: Any) -> None:
-    _credentials_changed(user, "password.reset", "Your password was reset")
+    _credentials_changed(user, "password.reset", _("Your password was reset"))
 
 
 def _code_set_up(_app: Flask, *, user: Any, **_more: Any) -> None:
-    _credentials_changed(user, "second_factor.set_up", "An authenticator app was set up for your account")
+    _credentials_changed(user, "second_factor.set_up", _("An authenticator app was set up for your account"))
 
 
 def _code_removed(_app: Flask, *, user: Any, **_more: Any) -> None:
-    _credentials_changed(user, "second_factor.removed", "The authenticator app was removed from your account")
+    _credentials_changed(user, "second_factor.removed", _("The authenticator app was removed from your account"))
 
 
 def _passkey_added(_app: Flask, *, user: Any, **_more: Any) -> None:
-    _credentials_changed(user, "passkey.added", "A passkey was added to your account")
+    _credentials_changed(user, "passkey.added", _("A passkey was added to your account"))
 
 
 def _passkey_removed(_app: Flask, *, user: Any, **_more: Any) -> None:
-    _credentials_changed(user, "passkey.removed", "A passkey was removed from your account")
+    _credentials_changed(user, "passkey.removed", _("A passkey was removed from your account"))
 
 
 def _credentials_changed(user: Any, event: str, subject: str) -> None:

@@ -20,6 +20,7 @@ from models import normal
 from models.base import session
 from models.contact import BASES
 from models.privacy import ImportBatch
+from models.words import N_, _, _n, grouped
 from views import shell
 from views.files import store
 from views.jobs import card
@@ -27,18 +28,20 @@ from views.jobs import card
 pages = Blueprint("imports", __name__, url_prefix="/contacts/import")
 Answer = str | Response | tuple[str, int]
 _WHY = {
-    "consent": "They agreed, and you can show when and how.",
-    "contract": "They are clients, or asked you for something.",
-    "legitimate_interest": "You have a fair reason that they can expect, such as past clients you keep in touch with.",
-    "legal_obligation": "A law has you keep their details.",
-    "attested": "Another ground; say which one below.",
+    "consent": N_("They agreed, and you can show when and how."),
+    "contract": N_("They are clients, or asked you for something."),
+    "legitimate_interest": N_(
+        "You have a fair reason that they can expect, such as past clients you keep in touch with."
+    ),
+    "legal_obligation": N_("A law has you keep their details."),
+    "attested": N_("Another ground; say which one below."),
 }
-_COLUMNS = ("Name", "E-mail", "Phone", "Company", "Tags")
+_COLUMNS = (N_("Name"), N_("E-mail"), N_("Phone"), N_("Company"), N_("Tags"))
 _VERDICTS = {"created": "create", "updated": "update", "skipped": "skip", "errors": "error"}
-_JOINS = "The same person as in an earlier row"
+_JOINS = N_("The same person as in an earlier row")
 _MB = 1024 * 1024
-_NO_FILE = "Choose a file first."
-_AGAIN = "Choose the file once more: browsers do not keep it. What else you entered is still here."
+_NO_FILE = N_("Choose a file first.")
+_AGAIN = N_("Choose the file once more: browsers do not keep it. What else you entered is still here.")
 
 
 @pages.route("", methods=("GET", "POST"))
@@ -117,7 +120,7 @@ def progress(key: int) -> Response:
     batch = batches.get(key, actor=shell.actor())
     kept = previews.of(batch)
     if batch.state == "mapping" and kept is None:
-        raise NotFound("This import has not been started yet.")
+        raise NotFound(_("This import has not been started yet."))
     shown = _card(batch, kept.job_id if kept is not None else batch.job_id)
     answer = make_response(render_template("parts/job_card.html", job=shown))
     if not shown["poll_url"]:
@@ -136,8 +139,8 @@ def problems(key: int) -> Response:
         with _source(batch) as source:
             text = run.preview(batch, source, actor=shell.actor()).problems.ready().read()
     else:
-        raise NotFound("This import has no rows to mend.")
-    name = f"{batch.file_name.rpartition('.')[0] or batch.file_name} to mend.csv"
+        raise NotFound(_("This import has no rows to mend."))
+    name = _("{file} to mend", file=batch.file_name.rpartition(".")[0] or batch.file_name) + ".csv"
     return Response(
         text,
         content_type="text/csv; charset=utf-8",
@@ -152,25 +155,32 @@ def undo(key: int) -> Answer:
     if request.method == "POST":
         outcome = batches.undo(batch, actor=shell.actor())
         if outcome.job is not None:
-            shell.toast("The import is being taken back; watch it under Jobs")
+            shell.toast(_("The import is being taken back; watch it under Jobs"))
         else:
-            shell.toast(f"{outcome.done:,} contacts moved to the bin")
+            shell.toast(_n("{n} contact moved to the bin", "{n} contacts moved to the bin", outcome.done))
         return redirect(url_for(".show", key=key), 303)
     count = len(batches.unchanged(batch, actor=shell.actor()))
     made = batches.counts_of(batch)["created"]
     return render_template(
         "confirm.html",
-        title="Undo this import",
-        text="Contacts that somebody has changed since stay, and so does what was filled in contacts you had before.",
-        counts=[(f"{count:,} of {made:,}", "imported contacts go to the bin")],
+        title=_("Undo this import"),
+        text=_(
+            "Contacts that somebody has changed since stay, and so does what was filled in contacts you had before."
+        ),
+        counts=[
+            (
+                _("{n} of {all}", n=grouped(count), all=grouped(made)),
+                _("imported contacts go to the bin"),
+            )
+        ],
         action=url_for(".undo", key=key),
         hidden=[],
         fields=[],
-        verb="Move to the bin",
+        verb=_("Move to the bin"),
         danger=True,
         cancel_url=url_for(".show", key=key),
         sample=[],
-        blocked="" if count else "Nothing is left to undo: its contacts were changed or deleted, or are not yours.",
+        blocked="" if count else _("Nothing is left to undo: its contacts were changed or deleted, or are not yours."),
         errors=[],
     )
 
@@ -189,13 +199,13 @@ def _upload_page(values: dict[str, Any], errors: dict[str, str]) -> str:
     limit = current_app.config["UPLOAD_MAX_BYTES"] // _MB
     return render_template(
         "import_upload.html",
-        title="Import contacts",
-        entity_label="contacts",
+        title=_("Import contacts"),
+        entity_label=_("contacts"),
         action=url_for(".upload"),
         values=values,
         errors=errors,
         bases=[(key, label, _WHY[key]) for key, label in BASES if key in _WHY],
-        limits=f"CSV or vCard, up to {limit} MB",
+        limits=_("CSV or vCard, up to {limit} MB", limit=limit),
         past=done,
         cancel_url="/contacts/",
     )
@@ -224,7 +234,7 @@ def _map_page(batch: ImportBatch, wanted: dict[str, str], errors: dict[str, str]
         action=url_for(".show", key=batch.id),
         found=batch.options.get("found", ""),
         columns=columns,
-        targets=[("Contact", [(key, label) for key, label in mapping.targets().items() if key])],
+        targets=[(_("Contact"), [(key, label) for key, label in mapping.targets().items() if key])],
         on_match=batch.options["on_match"],
         match_options=[(key, label, why) for key, (label, why) in batches.ON_MATCH.items()],
         back_url=url_for(".upload"),
@@ -259,7 +269,7 @@ def _preview_page(
         rows=[_row(line) for line in lines],
         back_url=url_for(".show", key=batch.id),
         errors_url=url_for(".problems", key=batch.id) if counts["error"] else None,
-        basis_text=f"Lawful basis: {ground}. {said.words}" if said else "",
+        basis_text=_("Lawful basis: {ground}. {words}", ground=ground, words=said.words) if said else "",
         made=shell.day(made_at, zone) if made_at is not None else "",
         again_action=url_for(".preview", key=batch.id),
     )
@@ -291,7 +301,7 @@ def _card(batch: ImportBatch, job_id: int | None) -> dict[str, Any]:
         state = {"failed": "dead", "mapping": "waiting"}.get(batch.state, batch.state)
         return {
             "id": 0,
-            "label": f"Import {batch.file_name}",
+            "label": _("Import {file_name}", file_name=batch.file_name),
             "state": state,
             "percent": None,
             "note": _note(batch),
@@ -308,9 +318,9 @@ def _may_undo(batch: ImportBatch) -> bool:
 def _note(batch: ImportBatch) -> str:
     if batch.state == "mapping":
         kept = previews.of(batch)
-        return "not started" if kept is None else "preview ready" if kept.made_at else "preview being made"
+        return _("not started") if kept is None else _("preview ready") if kept.made_at else _("preview being made")
     counts = batches.counts_of(batch)
-    words = {"created": "new", "updated": "updated", "skipped": "skipped", "errors": "with errors"}
+    words = {"created": _("new"), "updated": _("updated"), "skipped": _("skipped"), "errors": _("with errors")}
     return ", ".join(f"{number:,} {words[name]}" for name, number in counts.items() if number) or batch.state
 
 
@@ -320,14 +330,14 @@ def _row(line: Line) -> dict[str, Any]:
         "line": line.line,
         "verdict": _VERDICTS[line.verdict],
         "cells": [line.name, line.email, phone, line.company, ", ".join(line.tags)],
-        "why": line.problem or ("Already here" if line.contact_id else _JOINS if line.verdict == "updated" else ""),
+        "why": line.problem or (_("Already here") if line.contact_id else _JOINS if line.verdict == "updated" else ""),
         "url": f"/contacts/{line.contact_id}" if line.contact_id else None,
     }
 
 
 def _page(template: str, batch: ImportBatch, **context: Any) -> str:
     return render_template(
-        template, title="Import contacts", entity_label="contacts", filename=batch.file_name, **context
+        template, title=_("Import contacts"), entity_label=_("contacts"), filename=batch.file_name, **context
     )
 
 
@@ -347,7 +357,12 @@ def _keep(given: FileStorage | None) -> str:
     cap = current_app.config["UPLOAD_MAX_BYTES"]
     if given.stream.seek(0, os.SEEK_END) > cap:
         raise Invalid(
-            {"file": f"The file is larger than {cap // _MB} MB. Split it, then add the parts one after the other."}
+            {
+                "file": _(
+                    "The file is larger than {cap} MB. Split it, then add the parts one after the other.",
+                    cap=cap // _MB,
+                )
+            }
         )
     given.stream.seek(0)
     return store().put(given.stream, cap=cap).key  # type: ignore[arg-type]

@@ -9,6 +9,8 @@ from flask import Flask, request
 from werkzeug.exceptions import BadRequest
 from werkzeug.routing import IntegerConverter
 
+from models.words import _
+
 _MOST_ID = 2**63 - 1
 
 
@@ -32,4 +34,4 @@ def _no_nul() -> None:
     if request.method == "POST":
         texts += request.form.values()
     if any("\x00" in text for text in texts):
-        raise BadRequest("The request holds a NUL character.")
+        raise BadRequest(_("The request holds a NUL character."))

@@ -10,17 +10,25 @@ from werkzeug.wrappers import Response
 
 from app import permissions
 from app.services import jobs
+from models import formats
 from models.job import Job
+from models.words import N_, _
 from views import shell
 from views.redirects import back
 
 pages = Blueprint("jobs_pages", __name__)
-_LABELS = {"all": "All", "waiting": "Waiting", "running": "Running", "failed": "Failed", "done": "Done"}
+_LABELS = {
+    "all": N_("All"),
+    "waiting": N_("Waiting"),
+    "running": N_("Running"),
+    "failed": N_("Failed"),
+    "done": N_("Done"),
+}
 _GIVEN_UP = ("failed", "dead", "refused")
 _NEXT = {
-    "dead": "It was tried several times. Mend what the message says, then try again.",
-    "failed": "Trying again helps only when what the message says has been mended.",
-    "refused": "Somebody who has the right can ask for it anew.",
+    "dead": N_("It was tried several times. Mend what the message says, then try again."),
+    "failed": N_("Trying again helps only when what the message says has been mended."),
+    "refused": N_("Somebody who has the right can ask for it anew."),
 }
 _MOVING = {"waiting", "running"}
 
@@ -37,7 +45,7 @@ def index() -> str:
     ]
     return render_template(
         "jobs.html",
-        title="Jobs",
+        title=_("Jobs"),
         tabs=tabs,
         jobs=[card(job, "row") for job in page.jobs],
         counts_text=_count(page.counts["all"]),
@@ -50,7 +58,7 @@ def index() -> str:
 @pages.get("/jobs/<int:key>")
 def show(key: int) -> str:
     return render_template(
-        "job.html", title="Job", job=card(jobs.get(key, actor=shell.actor())), back_url=url_for(".index")
+        "job.html", title=_("Job"), job=card(jobs.get(key, actor=shell.actor())), back_url=url_for(".index")
     )
 
 
@@ -73,14 +81,14 @@ def progress(key: int) -> str | Response:
 @pages.post("/jobs/<int:key>/retry")
 def retry(key: int) -> Response:
     jobs.retry(key, actor=shell.actor())
-    shell.toast("The job is tried again")
+    shell.toast(_("The job is tried again"))
     return redirect(back(request.form.get("next"), url_for(".show", key=key)), 303)
 
 
 @pages.post("/jobs/<int:key>/cancel")
 def cancel(key: int) -> Response:
     jobs.cancel(key, actor=shell.actor())
-    shell.toast("The job is being cancelled")
+    shell.toast(_("The job is being cancelled"))
     return redirect(back(request.form.get("next"), url_for(".show", key=key)), 303)
 
 
@@ -109,7 +117,7 @@ def card(job: Job, shape: str = "") -> dict[str, Any]:
         "error": job.error if job.state != "done" else None,
         "note": job.status or None,
         "who": job.actor.get("label"),
-        "when": f"{local.day} {local:%b %Y, %H:%M %Z}",
+        "when": formats.moment(local),
         "stamp": local.isoformat(),
         "result": None,
         "facts": [],

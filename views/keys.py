@@ -16,10 +16,12 @@ from werkzeug.wrappers import Response
 from app import permissions
 from app.errors import Invalid, NotFound
 from app.services import api_keys, values
+from models import formats
 from models.access import ApiKey
 from models.base import session
 from models.fields import now
 from models.scope import Actor
+from models.words import N_, _, _n
 from models.workspace import Membership
 from views import shell
 from views.freshness import require_fresh
@@ -28,13 +30,13 @@ from views.settings_kit import field, labels_of, page, problems
 
 pages = Blueprint("keys", __name__, url_prefix="/account/keys")
 Answer = str | Response | tuple[str, int]
-_SHOWN_ONCE = "Shown once. Keep it where your program keeps its secrets. It is sent as: Authorization: Bearer …"
+_SHOWN_ONCE = N_("Shown once. Keep it where your program keeps its secrets. It is sent as: Authorization: Bearer …")
 _OVERLAPS = (
-    ("0", "At once"),
-    ("1", "After 1 hour"),
-    ("24", "After 24 hours"),
-    ("168", "After 7 days"),
-    ("720", "After 30 days"),
+    ("0", N_("At once")),
+    ("1", N_("After 1 hour")),
+    ("24", N_("After 24 hours")),
+    ("168", N_("After 7 days")),
+    ("720", N_("After 30 days")),
 )
 
 
@@ -57,13 +59,13 @@ def show() -> Answer:
         }
         for key, owner in listed
     ]
-    add = [{"label": "Make a key", "icon": "plus", "url": "/account/keys/new", "primary": True}]
+    add = [{"label": _("Make a key"), "icon": "plus", "url": "/account/keys/new", "primary": True}]
     table = {
-        "columns": ["Key", "May do", "Last used", "Ends"],
+        "columns": [_("Key"), _("May do"), _("Last used"), _("Ends")],
         "rows": rows,
-        "empty": "No keys yet. A key lets a program work with your records.",
+        "empty": _("No keys yet. A key lets a program work with your records."),
     }
-    return page(title="API keys", table=table, head_actions=add if may else [], **_warning(listed))
+    return page(title=_("API keys"), table=table, head_actions=add if may else [], **_warning(listed))
 
 
 @pages.route("/new", methods=("GET", "POST"))
@@ -76,7 +78,7 @@ def new() -> Answer:
         days = request.form.get("days", "")
         try:
             member = session.get_one(Membership, actor.membership_id)
-            _, text = api_keys.create(
+            _key, text = api_keys.create(
                 member,
                 request.form.get("name", ""),
                 request.form.getlist("scopes"),
@@ -88,16 +90,16 @@ def new() -> Answer:
             errors = error.fields
     groups = [
         {
-            "title": "New key",
-            "hint": "A key can do what you choose here, and never more than you.",
+            "title": _("New key"),
+            "hint": _("A key can do what you choose here, and never more than you."),
             "fields": _fields(actor, errors),
         }
     ]
     return page(
-        title="Make a key",
+        title=_("Make a key"),
         groups=groups,
         action="/account/keys/new",
-        submit="Make the key",
+        submit=_("Make the key"),
         errors=problems(errors, labels_of(groups)),
         status=422 if errors else 200,
     )
@@ -118,22 +120,28 @@ def rotate(key: int) -> Answer:
         try:
             # A number of hours that is none at all is refused with the same sentence.
             overlap = dt.timedelta(hours=min(hours, 10_000)) if hours is not None else -dt.timedelta(hours=1)
-            ended, _, text = api_keys.rotate(key, overlap, actor=actor)
+            ended, _made, text = api_keys.rotate(key, overlap, actor=actor)
             return _shown(
-                text, f"The old key, rec_{ended.prefix}…, works until {_when(ended.expires_at)}. {_SHOWN_ONCE}"
+                text,
+                _(
+                    "The old key, rec_{prefix}…, works until {when}. {shown_once}",
+                    prefix=ended.prefix,
+                    when=_when(ended.expires_at),
+                    shown_once=_SHOWN_ONCE,
+                ),
             )
         except Invalid as error:
             errors = error.fields
     choice = field(
-        "overlap", "The old key ends", kind="choice", value="24", choices=_OVERLAPS, errors=errors, required=True
+        "overlap", _("The old key ends"), kind="choice", value="24", choices=_OVERLAPS, errors=errors, required=True
     )
     shown = render_template(
         "confirm.html",
-        title=f"Rotate “{old.name:.60}”",
-        text="A new key with the same name and the same rights takes its place. Until the old one ends, both work.",
+        title=_("Rotate “{name:.60}”", name=old.name),
+        text=_("A new key with the same name and the same rights takes its place. Until the old one ends, both work."),
         fields=[choice],
         action=f"/account/keys/{key}/rotate",
-        verb="Make the new key",
+        verb=_("Make the new key"),
         cancel_url="/account/keys",
     )
     return (shown, 422) if errors else shown
@@ -142,15 +150,15 @@ def rotate(key: int) -> Answer:
 @pages.post("/<int:key>/revoke")
 def revoke(key: int) -> Answer:
     api_keys.revoke(key, actor=_here())
-    flash("The key is revoked and no longer works.", "success")
+    flash(_("The key is revoked and no longer works."), "success")
     return redirect("/account/keys", 303)
 
 
 def _shown(text: str, note: str) -> Any:
-    back = {"label": "Back to the keys", "icon": "key", "url": "/account/keys", "primary": False}
+    back = {"label": _("Back to the keys"), "icon": "key", "url": "/account/keys", "primary": False}
     return page(
-        title="API keys",
-        secret={"label": "Your new key", "text": text, "note": note},
+        title=_("API keys"),
+        secret={"label": _("Your new key"), "text": text, "note": note},
         table=None,
         head_actions=[back],
     )
@@ -162,8 +170,14 @@ def _warning(listed: Iterable[tuple[ApiKey, str]]) -> dict[str, Any]:
     if not soon:
         return {}
     first = soon[0]
-    more = f", and {len(soon) - 1} more within 14 days" if len(soon) > 1 else ""
-    text = f"The key “{first.name}” (rec_{first.prefix}…) ends on {_when(first.expires_at)}{more}. Rotate it in time."
+    text = _(
+        "The key “{name}” (rec_{prefix}…) ends on {when}. Rotate it in time.",
+        name=first.name,
+        prefix=first.prefix,
+        when=_when(first.expires_at),
+    )
+    if len(soon) > 1:
+        text += " " + _n("{n} more ends within 14 days.", "{n} more end within 14 days.", len(soon) - 1)
     return {"warning": {"cls": "warn", "icon": "clock", "text": text}}
 
 
@@ -171,9 +185,13 @@ def _name(key: ApiKey, owner: str, prefixes: Mapping[int, str], replaced: Mappin
     """Name, visible part and member, and which key is which after a rotation."""
     note = ""
     if key.successor_id is not None:
-        note = f"Old, replaced by rec_{prefixes[key.successor_id]}…" if key.successor_id in prefixes else "Old"
+        note = (
+            _("Old, replaced by rec_{prefixes}…", prefixes=prefixes[key.successor_id])
+            if key.successor_id in prefixes
+            else _("Old")
+        )
     elif key.id in replaced:
-        note = f"New, replaces rec_{replaced[key.id].prefix}…"
+        note = _("New, replaces rec_{prefix}…", prefix=replaced[key.id].prefix)
     shown = Markup(
         '<b class="fw-medium">{}</b><br><span class="t3 sm"><span class="font-monospace">rec_{}…</span> of {}</span>'
     )
@@ -203,31 +221,40 @@ def _ends(key: ApiKey) -> str | Markup:
     left = key.expires_at - now()
     local = key.expires_at.astimezone(shell.locale().zone)
     hours = max(int(left.total_seconds() // 3600), 1)
-    away = f"in {left.days} days" if left.days > 1 else f"{local:%H:%M %Z}, in {hours} hour{'' if hours == 1 else 's'}"
+    away = (
+        _("in {days} days", days=left.days)
+        if left.days > 1
+        else _n("{time}, in {n} hour", "{time}, in {n} hours", hours, time=f"{local:%H:%M %Z}")
+    )
     shown = Markup('{}<br><span class="t3 sm">{}</span>')
-    return shown.format(f"{local:%d %b %Y}", "ended" if left <= dt.timedelta() else away)
+    return shown.format(formats.date(local), _("ended") if left <= dt.timedelta() else away)
 
 
 def _acts(key: ApiKey, actor: Actor) -> list[dict[str, Any]]:
     acts: list[dict[str, Any]] = []
     if key.membership_id == actor.membership_id and key.successor_id is None and api_keys.is_live(key):
-        acts.append({"label": "Rotate", "url": f"/account/keys/{key.id}/rotate"})
-    return [*acts, {"label": "Revoke", "url": f"/account/keys/{key.id}/revoke", "post": True}]
+        acts.append({"label": _("Rotate"), "url": f"/account/keys/{key.id}/rotate"})
+    return [*acts, {"label": _("Revoke"), "url": f"/account/keys/{key.id}/revoke", "post": True}]
 
 
 def _fields(actor: Actor, errors: dict[str, str]) -> list[dict[str, Any]]:
     rows: list[tuple[str, list[tuple[str, str] | None]]] = [
-        ("All records", [(f"*:{a}", f"All records: {a}") for a in permissions.ACTIONS])
+        (
+            _("All records"),
+            [(f"*:{a}", _("All records: {action}", action=permissions.ACTION_WORDS[a])) for a in permissions.ACTIONS],
+        )
     ]
     for name in permissions.subjects():
         label = label_of(name)
         rows.append((label, [_scope(actor, name, action, label) for action in permissions.ACTIONS]))
     rows = [(label, cells) for label, cells in rows if any(cells)]
     return [
-        field("name", "Name", value="", errors=errors, required=True, hint="Such as the program that will use it"),
+        field(
+            "name", _("Name"), value="", errors=errors, required=True, hint=_("Such as the program that will use it")
+        ),
         field(
             "days",
-            "Ends after (days)",
+            _("Ends after (days)"),
             kind="number",
             value="365",
             errors=errors,
@@ -238,10 +265,10 @@ def _fields(actor: Actor, errors: dict[str, str]) -> list[dict[str, Any]]:
         ),
         field(
             "scopes",
-            "May do",
+            _("May do"),
             kind="multichoice",
             value=set(),
-            grid={"heads": ["Records", *(a.capitalize() for a in permissions.ACTIONS)], "rows": rows},
+            grid={"heads": [_("Records"), *(permissions.ACTION_WORDS[a] for a in permissions.ACTIONS)], "rows": rows},
             errors=errors,
             required=True,
             wide=True,
@@ -259,7 +286,7 @@ def _when(moment: Any) -> str:
         return ""
     local = moment.astimezone(shell.locale().zone)
     near = abs(moment - now()) < dt.timedelta(days=2)
-    return f"{local:%d %b %Y, %H:%M %Z}" if near else f"{local:%d %b %Y}"
+    return formats.moment(local) if near else formats.date(local)
 
 
 def _here() -> Actor:

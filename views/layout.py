@@ -12,8 +12,12 @@ from typing import Any
 from app.services import filters, layouts, schema, values
 from models import registry
 from models.fields import Field
+from models.words import N_
 from views import shell
 from views.screen import Screen, Section
+
+# Where fields stand that no section names.
+_REST = "More"
 
 
 def sections(screen: Screen) -> tuple[Section, ...]:
@@ -33,7 +37,7 @@ def sections(screen: Screen) -> tuple[Section, ...]:
         names = (*(n for n in section.fields if n in seen or n in links), *added.pop(section.title, ()))
         if names or section.children:
             found.append(Section(section.title, names, section.children))
-    return (*found, *(Section(title, tuple(names)) for title, names in added.items()))
+    return (*found, *(Section(spoken(screen, title), tuple(names)) for title, names in added.items()))
 
 
 def _laid_out(
@@ -48,12 +52,23 @@ def _laid_out(
     rest += [n for n in schema.added(screen.model) if n not in named and n not in rest]
     homes = {s.fields[0]: s.children for s in screen.sections if s.fields and s.children}
     found = []
-    for title, names in (*wanted, ("More", rest)):
+    for title, names in (*wanted, (_REST, rest)):
         shown = tuple(n for n in names if n in seen or n in links)
         children = tuple(child for first in names for child in homes.get(first, ()))
         if shown or children:
-            found.append(Section(title, shown, children))
+            found.append(Section(spoken(screen, title), shown, children))
     return tuple(found)
+
+
+def spoken(screen: Screen, title: str) -> str:
+    """A section's title as the reader reads it: those of the product are translated, those of the brokerage are not."""
+    return next((one.title for one in screen.sections if one.title == title), N_(_REST) if title == _REST else title)
+
+
+def kept(screen: Screen, typed: str) -> str:
+    """A title as it is kept, of what a person typed who reads the product's own titles in their language."""
+    known = {str(title): str.__str__(title) for title in (*(s.title for s in screen.sections), N_(_REST))}
+    return known.get(typed, typed)
 
 
 def condition(screen: Screen, name: str, texts: Mapping[str, str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 from app.errors import Invalid
 from app.services import conditions, filters, relatives, values
 from models.fields import Kind
+from models.words import _
 from views import shell
 from views.list_state import State
 from views.screen import screens
@@ -57,7 +58,7 @@ def chips(state: State) -> list[dict[str, Any]]:
         number = sum(1 for _ in conditions.leaves(state.where))
         drawn.append(
             {
-                "label": "Conditions",
+                "label": _("Conditions"),
                 "op_label": "",
                 "value_label": str(number),
                 "edit_url": state.url(state.pairs(), page="builder"),

@@ -17,9 +17,10 @@ from markupsafe import Markup, escape
 
 from app.services import cells, filters, queries, saved_views, schema
 from app.services.schema import Schema, View
-from models import scope
+from models import scope, words
 from models.fields import Field, Kind
 from models.scope import Actor, Rights
+from models.words import _, grouped
 from views import arrangement, list_filters, shell
 from views.drawing import HOLE, alone
 from views.list_state import State, columns_of
@@ -52,7 +53,7 @@ def frame(state: State, count: tuple[int, bool], editor_error: str, rows: int = 
     the drawn texts `head`, `bar` and `thead`. Without rows there is nothing to select.
     """
     kept, (number, exact) = _of(state), count
-    count_text = f"{number:,}" if exact else f"{number:,}+"
+    count_text = grouped(number) if exact else f"{grouped(number)}+"
     return {
         **kept.facts,
         "count_text": count_text,
@@ -83,8 +84,8 @@ def _of(state: State) -> _Kept:
     density, loc = g.user_facts.density, shell.locale()
     own = (state.screen.entity, state.q, state.filters, state.where, state.sort, state.columns, state.custom_columns)
     more = (state.look, state.view, state.broken, saved, actor.everything, density)
-    words = (loc.zone.key, loc.region, loc.currency)
-    key = (scope.current(), scope.role(), own, more, words)
+    read_in = (loc.zone.key, loc.region, loc.currency, words.code())
+    key = (scope.current(), scope.role(), own, more, read_in)
     found = _kept.get(key)
     if found is None or found.rights is not actor.rights or found.here is not here:
         if len(_kept) >= _MOST:
@@ -118,7 +119,7 @@ def _facts(state: State, actor: Actor, saved: tuple[View, ...]) -> dict[str, Any
     return {
         "title": screen.label,
         "singular": screen.singular,
-        "intro": screen.hint or f"{screen.label} will stand here.",
+        "intro": screen.hint or _("{label} will stand here.", label=screen.label),
         "key": screen.slug,
         "base_url": screen.url(),
         "q": state.q,
@@ -223,7 +224,7 @@ def _views(state: State, pairs: list[tuple[str, str]], saved: tuple[View, ...]) 
         for label, query in screen.views
     ]
     if saved and not declared:
-        declared = [{"label": "All", "url": screen.url(), "current": state.view is None and not pairs}]
+        declared = [{"label": _("All"), "url": screen.url(), "current": state.view is None and not pairs}]
     return declared + [
         {
             "label": one.name,
@@ -256,7 +257,7 @@ def _sorts(state: State) -> tuple[tuple[str, str, bool], ...]:
 
 def _sort_label(state: State) -> str:
     name = state.sort.removeprefix("-")
-    return "Newest" if name == "id" else columns_of(state.screen)[name].label
+    return _("Newest") if name == "id" else columns_of(state.screen)[name].label
 
 
 def _head_actions(state: State, actor: Actor) -> list[dict[str, Any]]:
@@ -265,7 +266,7 @@ def _head_actions(state: State, actor: Actor) -> list[dict[str, Any]]:
     if screen.entity == "contact" and actor.everything | bool(actor.rights.get("import")):
         actions.append(
             {
-                "label": "Import",
+                "label": _("Import"),
                 "icon": "upload",
                 "url": "/contacts/import",
                 "primary": False,
@@ -288,7 +289,7 @@ def _head_actions(state: State, actor: Actor) -> list[dict[str, Any]]:
     if screen.may_add(actor):
         actions.append(
             {
-                "label": f"New {screen.singular}",
+                "label": _("New {singular}", singular=screen.singular),
                 "icon": "plus",
                 "url": screen.url(page="new"),
                 "primary": True,
@@ -306,5 +307,5 @@ def _bulk(screen: Screen, actor: Actor) -> list[dict[str, Any]]:
         if screen.can(actor, a.right)
     ]
     if screen.may_delete(actor):
-        verbs.append({"label": "Delete", "icon": "trash", "url": screen.url(page="bulk/delete")})
+        verbs.append({"label": _("Delete"), "icon": "trash", "url": screen.url(page="bulk/delete")})
     return verbs

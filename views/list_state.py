@@ -19,6 +19,7 @@ from app.services.conditions import Group
 from app.services.queries import ListQuery
 from app.services.schema import View
 from models.fields import Field, Kind
+from models.words import _
 from views import arrangement, shell
 from views.arrangement import Arrangement
 from views.screen import Screen
@@ -108,7 +109,7 @@ def read_state(screen: Screen, args: Any) -> State:
     # The menu's button comes after the hidden field of the present sort.
     sort = (args.getlist("sort") or [""])[-1] or sort_of(screen)
     if sort.removeprefix("-") not in queries.sortable(screen.model):
-        broken.append(f"This list cannot be sorted by “{sort[:60]}”.")
+        broken.append(_("This list cannot be sorted by “{sort}”.", sort=sort[:60]))
         sort = sort_of(screen)
     allowed = columns_of(screen)
     custom = [c for c in args.getlist("cols") if c in allowed and c != screen.title][:12]

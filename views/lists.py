@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from itertools import repeat
 from typing import Any
 
@@ -17,13 +16,15 @@ from markupsafe import Markup, escape
 from werkzeug.wrappers import Response
 
 from app.services import filters, queries, values
-from models import normal
+from models import formats, normal
 from models.fields import Field, Kind
+from models.words import _
 from views import list_frame, shell, totals
 from views.drawing import escaped
 from views.list_frame import RIGHT
 from views.list_state import State, columns_of, read_state
 from views.screen import Screen
+from views.translated import kept_by_language
 
 TONES = {
     "new": "",
@@ -107,7 +108,7 @@ def _columns(
     loc = shell.locale()
     today = dt.datetime.now(loc.zone).date()
     keys, names, *columns = zip(*found, strict=True)
-    titles = [str(name or "(no name)") for name in names]
+    titles = [str(name or _("(no name)")) for name in names]
     titles = [title if len(title) <= 120 else title[:119] + "…" for title in titles]
     initials = [shell.initials(title) for title in titles] if screen.avatars else [""] * len(titles)
     drawn = []
@@ -124,7 +125,7 @@ def show_fields(screen: Screen) -> str:
     names = [n for n in {**columns, **asked} if n != screen.title]
     return render_template(
         "list_fields.html",
-        title=f"Fields of {screen.label.lower()}",
+        title=_("Fields of {label}", label=screen.label.lower()),
         base_url=screen.url(),
         cancel_url=state.url(state.pairs()),
         q=state.q,
@@ -168,21 +169,21 @@ def maker(name: str, field: Field, loc: values.Locale, today: dt.date) -> Any:
     if field.kind is Kind.MOMENT:
         return lambda value: shell.day(value, loc.zone, today)
     if field.kind is Kind.DATE:
-        return lambda value: f"{value.day} {value:%b %Y}"
+        return formats.date
     if field.kind is Kind.MONEY:
-        return lambda value: normal.show_money(value, loc.currency)
+        return formats.amounts(loc.currency)
     if field.kind is Kind.PHONE:
         return lambda value: normal.show_phone(value, loc.region)
     if field.kind is Kind.MULTI:
         return lambda value: values.to_text(field, value, loc)
     if field.kind is Kind.BOOLEAN:
-        return lambda value: "Yes" if value else ""
+        return lambda value: _("Yes") if value else ""
     if field.kind is Kind.RELATION:
         return lambda value: str(value)[:80]
     return lambda value: value
 
 
-@lru_cache(maxsize=2000)
+@kept_by_language(2000)
 def _words(choices: tuple[Any, ...], retired: tuple[Any, ...], toned: bool) -> dict[Any, Markup]:
     """What stands for each choice. Kept, so whatever it depends on is a parameter."""
     words = dict((*choices, *retired))

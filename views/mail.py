@@ -14,6 +14,7 @@ from app.services import drafts, merge, messages, queries, records, suppressions
 from app.services.drafts import Card
 from models.contact import Contact
 from models.message import KINDS, Message, Template
+from models.words import _
 from views import shell
 from views.jobs import percent
 from views.redirects import back
@@ -42,7 +43,7 @@ def compose(key: int) -> Answer:
     except Invalid as error:
         # What concerns no field is that another text was sent under this number: the page gets a new one.
         return _form(contact, typed | ({"occasion": ""} if "" in error.fields else {}), error.fields), 422
-    shell.toast(f"E-mail to {contact.name:.60} is on its way")
+    shell.toast(_("E-mail to {name:.60} is on its way", name=contact.name))
     return redirect(_contact_url(key), 303)
 
 
@@ -72,21 +73,21 @@ def send(key: int) -> Response:
     message = messages.send(
         key, actor=shell.actor(), subject=request.form.get("subject"), body=request.form.get("body")
     )
-    shell.toast("The e-mail is on its way")
+    shell.toast(_("The e-mail is on its way"))
     return redirect(_after(message), 303)
 
 
 @pages.post("/messages/<int:key>/again")
 def again(key: int) -> Response:
     message = messages.send_again(key, actor=shell.actor())
-    shell.toast("The e-mail is tried again")
+    shell.toast(_("The e-mail is tried again"))
     return redirect(_after(message), 303)
 
 
 @pages.post("/messages/<int:key>/discard")
 def discard(key: int) -> Response:
     message = messages.discard(key, actor=shell.actor())
-    shell.toast("Dropped; nothing was sent")
+    shell.toast(_("Dropped; nothing was sent"))
     return redirect(_after(message), 303)
 
 
@@ -95,16 +96,16 @@ def redraft(key: int) -> Response:
     """Drop this draft and ask for another."""
     message = messages.discard(key, actor=shell.actor())
     if message.contact_id is None:
-        raise Invalid({"": "This draft belongs to no contact. Write the e-mail yourself."})
+        raise Invalid({"": _("This draft belongs to no contact. Write the e-mail yourself.")})
     return ask(message.contact_id)
 
 
 def actions(message: Message) -> list[dict[str, Any]]:
     """The buttons of a message's own page: what can be done in its state."""
     offered: dict[str, tuple[tuple[str, str, str], ...]] = {
-        "draft": (("Discard", "x", "discard"), ("Approve and send", "send", "send")),
-        "queued": (("Call back", "x", "discard"),),
-    } | dict.fromkeys(messages.AGAIN, (("Send again", "send", "again"),))
+        "draft": ((_("Discard"), "x", "discard"), (_("Approve and send"), "send", "send")),
+        "queued": ((_("Call back"), "x", "discard"),),
+    } | dict.fromkeys(messages.AGAIN, ((_("Send again"), "send", "again"),))
     if not of("message").can(shell.actor(), "write"):
         return []
     return [
@@ -124,19 +125,20 @@ def card(job_id: int) -> dict[str, Any]:
     found = drafts.card(job_id, actor=shell.actor())
     ask_url = url_for("mail_pages.ask", key=found.contact_id)
     base: dict[str, Any] = {
-        "title": "Follow-up e-mail",
+        "title": _("Follow-up e-mail"),
         "state": found.state,
         "ask_url": ask_url,
-        "ask_label": "Draft a follow-up",
+        "ask_label": _("Draft a follow-up"),
     }
     if found.state == "waiting":
         return base | {
-            "percent": percent(found.job), "note": found.job.status or "Waiting for its turn. You can leave this page.",
+            "percent": percent(found.job),
+            "note": found.job.status or _("Waiting for its turn. You can leave this page."),
             "poll_url": url_for("mail_pages.draft", job_id=job_id),
         }  # fmt: skip
     if found.state == "failed":
         retry = ask_url if found.job.state != "refused" else None
-        return base | {"error": found.job.error or "No draft was made.", "redraft_url": retry}
+        return base | {"error": found.job.error or _("No draft was made."), "redraft_url": retry}
     return base | _ready(found) if found.state == "ready" else base | {"state": "idle"}
 
 
@@ -180,7 +182,7 @@ def _form(contact: Contact, typed: dict[str, str], errors: dict[str, str]) -> st
     kinds = [{"value": key, "label": label} for key, label in KINDS]
     return render_template(
         "compose.html",
-        title=f"E-mail to {contact.name:.80}",
+        title=_("E-mail to {name:.80}", name=contact.name),
         contact=contact,
         errors=errors,
         kinds=kinds,
@@ -199,7 +201,7 @@ def _form(contact: Contact, typed: dict[str, str], errors: dict[str, str]) -> st
 def _warning(contact: Contact) -> str | None:
     """What would stop a message, said before it is written."""
     if not contact.email:
-        return "This contact has no e-mail address. Add one to the contact first."
+        return _("This contact has no e-mail address. Add one to the contact first.")
     return suppressions.why_not(contact.email, "transactional", contact) or suppressions.why_not(
         contact.email, "marketing", contact
     )

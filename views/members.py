@@ -14,7 +14,9 @@ from werkzeug.wrappers import Response
 from app import permissions
 from app.errors import Invalid, NotFound
 from app.services import invitations, members, roles, values
+from models import formats
 from models.base import session
+from models.words import _
 from models.workspace import Team
 from views import role_compare, shell, why
 from views.freshness import require_fresh
@@ -32,28 +34,37 @@ def show() -> Answer:
     explains = permissions.reach(actor, "read", "role") is not None
     rows = []
     for one in members.listed(actor=actor):
-        acts: list[dict[str, Any]] = [{"label": "Rights", "url": why.address(member=one.id)}] if explains else []
+        acts: list[dict[str, Any]] = [{"label": _("Rights"), "url": why.address(member=one.id)}] if explains else []
         if may:
             acts += [
-                {"label": "Change", "url": f"/settings/members/{one.id}"},
-                {"label": "Remove", "url": f"/settings/members/{one.id}/remove", "dialog": True},
+                {"label": _("Change"), "url": f"/settings/members/{one.id}"},
+                {"label": _("Remove"), "url": f"/settings/members/{one.id}/remove", "dialog": True},
             ]
-        factor = "Second factor" if one.second_factor else "Password only"
-        rows.append({"cells": [_who(one.name, one.email), one.role, one.team or "", factor], "actions": acts})
+        factor = _("Second factor") if one.second_factor else _("Password only")
+        rows.append(
+            {
+                "cells": [_who(one.name, one.email), permissions.spoken(one.role), one.team or "", factor],
+                "actions": acts,
+            }
+        )
     waiting = [
         {
-            "cells": [one.email, one.invited_by, f"until {one.expires_at.astimezone(shell.locale().zone):%d %b %Y}"],
-            "actions": [{"label": "Take back", "url": f"/settings/invitations/{one.id}/revoke", "post": True}],
+            "cells": [
+                one.email,
+                one.invited_by,
+                _("until {date}", date=formats.date(one.expires_at.astimezone(shell.locale().zone))),
+            ],
+            "actions": [{"label": _("Take back"), "url": f"/settings/invitations/{one.id}/revoke", "post": True}],
         }
         for one in (invitations.pending() if may else ())
     ]
-    add = [{"label": "Invite", "icon": "user-plus", "url": "/settings/members/invite", "primary": True}]
+    add = [{"label": _("Invite"), "icon": "user-plus", "url": "/settings/members/invite", "primary": True}]
     return page(
         "account/members.html",
-        title="Members",
+        title=_("Members"),
         head_actions=add if may else [],
         waiting=waiting,
-        table={"columns": ["Name", "Role", "Team", "Sign-in"], "rows": rows},
+        table={"columns": [_("Name"), _("Role"), _("Team"), _("Sign-in")], "rows": rows},
     )
 
 
@@ -73,30 +84,30 @@ def invite() -> Answer:
                 actor=actor,
                 url=url,
             )
-            flash(f"The invitation to {made.email} is on its way.", "success")
+            flash(_("The invitation to {email} is on its way.", email=made.email), "success")
             return redirect("/settings/members", 303)
         except Invalid as error:
             errors = error.fields
         except NotFound:
-            errors = {"role_id": "Choose a role from the list."}
+            errors = {"role_id": _("Choose a role from the list.")}
     fields = [
-        field("email", "E-mail", kind="email", errors=errors, required=True),
-        field("name", "Name", errors=errors),
+        field("email", _("E-mail"), kind="email", errors=errors, required=True),
+        field("name", _("Name"), errors=errors),
         _role_field(None, errors),
         _team_field(None, errors),
     ]
     groups = [
         {
-            "title": "Invitation",
-            "hint": "A message with a link goes to this address. The link works once, for 7 days.",
+            "title": _("Invitation"),
+            "hint": _("A message with a link goes to this address. The link works once, for 7 days."),
             "fields": fields,
         }
     ]
     return page(
-        title="Invite somebody",
+        title=_("Invite somebody"),
         groups=groups,
         action="/settings/members/invite",
-        submit="Send the invitation",
+        submit=_("Send the invitation"),
         errors=problems(errors, labels_of(groups)),
         status=422 if errors else 200,
     )
@@ -105,7 +116,7 @@ def invite() -> Answer:
 @pages.post("/invitations/<int:key>/revoke")
 def take_back(key: int) -> Answer:
     invitations.revoke(key, actor=shell.actor())
-    flash("The invitation is taken back. Its link no longer works.", "success")
+    flash(_("The invitation is taken back. Its link no longer works."), "success")
     return redirect("/settings/members", 303)
 
 
@@ -122,7 +133,7 @@ def change(key: int) -> Answer:
             if asked is not None:
                 return asked
             members.change(key, role_id=_number("role_id"), team_id=_team(), actor=actor)
-            flash(f"{one.name} is changed. It acts on their next page.", "success")
+            flash(_("{name} is changed. It acts on their next page.", name=one.name), "success")
             return redirect("/settings/members", 303)
         except Invalid as error:
             errors = error.fields
@@ -134,7 +145,7 @@ def change(key: int) -> Answer:
         }
     ]
     return page(
-        title="Change a member",
+        title=_("Change a member"),
         groups=groups,
         action=f"/settings/members/{key}",
         errors=problems(errors, labels_of(groups)),
@@ -152,20 +163,20 @@ def remove(key: int) -> Answer:
     if request.method == "POST":
         try:
             members.remove(key, actor=actor)
-            flash(f"{one.name} is no longer a member. Sessions and keys ended at once.", "success")
+            flash(_("{name} is no longer a member. Sessions and keys ended at once.", name=one.name), "success")
             return redirect("/settings/members", 303)
         except Invalid as error:
             errors = list(error.fields.values())
-    text = (
-        "Sessions, API keys and open invitations of this person end at once. "
-        "Their records and their name in the history stay."
+    text = _(
+        "Sessions, API keys and open invitations of this person end at once. Their records and their "
+        "name in the history stay."
     )
     shown = render_template(
         "confirm.html",
-        title=f"Remove {one.name}",
+        title=_("Remove {name}", name=one.name),
         text=text,
         action=f"/settings/members/{key}/remove",
-        verb="Remove",
+        verb=_("Remove"),
         danger=True,
         cancel_url="/settings/members",
         errors=errors,
@@ -178,17 +189,17 @@ def _role_change(key: int, one: Any) -> str | None:
     old, new, found = members.role_change(key, _number("role_id"), actor=shell.actor())
     if old.id == new.id:
         return None
-    same = "They may do the same and see the same fields as before."
+    same = _("They may do the same and see the same fields as before.")
     return render_template(
         "role_change.html",
-        title=f"Make {one.name} {new.label}",
-        text=f"This changes for {one.name}, on their next page:" if found else same,
+        title=_("Make {name} {role}", name=one.name, role=permissions.spoken(new.label)),
+        text=_("This changes for {name}, on their next page:", name=one.name) if found else same,
         action=f"/settings/members/{key}",
         hidden=[(n, request.form.get(n, "")) for n in ("role_id", "team_id")] + [("confirmed", "1")],
         cancel_url=f"/settings/members/{key}",
         groups=role_compare.groups(found),
-        first=f"Now, as {old.label}",
-        second=f"Then, as {new.label}",
+        first=_("Now, as {role}", role=permissions.spoken(old.label)),
+        second=_("Then, as {role}", role=permissions.spoken(new.label)),
     )
 
 
@@ -204,16 +215,16 @@ def _member(key: int) -> Any:
 
 
 def _role_field(value: int | None, errors: dict[str, str]) -> dict[str, Any]:
-    choices = [(str(role.id), role.label) for role in roles.of_workspace()]
+    choices = [(str(role.id), permissions.spoken(role.label)) for role in roles.of_workspace()]
     return field(
-        "role_id", "Role", kind="choice", value=str(value or ""), choices=choices, errors=errors, required=True
+        "role_id", _("Role"), kind="choice", value=str(value or ""), choices=choices, errors=errors, required=True
     )
 
 
 def _team_field(value: int | None, errors: dict[str, str]) -> dict[str, Any]:
     choices = [(str(key), name) for key, name in session.execute(sa.select(Team.id, Team.name).order_by(Team.name))]
     return field(
-        "team_id", "Team", kind="choice", value=str(value or ""), choices=choices, errors=errors, required=False
+        "team_id", _("Team"), kind="choice", value=str(value or ""), choices=choices, errors=errors, required=False
     )
 
 

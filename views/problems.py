@@ -16,41 +16,44 @@ from werkzeug.exceptions import HTTPException
 from app.errors import Conflict, DomainError, Forbidden, Invalid, Outdated, TooMany
 from models.base import session
 from models.scope import NoWorkspace
+from models.words import N_, _
 from views import why
 from views.headers import is_public
 from views.redirects import back
 
 log = structlog.get_logger(__name__)
-_STALE = "Somebody else saved the same record at the same moment. Nothing of this step was; look again, then repeat it."
+_STALE = N_(
+    "Somebody else saved the same record at the same moment. Nothing of this step was; look again, then repeat it."
+)
 # What an error page offers and an answer to a program does not.
 _PAGES_ONLY = ("next", "why")
 _WORDS = {
-    400: ("This request was not understood", "Go back, check what was entered and send it once more."),
-    401: ("Please sign in", "Sign in and open this page again."),
-    403: ("You may not do this", "An admin of your workspace can change your role."),
-    404: ("Nothing is here", "There is no page at this address. Check it for a typing error."),
-    405: ("This address does not work that way", "Go back and use the buttons of the page."),
-    408: ("The upload took too long", "Nothing was saved. Try again on a faster connection."),
-    409: ("Somebody else was faster", "Reload the page, your entries are kept on this device."),
+    400: (N_("This request was not understood"), N_("Go back, check what was entered and send it once more.")),
+    401: (N_("Please sign in"), N_("Sign in and open this page again.")),
+    403: (N_("You may not do this"), N_("An admin of your workspace can change your role.")),
+    404: (N_("Nothing is here"), N_("There is no page at this address. Check it for a typing error.")),
+    405: (N_("This address does not work that way"), N_("Go back and use the buttons of the page.")),
+    408: (N_("The upload took too long"), N_("Nothing was saved. Try again on a faster connection.")),
+    409: (N_("Somebody else was faster"), N_("Reload the page, your entries are kept on this device.")),
     410: (
-        "This link no longer works",
-        "It has expired or was switched off by the person who sent it. You did nothing wrong.",
+        N_("This link no longer works"),
+        N_("It has expired or was switched off by the person who sent it. You did nothing wrong."),
     ),
-    413: ("This is too large", "Nothing was saved. Send a smaller file or a shorter text."),
-    415: ("This kind of content is not accepted", "Send it as a form or as JSON."),
-    422: ("Some fields need a change", "Nothing was saved yet."),
-    429: ("That was a lot of tries", "Wait a few minutes, then try again."),
+    413: (N_("This is too large"), N_("Nothing was saved. Send a smaller file or a shorter text.")),
+    415: (N_("This kind of content is not accepted"), N_("Send it as a form or as JSON.")),
+    422: (N_("Some fields need a change"), N_("Nothing was saved yet.")),
+    429: (N_("That was a lot of tries"), N_("Wait a few minutes, then try again.")),
     500: (
-        "Something broke on our side",
-        "Nothing of this step was saved. Try again; if it stays, tell support the request id.",
+        N_("Something broke on our side"),
+        N_("Nothing of this step was saved. Try again; if it stays, tell support the request id."),
     ),
-    503: ("This is not available right now", "Try again in a minute."),
+    503: (N_("This is not available right now"), N_("Try again in a minute.")),
 }
 
 
 def init(app: Flask) -> None:
     app.register_error_handler(DomainError, _domain)
-    app.register_error_handler(NoWorkspace, lambda _e: _answer(403, "Choose a workspace first."))
+    app.register_error_handler(NoWorkspace, lambda _e: _answer(403, _("Choose a workspace first.")))
     app.register_error_handler(StaleDataError, lambda _e: _domain(Conflict(_STALE)))
     app.register_error_handler(CSRFError, _form_too_old)
     app.register_error_handler(HTTPException, _http)
@@ -61,7 +64,7 @@ def problem(status: int, detail: str, title: str = "", **more: Any) -> Response:
     """An RFC 9457 answer."""
     body = {
         "type": "about:blank",
-        "title": title or _WORDS.get(status, ("Error", ""))[0],
+        "title": title or _WORDS.get(status, (_("Error"), ""))[0],
         "status": status,
         "detail": detail,
         **more,
@@ -94,15 +97,15 @@ def _domain(error: DomainError) -> Response:
 
 def _form_too_old(_error: CSRFError) -> Response:
     """The session that drew the form is over; the page it stood on asks to sign in and then offers the draft."""
-    text = (
-        "Nothing was saved. Open the page again and sign in; "
-        "what you typed in a form is kept on this device and offered there."
+    text = _(
+        "Nothing was saved. Open the page again and sign in; what you typed in a form is kept on "
+        "this device and offered there."
     )
     return _answer(
         400,
         text,
-        "This page was open for too long",
-        next=[{"label": "Open the page again", "url": back(_came_from(), "/"), "primary": True}],
+        _("This page was open for too long"),
+        next=[{"label": _("Open the page again"), "url": back(_came_from(), "/"), "primary": True}],
     )
 
 
@@ -129,7 +132,7 @@ def _unexpected(error: Exception) -> Response:
 
 
 def _answer(status: int, detail: str, title: str = "", **more: Any) -> Response:
-    title = title or _WORDS.get(status, ("This could not be done", ""))[0]
+    title = title or _WORDS.get(status, (_("This could not be done"), ""))[0]
     if wants_json():
         return problem(
             status, detail, title, **{name: value for name, value in more.items() if name not in _PAGES_ONLY}

@@ -21,6 +21,7 @@ from app.services.conditions import Group
 from app.services.filters import Filter
 from models import registry
 from models.fields import Kind
+from models.words import _
 from views import shell
 from views.list_state import State, read_state
 from views.screen import Screen, screens
@@ -154,7 +155,7 @@ def _page(screen: Screen, state: State, tree: Branch) -> str:
     titles = relatives.titles(wanted, actor=shell.actor()) if wanted else {}
     return render_template(
         "builder.html",
-        title=f"Filter {screen.label.lower()}",
+        title=_("Filter {label}", label=screen.label.lower()),
         tree=_drawn(tree, "0", known, titles),
         fields=[(n, f.label) for n, f in known.items()],
         state=state.url(state.pairs()).partition("?")[2],

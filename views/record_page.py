@@ -11,8 +11,9 @@ from markupsafe import Markup
 from app import permissions
 from app.errors import NotFound
 from app.services import filters, queries, records, relatives, schema, timeline, values
-from models import registry
+from models import formats, registry
 from models.fields import Field, Kind
+from models.words import _
 from views import layout, mail, shell, timelines, webhooks, why
 from views.list_state import columns_of, shown_columns, sort_of
 from views.lists import TONES, rows
@@ -37,7 +38,7 @@ def show_record(screen: Screen, key: int) -> str:
             "record.html", **base, tab="related", table=_table(record, of(tab.removeprefix("related-")))
         )
     if tab != "overview":
-        raise NotFound("This record has no such tab.")
+        raise NotFound(_("This record has no such tab."))
     related = timeline.related(record, screen.related, actor=actor)
     return render_template(
         "record.html",
@@ -61,7 +62,7 @@ def _titles(screen: Screen, record: Any, tab: str) -> Titles:
 
 def _head(screen: Screen, record: Any, tab: str, titles: Titles) -> dict[str, Any]:
     actor, known = shell.actor(), schema.fields(screen.model)
-    title = str(getattr(record, screen.title) or "(no name)")
+    title = str(getattr(record, screen.title) or _("(no name)"))
     subtitle = " · ".join(
         filter(
             None,
@@ -73,14 +74,14 @@ def _head(screen: Screen, record: Any, tab: str, titles: Titles) -> dict[str, An
         )
     )
     url = screen.url(record.id)
-    tabs = [{"label": "Overview", "url": url, "current": tab == "overview"}]
+    tabs = [{"label": _("Overview"), "url": url, "current": tab == "overview"}]
     for name in screen.related:
         other = screens().get(name)
         if other is not None and other.stands and other.can(actor, "read"):
             tabs.append({"label": other.label, "url": f"{url}?tab=related-{name}", "current": tab == f"related-{name}"})
     if screen.entity == "webhook":
         tabs.append(webhooks.log_tab(url, tab))
-    tabs.append({"label": "History", "url": f"{url}?tab=history", "current": tab == "history"})
+    tabs.append({"label": _("History"), "url": f"{url}?tab=history", "current": tab == "history"})
     return {
         "notice": webhooks.notice(record) if screen.entity == "webhook" else None,
         "title": f"{title:.100}",
@@ -111,18 +112,20 @@ def _actions(screen: Screen, record: Any) -> list[dict[str, Any]]:
     actor = shell.actor()
     found: list[dict[str, Any]] = mail.actions(record) if screen.entity == "message" else []
     if screen.entity == "stored_file":
-        found.append({"label": "Download", "icon": "download", "url": screen.url(record.id, "download"), "post": False})
+        found.append(
+            {"label": _("Download"), "icon": "download", "url": screen.url(record.id, "download"), "post": False}
+        )
     if screen.entity == "webhook":
         found = webhooks.actions(screen, record)
     if screen.entity == "contact":
         if record.phone and schema.sees(screen.model, "phone"):
-            found.append({"label": "Call", "icon": "phone", "url": f"tel:{record.phone}", "post": False})
+            found.append({"label": _("Call"), "icon": "phone", "url": f"tel:{record.phone}", "post": False})
         if record.email and schema.sees(screen.model, "email") and of("message").can(actor, "write"):
-            found.append({"label": "E-mail", "icon": "mail", "url": screen.url(record.id, "email"), "post": False})
+            found.append({"label": _("E-mail"), "icon": "mail", "url": screen.url(record.id, "email"), "post": False})
     if screen.may_edit(actor):
         found.append(
             {
-                "label": "Edit",
+                "label": _("Edit"),
                 "icon": "pencil",
                 "url": screen.url(record.id, "edit"),
                 "post": False,
@@ -148,10 +151,16 @@ def _more(screen: Screen, record: Any) -> list[dict[str, Any]]:
     ]
     if permissions.reach(actor, "read", "role") is not None:
         url = why.address(entity=screen.entity, act="write", record=record.id)
-        found.append({"label": "Who may do what", "icon": "key", "url": url, "post": False, "danger": False})
+        found.append({"label": _("Who may do what"), "icon": "key", "url": url, "post": False, "danger": False})
     if screen.may_delete(actor):
         found.append(
-            {"label": "Delete", "icon": "trash", "url": screen.url(record.id, "delete"), "post": True, "danger": True}
+            {
+                "label": _("Delete"),
+                "icon": "trash",
+                "url": screen.url(record.id, "delete"),
+                "post": True,
+                "danger": True,
+            }
         )
     return found
 
@@ -176,19 +185,21 @@ def _facts(
             sections.append({"title": section.title, "link": None, "rows": rows})
     if screen.entity == "webhook":
         rows = [_fact(known[n], n, record, titles, loc) for n in webhooks.FACTS]
-        sections.append({"title": "Sending", "link": None, "rows": rows})
+        sections.append({"title": _("Sending"), "link": None, "rows": rows})
     if related.get("tags"):
-        sections[0]["rows"].append({"label": "Tags", "value": ", ".join(t.title for t in related["tags"]), "note": ""})
+        sections[0]["rows"].append(
+            {"label": _("Tags"), "value": ", ".join(t.title for t in related["tags"]), "note": ""}
+        )
     came = f"{record.source or 'unknown'}{' · ' + record.source_ref if record.source_ref else ''}"
     origin = [
-        {"label": "Source", "value": came},
+        {"label": _("Source"), "value": came},
         {
-            "label": "Added",
+            "label": _("Added"),
             "value": shell.show(known["created_at"], record.created_at, loc),
             "note": f"by {record.created_by}" if record.created_by else "",
         },
     ]
-    return [*sections, {"title": "Origin", "link": None, "rows": origin}]
+    return [*sections, {"title": _("Origin"), "link": None, "rows": origin}]
 
 
 def _fact(one: Field, name: str, record: Any, titles: Titles, loc: values.Locale) -> dict[str, Any]:
@@ -274,7 +285,7 @@ def _work(screen: Screen, record: Any, found: dict[str, list[timeline.Related]])
             "items": [
                 {"name": r.title, "url": stored.url(r.id, "download"), "note": ""} for r in found.get("stored_file", [])
             ],
-            "hint": "PDF, pictures, Office or text, at most 25 MB.",
+            "hint": _("PDF, pictures, Office or text, at most 25 MB."),
         }
     return {"draft": _draft(screen, record), "tasks": tasks if task.can(actor, "read") else None, "files": files}
 
@@ -287,7 +298,11 @@ def _draft(screen: Screen, record: Any) -> dict[str, Any] | None:
     asked = request.args.get("draft", "")
     if asked.isascii() and asked.isdigit() and len(asked) < 19:
         return mail.card(int(asked))
-    return {"title": "Follow-up e-mail", "ask_url": screen.url(record.id, "draft"), "ask_label": "Draft a follow-up"}
+    return {
+        "title": _("Follow-up e-mail"),
+        "ask_url": screen.url(record.id, "draft"),
+        "ask_label": _("Draft a follow-up"),
+    }
 
 
 def _task(task: Screen, row: timeline.Related, today: dt.date) -> dict[str, Any]:
@@ -296,7 +311,7 @@ def _task(task: Screen, row: timeline.Related, today: dt.date) -> dict[str, Any]
         local = row.at.astimezone(shell.locale().zone)
         tone = "bad" if local.date() < today else "warn" if local.date() == today else ""
         due = {
-            "text": "Today" if local.date() == today else f"{local.day} {local:%b}",
+            "text": _("Today") if local.date() == today else formats.day_of_month(local),
             "cls": tone if row.extra != "done" else "",
         }
     done = row.extra == "done"
@@ -314,7 +329,7 @@ def _table(record: Any, other: Screen) -> dict[str, Any]:
     fields = columns_of(other)
     shown = [(n, fields[n]) for n in other.columns[1:] if n in fields]
     add = (
-        {"label": f"New {other.singular}", "url": f"{other.url(page='new')}?{link}={record.id}"}
+        {"label": _("New {singular}", singular=other.singular), "url": f"{other.url(page='new')}?{link}={record.id}"}
         if other.may_add(shell.actor())
         else None
     )
@@ -328,5 +343,5 @@ def _table(record: Any, other: Screen) -> dict[str, Any]:
         "rows": made,
         "add": add,
         "more_url": more,
-        "empty": f"No {other.label.lower()} yet.",
+        "empty": _("No {label} yet.", label=other.label.lower()),
     }

@@ -29,7 +29,8 @@ from app.services.operation import operation
 from models import scope
 from models.fields import now
 from models.scope import Actor, ActorKind, Rights
-from views import api_rate, shell
+from models.words import _
+from views import api_rate, languages, shell
 from views.headers import PUBLIC_PATHS
 from views.sessions import Session
 
@@ -94,7 +95,9 @@ def _enter() -> Response | str | tuple[str, int] | None:
     )
     problem = _recognise()
     if g.acting is not None and request.path.startswith(_ACCOUNT) and not request.path.startswith(_STILL_OPEN):
-        raise Forbidden("write", "membership", "Your own account is closed while you use granted access. End it first.")
+        raise Forbidden(
+            "write", "membership", _("Your own account is closed while you use granted access. End it first.")
+        )
     if open_page:
         return None
     if problem is None:
@@ -108,6 +111,7 @@ def _recognise() -> Callable[[], Any] | None:
     if known is None or known.user is None:
         return _to_sign_in
     g.user_facts = known.user
+    languages.speak_to(known.user, None)
     if "acting" in session:
         return _act(session["acting"], known.user)
     place = known.place()
@@ -148,7 +152,7 @@ def _act(key: int, user: sessions.Facts) -> Callable[[], Any] | None:
 
 def _access_is_over() -> NoReturn:
     raise Forbidden(
-        "read", "workspace", "The access that was granted to you is over. What you saved under it stays saved."
+        "read", "workspace", _("The access that was granted to you is over. What you saved under it stays saved.")
     )
 
 
@@ -192,6 +196,8 @@ def _become(
         on_behalf_of=acting.on_behalf_of if acting else None,
         **_trace(),
     )
+    if kind is ActorKind.USER:
+        languages.speak_to(user, place.workspace)
     g.scope.enter_context(scope.inside(place.workspace.id))
     g.scope.enter_context(scope.seen_as(place.membership.role_id))
     schema.enter(place.workspace.id, place.workspace.schema_mark)
@@ -235,10 +241,10 @@ def _enter_program() -> None:
     found = sessions.load_key(*_key_of_request(), throttle.ADDRESS.key(address))
     seconds = throttle.wait(throttle.ADDRESS, address) if found is None else throttle.left(found[3])
     if seconds:
-        raise TooMany("Too many requests with a wrong key came from this address.", seconds)
+        raise TooMany(_("Too many requests with a wrong key came from this address."), seconds)
     if found is None:
         _refuse_key(address)
-    key, user, place, _ = found
+    key, user, place, _until = found
     if place.workspace.status != "active":
         _refuse_key(address)
     api_rate.spend(key.id)

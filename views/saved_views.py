@@ -14,6 +14,7 @@ from app.errors import Invalid, NotFound
 from app.services import saved_views, values
 from models import registry
 from models.view import AUDIENCES, RHYTHMS
+from models.words import _
 from views import shell
 from views.list_state import State, read_state
 from views.screen import Screen, screens
@@ -41,7 +42,7 @@ def show(screen: Screen) -> str:
     words = dict(AUDIENCES)
     return render_template(
         "views.html",
-        title=f"Views of {screen.label.lower()}",
+        title=_("Views of {label}", label=screen.label.lower()),
         base_url=screen.url(),
         rhythms=RHYTHMS,
         rows=[
@@ -78,13 +79,13 @@ def save(screen: Screen) -> Answer:
         )
     except Invalid as error:
         return _form(screen, state, error.fields), 422
-    shell.toast("View saved")
+    shell.toast(_("View saved"))
     return redirect(f"{screen.url()}?view={key}", 303)
 
 
 def delete(screen: Screen, key: int) -> Answer:
     name = saved_views.delete(screen.entity, key, actor=shell.actor())
-    shell.toast(f"View “{name}” deleted")
+    shell.toast(_("View “{name}” deleted", name=name))
     return redirect(screen.url(page="views"), 303)
 
 
@@ -92,7 +93,7 @@ def mail(screen: Screen, key: int) -> Answer:
     """Begin or end having a view sent."""
     rhythm = request.form.get("rhythm", "")
     saved_views.subscribe(screen.entity, key, rhythm, actor=shell.actor())
-    shell.toast("You get this view by e-mail" if rhythm else "This view is not sent to you any more")
+    shell.toast(_("You get this view by e-mail") if rhythm else _("This view is not sent to you any more"))
     return redirect(screen.url(page="views"), 303)
 
 
@@ -100,22 +101,22 @@ def _form(screen: Screen, state: State, errors: dict[str, str]) -> str:
     actor, view = shell.actor(), state.view
     own = view is not None and _changes(view, actor)
     fields: list[dict[str, Any]] = [
-        field("name", "Name", value=view.name if view and own else "", errors=errors, required=True, max=80),
-        field("audience", "Who has it", kind="choice", choices=_audiences(actor), errors=errors, required=True,
+        field("name", _("Name"), value=view.name if view and own else "", errors=errors, required=True, max=80),
+        field("audience", _("Who has it"), kind="choice", choices=_audiences(actor), errors=errors, required=True,
               value=view.audience if view and own else "private"),
     ]  # fmt: skip
     if own:
-        fields.append(field("as_new", "Keep the present one and save this beside it", kind="boolean", value=False))
+        fields.append(field("as_new", _("Keep the present one and save this beside it"), kind="boolean", value=False))
     pairs = state.pairs()
     kept = state.url(pairs).partition("?")[2]
     return render_template(
         "confirm.html",
-        title="Save this view" if not own else f"Save the view {view.name}" if view else "",
-        text="Filters, order and columns are kept. Everybody sees in it what their own role allows.",
+        title=_("Save this view") if not own else _("Save the view {name}", name=view.name) if view else "",
+        text=_("Filters, order and columns are kept. Everybody sees in it what their own role allows."),
         action=screen.url(page="views/save"),
         hidden=[("state", kept)],
         fields=fields,
-        verb="Save view",
+        verb=_("Save view"),
         cancel_url=state.url(pairs),
         errors=[text for name, text in errors.items() if name not in ("name", "audience")],
     )

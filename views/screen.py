@@ -15,6 +15,7 @@ from app.services import filters, values, verbs
 from models import registry
 from models.fields import Kind
 from models.scope import Actor
+from models.words import N_, _, grouped
 
 _HEAVY = frozenset({Kind.LONG_TEXT, Kind.JSON})
 
@@ -104,6 +105,10 @@ class Screen:
         """Where the menu leads: the list, or the first of its views."""
         return self.url() + (f"?{self.views[0][1]}" if self.views and self.views[0][1] else "")
 
+    def counted(self, number: int) -> str:
+        """ "1 contact", "1,200 contacts"."""
+        return _("{n} {records}", n=grouped(number), records=self.singular if number == 1 else self.label.lower())
+
     def can(self, actor: Actor, action: str) -> bool:
         return permissions.reach(actor, action, registry.permission_entity(self.model)) is not None
 
@@ -160,7 +165,7 @@ def screen(
     entity = str(model.__tablename__)
     sections = tuple(
         Section(
-            part[0],
+            N_(part[0]),
             tuple(n for n in part[1:] if not n.startswith("+")),
             tuple(n[1:] for n in part[1:] if n.startswith("+")),
         )
@@ -170,17 +175,17 @@ def screen(
     label = label or singular.capitalize() + "s"
     made = Screen(
         model,
-        label,
-        singular,
+        N_(label),
+        N_(singular),
         slug or label.lower().replace(" ", "-"),
         icon,
-        group,
+        N_(group),
         columns,
         sections,
         search or (registry.title_of(model),),
         sort,
         related,
-        hint,
+        N_(hint),
         avatars,
         quick,
         badge,
@@ -191,7 +196,7 @@ def screen(
         deletes,
         sub,
         within,
-        views,
+        tuple((N_(title), query) for title, query in views),
         facts,
     )
     _check(made)

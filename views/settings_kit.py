@@ -11,20 +11,21 @@ from flask import g, get_flashed_messages, render_template, request
 
 from app import permissions
 from models.scope import Actor
+from models.words import N_
 
 _ACCOUNT = (
-    ("Account", "/account/", "user"),
-    ("Sign-in", "/account/security", "shield-lock"),
-    ("Sessions", "/account/sessions", "device-desktop"),
-    ("Granted to you", "/account/access", "eye"),
+    (N_("Account"), "/account/", "user"),
+    (N_("Sign-in"), "/account/security", "shield-lock"),
+    (N_("Sessions"), "/account/sessions", "device-desktop"),
+    (N_("Granted to you"), "/account/access", "eye"),
 )
 _WORKSPACE = (
     # label, url, icon, entity, action
-    ("API keys", "/account/keys", "key", "api_key", "read"),
-    ("Workspace", "/settings/workspace", "settings", "workspace", "read"),
-    ("Members", "/settings/members", "users", "membership", "read"),
-    ("Roles", "/settings/roles", "lock", "role", "read"),
-    ("Granted access", "/settings/access", "eye", "membership", "write"),
+    (N_("API keys"), "/account/keys", "key", "api_key", "read"),
+    (N_("Workspace"), "/settings/workspace", "settings", "workspace", "read"),
+    (N_("Members"), "/settings/members", "users", "membership", "read"),
+    (N_("Roles"), "/settings/roles", "lock", "role", "read"),
+    (N_("Granted access"), "/settings/access", "eye", "membership", "write"),
 )
 
 

@@ -15,25 +15,26 @@ from markupsafe import Markup, escape
 from app import permissions
 from app.services import values
 from app.services.access_grants import Acting
+from models import formats
 from models.fields import Field, Kind
 from models.scope import Actor, Rights
+from models.words import N_, _
 from views import drawing
 from views.screen import screens
 
 _EXTRA = (
     # group, label, url, icon, entity, action
-    ("Workspace", "Members", "/settings/members", "users", "membership", "read"),
-    ("Workspace", "Roles", "/settings/roles", "key", "role", "read"),
-    ("Workspace", "Jobs", "/jobs/", "stack-2", "job", "read"),
-    ("Workspace", "Customise", "/customise/", "adjustments", "custom_field", "write"),
-    ("Workspace", "Settings", "/settings/workspace", "settings", "workspace", "read"),
+    (N_("Workspace"), N_("Members"), "/settings/members", "users", "membership", "read"),
+    (N_("Workspace"), N_("Roles"), "/settings/roles", "key", "role", "read"),
+    (N_("Workspace"), N_("Jobs"), "/jobs/", "stack-2", "job", "read"),
+    (N_("Workspace"), N_("Customise"), "/customise/", "adjustments", "custom_field", "write"),
+    (N_("Workspace"), N_("Settings"), "/settings/workspace", "settings", "workspace", "read"),
 )
 # G and then one of these leads there.
 _KEYS = {"contact": "c", "deal": "d"}
 _MOST_TOASTS = 5
 _MOST_MENUS = 2000
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_GROUPS = ("", "Records", "Outreach", "Setup", "Workspace")
+_GROUPS = ("", N_("Records"), N_("Outreach"), N_("Setup"), N_("Workspace"))
 
 
 class Me(NamedTuple):
@@ -116,7 +117,7 @@ def initials(name: str) -> str:
 def toast(text: str, undo_url: str | None = None) -> None:
     """Good news on the next page, with a way to take it back."""
     # Few are kept for a browser that shows none, such as a program that only sends forms.
-    session["toasts"] = [*session.get("toasts", ())[1 - _MOST_TOASTS :], {"text": text, "undo_url": undo_url}]
+    session["toasts"] = [*session.get("toasts", ())[1 - _MOST_TOASTS :], {"text": str(text), "undo_url": undo_url}]
 
 
 def day(moment: dt.datetime, zone: ZoneInfo, today: dt.date | None = None) -> str:
@@ -125,13 +126,12 @@ def day(moment: dt.datetime, zone: ZoneInfo, today: dt.date | None = None) -> st
     today = today or dt.datetime.now(zone).date()
     ago = today.toordinal() - local.toordinal()
     if ago == 0:
-        return f"today {local:%H:%M}"
+        return _("today {time}", time=f"{local:%H:%M}")
     if ago == 1:
-        return "yesterday"
+        return _("yesterday")
     if ago == -1:
-        return f"tomorrow {local:%H:%M}"
-    name = _MONTHS[local.month - 1]
-    return f"{local.day} {name}" if local.year == today.year else f"{local.day} {name} {local.year}"
+        return _("tomorrow {time}", time=f"{local:%H:%M}")
+    return formats.day_of_month(local) if local.year == today.year else formats.date(local)
 
 
 def show(field: Field, value: Any, loc: values.Locale) -> Any:
@@ -140,9 +140,9 @@ def show(field: Field, value: Any, loc: values.Locale) -> Any:
         return ""
     if field.kind is Kind.MOMENT:
         local = value.astimezone(loc.zone)
-        return Markup('<time datetime="{}">{}</time>').format(value.isoformat(), f"{local.day} {local:%b %Y, %H:%M %Z}")
+        return Markup('<time datetime="{}">{}</time>').format(value.isoformat(), formats.moment(local))
     if field.kind is Kind.DATE:
-        return f"{value.day} {value:%b %Y}"
+        return formats.date(value)
     if field.kind is Kind.EMAIL:
         return Markup('<a class="lk" href="mailto:{0}">{0}</a>').format(value)
     if field.kind is Kind.PHONE:
@@ -238,7 +238,7 @@ def _urls() -> list[str]:
 
 def _menu(found: Actor, at: str) -> tuple[Group, ...]:
     groups: dict[str, list[Item]] = {name: [] for name in _GROUPS}
-    groups[""].append(Item("Today", "/", "layout-dashboard", at == "/", quick=True, key="t"))
+    groups[""].append(Item(N_("Today"), "/", "layout-dashboard", at == "/", quick=True, key="t"))
     for spec in screens().values():
         if spec.group and spec.can(found, "read"):
             groups.setdefault(spec.group, []).append(

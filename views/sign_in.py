@@ -19,6 +19,7 @@ from app.services.operation import operation
 from models import normal
 from models.signed import BadLink, read_link, sign_link
 from models.user import User
+from models.words import _
 from views.request_scope import person, visitor
 
 pages = Blueprint("sign_in", __name__, url_prefix="/auth")
@@ -33,10 +34,10 @@ def show_link(token: str) -> Answer:
     g.token_page = True
     return render_template(
         "auth/step.html",
-        title="Sign in",
-        text="Press the button to sign in on this device. The link works once.",
+        title=_("Sign in"),
+        text=_("Press the button to sign in on this device. The link works once."),
         action=f"/auth/link/{token}",
-        submit="Sign in",
+        submit=_("Sign in"),
         inputs=(),
     )
 
@@ -59,19 +60,19 @@ def sign_up() -> Answer:
         except Invalid as error:
             errors = error.fields
     inputs = (
-        _input("workspace", "Name of your brokerage", errors, autocomplete="organization"),
-        _input("name", "Your name", errors, autocomplete="name"),
-        _input("email", "E-mail", errors, kind="email", autocomplete="email"),
+        _input("workspace", _("Name of your brokerage"), errors, autocomplete="organization"),
+        _input("name", _("Your name"), errors, autocomplete="name"),
+        _input("email", _("E-mail"), errors, kind="email", autocomplete="email"),
     )
     page = render_template(
         "auth/step.html",
-        title="Make a workspace",
-        text="For your brokerage, with you as its owner.",
+        title=_("Make a workspace"),
+        text=_("For your brokerage, with you as its owner."),
         action="/auth/sign-up",
-        submit="Continue",
+        submit=_("Continue"),
         inputs=inputs,
         errors=errors,
-        links=[{"label": "I have an account", "url": "/auth/login"}],
+        links=[{"label": _("I have an account"), "url": "/auth/login"}],
     )
     return (page, 422) if errors else page
 
@@ -88,16 +89,18 @@ def finish_sign_up(token: str) -> Answer:
         try:
             password = _new_password((asked["email"], asked["name"], asked["workspace"]))
             owner = accounts.NewUser(asked["name"], asked["email"], hash_password(password))
-            _, member = workspaces.provision_workspace(asked["workspace"], owner=owner, actor=visitor(asked["name"]))
+            _user, member = workspaces.provision_workspace(
+                asked["workspace"], owner=owner, actor=visitor(asked["name"])
+            )
             return _sign_in(member.user, "sign-up")
         except Invalid as error:
             errors = error.fields
     page = render_template(
         "auth/step.html",
-        title=f"Welcome to {asked['workspace']}",
-        text=f"Choose a password for {asked['email']}.",
+        title=_("Welcome to {workspace}", workspace=asked["workspace"]),
+        text=_("Choose a password for {email}.", email=asked["email"]),
         action=f"/auth/sign-up/{token}",
-        submit="Make the workspace",
+        submit=_("Make the workspace"),
         inputs=_password_inputs(errors),
         errors=errors,
     )
@@ -114,9 +117,9 @@ def invitation(token: str) -> Answer:
     if asked["has_account"] and not mine:
         return render_template(
             "auth/step.html",
-            title=f"Join {asked['workspace']}",
-            text=f"This invitation is for {asked['email']}. Sign in with it first.",
-            link={"label": "Sign in", "url": f"/auth/login?next=/auth/invitation/{token}"},
+            title=_("Join {workspace}", workspace=asked["workspace"]),
+            text=_("This invitation is for {email}. Sign in with it first.", email=asked["email"]),
+            link={"label": _("Sign in"), "url": f"/auth/login?next=/auth/invitation/{token}"},
             signed_in=here is not None,
         )
     errors: dict[str, str] = {}
@@ -128,14 +131,17 @@ def invitation(token: str) -> Answer:
     inputs = (
         ()
         if mine
-        else (_input("name", "Your name", errors, value=asked["name"], autocomplete="name"), *_password_inputs(errors))
+        else (
+            _input("name", _("Your name"), errors, value=asked["name"], autocomplete="name"),
+            *_password_inputs(errors),
+        )
     )
     page = render_template(
         "auth/step.html",
-        title=f"Join {asked['workspace']}",
+        title=_("Join {workspace}", workspace=asked["workspace"]),
         text=f"{asked['invited_by']} invites {asked['email']}.",
         action=f"/auth/invitation/{token}",
-        submit="Join",
+        submit=_("Join"),
         inputs=inputs,
         errors=errors,
     )
@@ -147,23 +153,23 @@ def _join(token: str, asked: dict[str, Any], mine: bool) -> Answer:
         user = accounts.find(asked["email"])
         actor = person()
         if user is None or actor is None:
-            raise Gone("This account no longer exists. Ask for a new invitation.")
-        _, member = invitations.accept(token, user, actor=actor)
+            raise Gone(_("This account no longer exists. Ask for a new invitation."))
+        _user, member = invitations.accept(token, user, actor=actor)
         session.choose(member.workspace_id)  # type: ignore[attr-defined]
         return redirect("/", 303)
     name = _text("name")
     password = _new_password((asked["email"], name, asked["workspace"]))
     new = accounts.NewUser(name, asked["email"], hash_password(password))
-    user, _ = invitations.accept(token, new, actor=visitor(name or asked["email"]))
+    user, _member = invitations.accept(token, new, actor=visitor(name or asked["email"]))
     return _sign_in(user, "invitation")
 
 
 def _ask_to_confirm(workspace: str, name: str, email: str) -> Answer:
     problems = {}
     if not workspace or len(workspace) > 200:
-        problems["workspace"] = "Type the name of your brokerage, at most 200 characters."
+        problems["workspace"] = _("Type the name of your brokerage, at most 200 characters.")
     if not name or len(name) > 120:
-        problems["name"] = "Type your name, at most 120 characters."
+        problems["name"] = _("Type your name, at most 120 characters.")
     try:
         email = normal.email(email)
     except ValueError as error:
@@ -173,15 +179,15 @@ def _ask_to_confirm(workspace: str, name: str, email: str) -> Answer:
     address = request.remote_addr or "unknown"
     seconds = throttle.wait(throttle.MAIL, address)
     if seconds:
-        raise TooMany("Many sign-ups came from this address. Look into your mailbox, or try again later.", seconds)
+        raise TooMany(_("Many sign-ups came from this address. Look into your mailbox, or try again later."), seconds)
     actor = visitor("Sign-up")
     with operation("sign_up.ask", actor=actor):
         throttle.count(throttle.MAIL, address)
         _mail_of_sign_up(workspace, name, email)
     return render_template(
         "auth/step.html",
-        title="Look into your mailbox",
-        text=f"We sent a message to {email}. Open the link in it to go on. It works for 24 hours.",
+        title=_("Look into your mailbox"),
+        text=_("We sent a message to {email}. Open the link in it to go on. It works for 24 hours.", email=email),
         inputs=None,
     )
 
@@ -191,16 +197,25 @@ def _mail_of_sign_up(workspace: str, name: str, email: str) -> None:
     token = sign_link("sign-up", {"workspace": workspace, "name": name, "email": email}, _SIGN_UP_LASTS)
     if accounts.find(email) is None:
         subject, text = (
-            f"Make the workspace {workspace}",
-            f"Open this link to choose a password and make your workspace:\n\n{base}/auth/sign-up/{token}\n",
+            _("Make the workspace {workspace}", workspace=workspace),
+            _(
+                "Open this link to choose a password and make your workspace:\n\n{base}/auth/sign-up/{token}\n",
+                base=base,
+                token=token,
+            ),
         )
     else:
         subject, text = (
-            "You have an account",
-            "Somebody, hopefully you, asked for a new account with this address. "
-            f"You have one: sign in at\n\n{base}/auth/login\n",
+            _("You have an account"),
+            _(
+                "Somebody, hopefully you, asked for a new account with this address. You have one: sign in "
+                "at\n\n{base}/auth/login\n",
+                base=base,
+            ),
         )
-    accounts.send_mail(email, subject, text + "\nIf it was not you, ignore this message.\n", actor=visitor("Sign-up"))
+    accounts.send_mail(
+        email, subject, text + _("\nIf it was not you, ignore this message.\n"), actor=visitor("Sign-up")
+    )
 
 
 def _sign_up_of(token: str) -> dict[str, str]:
@@ -210,7 +225,7 @@ def _sign_up_of(token: str) -> dict[str, str]:
     except BadLink as error:
         raise Gone(str(error)) from None
     if accounts.find(asked["email"]) is not None:
-        raise Gone("This link was used before. Sign in with your password.")
+        raise Gone(_("This link was used before. Sign in with your password."))
     return asked
 
 
@@ -233,8 +248,8 @@ def _new_password(context: tuple[str, ...]) -> str:
 
 
 def _password_inputs(errors: dict[str, str]) -> tuple[dict[str, Any], ...]:
-    hint = f"At least {passwords.MINIMUM} characters. A few words in a row are easy to remember."
-    return (_input("password", "Password", errors, kind="password", autocomplete="new-password", hint=hint),)
+    hint = _("At least {minimum} characters. A few words in a row are easy to remember.", minimum=passwords.MINIMUM)
+    return (_input("password", _("Password"), errors, kind="password", autocomplete="new-password", hint=hint),)
 
 
 def _input(

@@ -28,6 +28,7 @@ from app.errors import TooMany
 from app.services import throttle
 from app.services.operation import operation
 from models import normal
+from models.words import _
 from views.redirects import back
 from views.request_scope import visitor
 
@@ -39,7 +40,10 @@ def check_address() -> None:
     seconds = throttle.wait(throttle.ADDRESS, request.remote_addr or "unknown")
     if seconds:
         raise TooMany(
-            "Too many failed sign-ins came from this address. Nothing is wrong with your account; wait and try again.",
+            _(
+                "Too many failed sign-ins came from this address. Nothing is wrong with your account; wait "
+                "and try again."
+            ),
             seconds,
         )
 
@@ -127,7 +131,8 @@ class _Forgot(ForgotPasswordForm):
         seconds = throttle.wait(throttle.MAIL, address)
         if seconds:
             raise TooMany(
-                "Many messages were asked for from this address. Look into your mailbox, or try again later.", seconds
+                _("Many messages were asked for from this address. Look into your mailbox, or try again later."),
+                seconds,
             )
         with operation("account.mail_asked", actor=visitor("Account mail")):
             throttle.count(throttle.MAIL, address)

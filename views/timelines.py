@@ -9,9 +9,10 @@ from flask import request
 
 from app.services import relatives, schema, timeline, values
 from app.services.timeline import Event
-from models import registry
+from models import formats, registry
 from models.fields import Field, Kind
 from models.message import Message
+from models.words import _
 from views import shell
 from views.lists import TONES
 from views.screen import Screen, of, screens
@@ -46,7 +47,7 @@ def shown(screen: Screen, record: Any) -> dict[str, Any]:
     return {
         "filters": [
             {"label": words, "url": f"{url}?show={v}", "current": v == view}
-            for v, words in (("all", "All"), ("talk", "Talk"), ("changes", "Changes"))
+            for v, words in (("all", _("All")), ("talk", _("Talk")), ("changes", _("Changes")))
         ],
         "note_url": screen.url(record.id, "note") if noting else None,
         "note_text": "",
@@ -59,7 +60,7 @@ def shown(screen: Screen, record: Any) -> dict[str, Any]:
 def history(screen: Screen, record: Any) -> dict[str, Any]:
     found = timeline.events(record, actor=shell.actor(), limit=100, talk=False)
     return {
-        "title": "History",
+        "title": _("History"),
         "filters": [],
         "note_url": None,
         "days": _days(found, screen, every=True),
@@ -74,11 +75,8 @@ def _days(found: list[Event], screen: Screen, *, every: bool = False) -> list[di
     grouped: dict[dt.date, list[dict[str, Any]]] = {}
     for event in found:
         grouped.setdefault(event.at.astimezone(zone).date(), []).append(_line(event, screen, every, titles))
-    names = {today: "Today, ", today - dt.timedelta(days=1): "Yesterday, "}
-    return [
-        {"label": f"{names.get(d, '')}{d.day} {d:%B}{'' if d.year == today.year else f' {d.year}'}", "items": items}
-        for d, items in grouped.items()
-    ]
+    names = {today: _("Today, {day}"), today - dt.timedelta(days=1): _("Yesterday, {day}")}
+    return [{"label": names.get(d, "{day}").format(day=_day(d, today)), "items": items} for d, items in grouped.items()]
 
 
 def _titles(found: list[Event]) -> Titles:
@@ -95,11 +93,15 @@ def _titles(found: list[Event]) -> Titles:
     return relatives.titles(wanted, actor=shell.actor()) if wanted else {}
 
 
+def _day(day: dt.date, today: dt.date) -> str:
+    return formats.long_day(day) if day.year == today.year else formats.long_date(day)
+
+
 def _line(event: Event, screen: Screen, every: bool, titles: Titles) -> dict[str, Any]:
     local = event.at.astimezone(shell.locale().zone)
     line: dict[str, Any] = {
         "id": event.id,
-        "who": event.who or "Somebody",
+        "who": event.who or _("Somebody"),
         "time": f"{local:%H:%M}",
         "stamp": event.at.isoformat(),
         "icon": _ICONS.get(event.verb or event.kind, "point"),
@@ -119,12 +121,12 @@ def _line(event: Event, screen: Screen, every: bool, titles: Titles) -> dict[str
 def _talk(event: Event) -> dict[str, Any]:
     """What is special about a note, an activity or an e-mail."""
     if event.kind == "note":
-        return {"text": "wrote a note", "body": event.body, "url": of("note").url(event.id)}
+        return {"text": _("wrote a note"), "body": event.body, "url": of("note").url(event.id)}
     if event.kind == "activity":
         return {"text": f"logged: {event.title}", "body": event.body, "url": of("activity").url(event.id)}
     state = registry.fields(Message)["state"].words(event.body)
     badge = {"text": state, "cls": TONES.get(event.body or "", ""), "icon": ""}
-    return {"text": f"wrote e-mail “{event.title}”", "badge": badge, "url": of("message").url(event.id)}
+    return {"text": _("wrote e-mail “{title}”", title=event.title), "badge": badge, "url": of("message").url(event.id)}
 
 
 def _change(event: Event, screen: Screen, every: bool, titles: Titles) -> dict[str, Any]:

@@ -13,8 +13,10 @@ from werkzeug.wrappers import Response
 
 from app import permissions
 from app.services import records, values, webhooks
+from models import formats
 from models.fields import Choices
 from models.webhook import EVERY, VERBS, Webhook, WebhookDelivery
+from models.words import N_, _
 from views import shell
 from views.freshness import require_fresh
 from views.screen import Screen, of, screens
@@ -26,12 +28,12 @@ TAB = "deliveries"
 # What nobody types, and a reader of its page wants to know.
 FACTS = ("membership_id", "failing_since", "rest_until", "secret_shown_at", "old_secret_until")
 _STATES = {
-    "waiting": ("Waiting", "acc"),
-    "done": ("Sent", "ok q"),
-    "failed": ("Failed", "bad"),
-    "dropped": ("Not sent", "warn"),
+    "waiting": (N_("Waiting"), "acc"),
+    "done": (N_("Sent"), "ok q"),
+    "failed": (N_("Failed"), "bad"),
+    "dropped": (N_("Not sent"), "warn"),
 }
-_SHOWN_ONCE = "Shown once. Keep it where your receiver keeps its secrets: it proves that an event comes from here."
+_SHOWN_ONCE = N_("Shown once. Keep it where your receiver keeps its secrets: it proves that an event comes from here.")
 
 
 @pages.route("/<int:key>/secret", methods=("GET", "POST"))
@@ -44,11 +46,11 @@ def secret(key: int) -> Answer:
     if request.method == "GET":
         return _ask(hook, new)
     show = webhooks.rotate_secret if request.form.get("new") else webhooks.show_secret
-    note = _SHOWN_ONCE + (" The old one signs beside it for 24 hours." if request.form.get("new") else "")
-    back = {"label": "Back to the webhook", "icon": "plug", "url": of("webhook").url(key), "primary": True}
+    note = f"{_SHOWN_ONCE} {_('The old one signs beside it for 24 hours.')}" if request.form.get("new") else _SHOWN_ONCE
+    back = {"label": _("Back to the webhook"), "icon": "plug", "url": of("webhook").url(key), "primary": True}
     return page(
-        title=f"Signing secret of {hook.name}",
-        secret={"label": "Signing secret", "text": show(key, actor=actor), "note": note},
+        title=_("Signing secret of {name}", name=hook.name),
+        secret={"label": _("Signing secret"), "text": show(key, actor=actor), "note": note},
         table=None,
         head_actions=[back],
     )
@@ -58,24 +60,29 @@ def secret(key: int) -> Answer:
 def again(key: int) -> Response:
     """Send one event of the log again, under the id it has."""
     sent = webhooks.send_again(key, actor=shell.actor())
-    shell.toast("The event is sent again")
+    shell.toast(_("The event is sent again"))
     return redirect(f"{of('webhook').url(sent.webhook_id)}?tab={TAB}", 303)
 
 
 def _ask(hook: Webhook, new: bool) -> str:
     text = (
-        "The secret was shown before and cannot be shown again. A new one signs from now on; the old one signs beside "
-        "it for 24 hours, so that the receiver misses nothing while you change it there."
+        _(
+            "The secret was shown before and cannot be shown again. A new one signs from now on; the old "
+            "one signs beside it for 24 hours, so that the receiver misses nothing while you change it "
+            "there."
+        )
         if new
-        else "Your receiver needs it to check that an event comes from here. It is shown this once."
+        else _("Your receiver needs it to check that an event comes from here. It is shown this once.")
     )
     return render_template(
         "confirm.html",
-        title=f"{'Make a new signing secret' if new else 'Show the signing secret'} of {hook.name:.60}",
+        title=_("Make a new signing secret of {name:.60}", name=hook.name)
+        if new
+        else _("Show the signing secret of {name:.60}", name=hook.name),
         text=text,
         action="",
         hidden=[("new", "1")] if new else [],
-        verb="Make a new secret" if new else "Show the secret",
+        verb=_("Make a new secret") if new else _("Show the secret"),
         cancel_url=of("webhook").url(hook.id),
     )
 
@@ -84,9 +91,11 @@ def actions(screen: Screen, hook: Webhook) -> list[dict[str, Any]]:
     """The buttons of a webhook's own page."""
     if not screen.can(shell.actor(), "write"):
         return []
-    label = "New secret" if hook.secret_shown_at else "Show the secret"
+    label = _("New secret") if hook.secret_shown_at else _("Show the secret")
     found = [{"label": label, "icon": "key", "url": screen.url(hook.id, "secret"), "post": False}]
-    verb = ("Send a test event", "send", "test") if hook.state == "active" else ("Resume", "player-play", "resume")
+    verb = (
+        (_("Send a test event"), "send", "test") if hook.state == "active" else (_("Resume"), "player-play", "resume")
+    )
     return [{"label": verb[0], "icon": verb[1], "url": screen.url(hook.id, f"do/{verb[2]}"), "post": True}, *found]
 
 
@@ -94,24 +103,30 @@ def notice(hook: Webhook) -> dict[str, Any] | None:
     """What somebody should know of this webhook before anything else."""
     loc = shell.locale()
     if hook.state != "active":
-        since = f" (failing since {_told(hook.failing_since, loc)})" if hook.failing_since else ""
-        text = f"{hook.paused_reason or 'Paused'}{since}. Events are not sent until it is resumed."
+        why = hook.paused_reason or _("Paused")
+        since = _told(hook.failing_since, loc) if hook.failing_since else ""
+        text = (
+            _("{why} (failing since {since}). Events are not sent until it is resumed.", why=why, since=since)
+            if since
+            else _("{why}. Events are not sent until it is resumed.", why=why)
+        )
         return {"cls": "warn", "icon": "player-pause", "text": text}
     if hook.failing_since is not None:
-        text = (
-            f"Every attempt has failed since {_told(hook.failing_since, loc)}. Events wait and are tried again; after "
-            "three days of failures the webhook is paused."
+        text = _(
+            "Every attempt has failed since {told}. Events wait and are tried again; after three days of "
+            "failures the webhook is paused.",
+            told=_told(hook.failing_since, loc),
         )
         return {"cls": "bad", "icon": "alert-circle", "text": text}
     if hook.secret_shown_at is None and of("webhook").can(shell.actor(), "write"):
-        link = {"label": "Show it once", "url": of("webhook").url(hook.id, "secret")}
-        text = "Your receiver needs the signing secret to check what comes from here."
+        link = {"label": _("Show it once"), "url": of("webhook").url(hook.id, "secret")}
+        text = _("Your receiver needs the signing secret to check what comes from here.")
         return {"cls": "acc", "icon": "key", "text": text, "link": link}
     return None
 
 
 def log_tab(url: str, tab: str) -> dict[str, Any]:
-    return {"label": "Deliveries", "url": f"{url}?tab={TAB}", "current": tab == TAB}
+    return {"label": _("Deliveries"), "url": f"{url}?tab={TAB}", "current": tab == TAB}
 
 
 def log(hook: Webhook) -> dict[str, Any]:
@@ -123,7 +138,7 @@ def log(hook: Webhook) -> dict[str, Any]:
     return {
         "rows": [_row(one, may) for one in rows],
         "older_url": f"{url}?tab={TAB}&before={older}" if older else None,
-        "empty": "Nothing was sent yet. Send a test event to try the receiver.",
+        "empty": _("Nothing was sent yet. Send a test event to try the receiver."),
     }
 
 
@@ -158,12 +173,12 @@ def grid(choices: Choices) -> dict[str, Any]:
     offered = dict(choices)
     entities = dict.fromkeys(key.partition(".")[0] for key in offered if key != EVERY)
     rows: list[tuple[str, list[tuple[str, str] | None]]] = [
-        ("Every event", [(EVERY, offered[EVERY]), *(None for _ in list(VERBS)[1:])])
+        (_("Every event"), [(EVERY, offered[EVERY]), *(None for _ in list(VERBS)[1:])])
     ]
     for name in sorted(entities, key=_label):
         keys = [f"{name}.{verb}" for verb in VERBS.values()]
         rows.append((_label(name), [(key, offered[key]) if key in offered else None for key in keys]))
-    return {"heads": ["Records", *(verb.capitalize() for verb in VERBS.values())], "rows": rows}
+    return {"heads": [_("Records"), *(verb.capitalize() for verb in VERBS.values())], "rows": rows}
 
 
 def _label(entity: str) -> str:
@@ -174,4 +189,4 @@ def _told(moment: Any, loc: values.Locale) -> str:
     if moment is None:
         return ""
     local = moment.astimezone(loc.zone)
-    return f"{local.day} {local:%b %Y, %H:%M %Z}"
+    return formats.moment(local)

@@ -12,6 +12,7 @@ from app.errors import Conflict, Invalid
 from app.services import values, workspaces
 from models import registry
 from models.fields import Kind
+from models.words import N_, _
 from models.workspace import Workspace
 from views import shell
 from views.freshness import require_fresh
@@ -20,11 +21,11 @@ from views.settings_kit import field, labels_of, page, problems
 pages = Blueprint("workspace_settings", __name__, url_prefix="/settings/workspace")
 
 Answer = str | Response | tuple[str, int]
-_PUBLIC_PAGES = {"label": "Public pages", "icon": "world", "url": "/settings/workspace/public"}
+_PUBLIC_PAGES = {"label": N_("Public pages"), "icon": "world", "url": "/settings/workspace/public"}
 _GROUPS = (
-    ("Brokerage", ("name", "phone", "email", "website", "address", "license", "privacy_email")),
-    ("How it works", ("color", "region", "zone", "currency", "ai_enabled")),
-    ("Security", ("require_mfa",)),
+    (N_("Brokerage"), ("name", "phone", "email", "website", "address", "license", "privacy_email")),
+    (N_("How it works"), ("color", "language", "region", "zone", "currency", "ai_enabled")),
+    (N_("Security"), ("require_mfa",)),
 )
 
 
@@ -39,7 +40,7 @@ def show() -> Answer:
     if request.method == "POST":
         try:
             _save(workspace, actor)
-            flash("Saved.", "success")
+            flash(_("Saved."), "success")
             return redirect("/settings/workspace", 303)
         except Invalid as error:
             errors = error.fields
@@ -56,15 +57,17 @@ def show() -> Answer:
         "errors": problems(errors, labels_of(groups)),
     }
     if not may:
-        return page("account/facts.html", title="Workspace", facts=groups)
-    return page(title="Workspace", status=422 if errors else 200, head_actions=[_PUBLIC_PAGES], **shown)
+        return page("account/facts.html", title=_("Workspace"), facts=groups)
+    return page(title=_("Workspace"), status=422 if errors else 200, head_actions=[_PUBLIC_PAGES], **shown)
 
 
 def _save(workspace: Workspace, actor: Any) -> None:
     permissions.require(actor, "write", "workspace")
     known, clean, wrong = registry.fields(Workspace), dict[str, Any](), dict[str, str]()
-    for _, names in _GROUPS:
+    for _title, names in _GROUPS:
         for name in names:
+            if known[name].kind is Kind.CHOICE and name not in request.form:
+                continue
             try:
                 clean[name] = values.from_text(known[name], request.form.get(name, ""), shell.locale())
             except ValueError as error:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from app import adapters
 from models.policy import Purpose
+from models.words import _
 
 BUILT_IN = "Built-in template, no AI provider"
 
@@ -42,27 +43,32 @@ def draft(payload: bytes, *, purpose: Purpose) -> Reply:
     adapters.call(purpose, "ai")
     read: dict[str, str] = json.loads(payload)
     name = read.get("contact.goes_by") or read.get("contact.name", "")
-    lines = [f"Hi {name}," if name else "Hello,", "", _opening(read)]
+    lines = [_("Hi {name},", name=name) if name else _("Hello,"), "", _opening(read)]
     if read.get("contact.next_step"):
-        lines += ["", f"The next step I have noted is: {read['contact.next_step'].rstrip('.')}."]
-    lines += ["", "Would a short call this week suit you? Reply with a time and I will call you.", "", "Kind regards,"]
+        lines += ["", _("The next step I have noted is: {step}.", step=read["contact.next_step"].rstrip("."))]
+    lines += [
+        "",
+        _("Would a short call this week suit you? Reply with a time and I will call you."),
+        "",
+        _("Kind regards,"),
+    ]
     lines += [line for line in (read.get("sender.name"), read.get("workspace.name")) if line]
     return Reply(_subject(read), "\n".join(lines))
 
 
 def _subject(read: dict[str, str]) -> str:
     about = read.get("deal.property_address") or read.get("deal.title")
-    return f"Following up on {about}"[:200] if about else "Following up on your plans"
+    return _("Following up on {about}", about=about)[:200] if about else _("Following up on your plans")
 
 
 def _opening(read: dict[str, str]) -> str:
     about = read.get("deal.property_address") or read.get("deal.title")
     if about:
-        return f"I am following up on {about} and would like to hear where things stand for you."
+        return _("I am following up on {about} and would like to hear where things stand for you.", about=about)
     wishes = {
-        "buyer": "I am following up on your search for a home.",
-        "seller": "I am following up on the sale of your home.",
-        "landlord": "I am following up on letting your property.",
-        "tenant": "I am following up on your search for a place to rent.",
+        "buyer": _("I am following up on your search for a home."),
+        "seller": _("I am following up on the sale of your home."),
+        "landlord": _("I am following up on letting your property."),
+        "tenant": _("I am following up on your search for a place to rent."),
     }
     return wishes.get(read.get("contact.type", ""), "I am following up on our last contact.")

@@ -26,6 +26,7 @@ from urllib.parse import unquote, urlsplit
 
 from app import adapters
 from models.policy import Purpose
+from models.words import _
 
 _LINK = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
 _IDLE_SECONDS = 60.0
@@ -92,10 +93,10 @@ def build(letter: Letter, at: dt.datetime | None = None) -> bytes:
         letter.unsubscribe_mailto or "",
     )
     if any(ord(c) < 32 or ord(c) == 127 for value in headers for c in value):
-        raise Unfit("A header of this e-mail holds a line break. Remove it and send again.")
+        raise Unfit(_("A header of this e-mail holds a line break. Remove it and send again."))
     if not all(address.isascii() for address in (letter.to, letter.sender, letter.reply_to or "")):
         raise Unfit(
-            "This e-mail address has letters outside ASCII, which mail servers may not take. Use another address."
+            _("This e-mail address has letters outside ASCII, which mail servers may not take. Use another address.")
         )
     mail = EmailMessage(policy=SMTP)
     mail["From"] = _mailbox(letter.sender_name, letter.sender)
@@ -168,7 +169,7 @@ class _Connection:
             _expect(live.rcpt(to), live)
         except (smtplib.SMTPServerDisconnected, OSError) as error:
             self.close()
-            raise NotSent(f"The mail server closed the connection: {error}", lasting=False) from error
+            raise NotSent(_("The mail server closed the connection: {error}", error=error), lasting=False) from error
         try:
             code, answer = live.data(raw)
         except smtplib.SMTPDataError as error:
@@ -176,7 +177,7 @@ class _Connection:
             raise NotSent(_words(error.smtp_code, error.smtp_error), lasting=error.smtp_code >= 500) from error
         except (smtplib.SMTPServerDisconnected, OSError) as error:
             self.close()
-            raise Unclear(f"The connection broke during the hand-over: {error}") from error
+            raise Unclear(_("The connection broke during the hand-over: {error}", error=error)) from error
         self.used = time.monotonic()
         if code != 250:
             live.rset()
@@ -191,10 +192,11 @@ class _Connection:
                 self.live = _dial(self.url)
             except smtplib.SMTPAuthenticationError as error:
                 raise NotSent(
-                    f"The mail server refused the sign-in: {_words(error.smtp_code, error.smtp_error)}", lasting=False
+                    _("The mail server refused the sign-in: {words}", words=_words(error.smtp_code, error.smtp_error)),
+                    lasting=False,
                 ) from error
             except (smtplib.SMTPException, OSError) as error:
-                raise NotSent(f"The mail server cannot be reached: {error}", lasting=False) from error
+                raise NotSent(_("The mail server cannot be reached: {error}", error=error), lasting=False) from error
             self.used = time.monotonic()
         return self.live
 

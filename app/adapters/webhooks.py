@@ -24,6 +24,7 @@ from app import adapters
 from app.services import hook_address
 from app.services.hook_address import Target
 from models.policy import Purpose
+from models.words import _
 
 TIMEOUT = 10.0
 MOST_READ = 64 * 1024
@@ -79,11 +80,16 @@ def post(
     except NotCalled as error:
         return Answer(None, str(error))
     except TimeoutError:
-        return Answer(None, f"No answer within {timeout:g} seconds.")
+        return Answer(None, _("No answer within {timeout:g} seconds.", timeout=timeout))
     except ssl.SSLCertVerificationError as error:
-        return Answer(None, f"The certificate is not valid for this address: {error.verify_message}."[:300])
+        return Answer(
+            None,
+            _("The certificate is not valid for this address: {verify_message}.", verify_message=error.verify_message)[
+                :300
+            ],
+        )
     except (OSError, http.client.HTTPException) as error:
-        return Answer(None, f"The connection failed: {_reason(error)}."[:300])
+        return Answer(None, _("The connection failed: {reason}.", reason=_reason(error))[:300])
 
 
 def sign(secret: str, event_id: str, at: int, body: bytes) -> str:
@@ -106,10 +112,10 @@ def _addresses(target: Target, local: bool, resolve: Resolve) -> list[str]:
     except (OSError, UnicodeError):
         found = []
     if not found:
-        raise NotCalled(f"The name {target.host} is not known.")
+        raise NotCalled(_("The name {host} is not known.", host=target.host))
     here = local and hook_address.is_local_name(target.host)
     if not all(hook_address.may_connect(one, local=here) for one in found):
-        raise NotCalled("The address leads to this machine or a private network and was not called.")
+        raise NotCalled(_("The address leads to this machine or a private network and was not called."))
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.cli import api_keys, audit, contacts, jobs, keys, openapi, seed, users, workspaces
+from app.cli import api_keys, audit, contacts, jobs, keys, openapi, seed, users, words, workspaces
 
 
 def init(app: Flask) -> None:
@@ -19,5 +19,6 @@ def init(app: Flask) -> None:
         keys.group,
         seed.group,
         openapi.command,
+        words.group,
     ):
         app.cli.add_command(group)

@@ -26,6 +26,7 @@ from models.base import session
 from models.fields import now
 from models.scope import Actor, Rights
 from models.user import Role, User
+from models.words import _
 from models.workspace import Membership, Workspace
 
 MINUTES = (15, 30, 60, 120, 240, 480)
@@ -77,9 +78,11 @@ def grant(
     role, person, label = _target(target, who, problems)
     purpose = " ".join(purpose.split())
     if not purpose or len(purpose) > MOST_PURPOSE:
-        problems["purpose"] = f"Say what for, in at most {MOST_PURPOSE} characters. It is shown on every page."
+        problems["purpose"] = _(
+            "Say what for, in at most {most} characters. It is shown on every page.", most=MOST_PURPOSE
+        )
     if minutes not in MINUTES:
-        problems["minutes"] = "Choose one of the times offered."
+        problems["minutes"] = _("Choose one of the times offered.")
     if problems or role is None or who is None:
         raise Invalid(problems)
     roles.may_give(role, actor)
@@ -135,7 +138,7 @@ def start(key: int, user_id: int, *, actor: Actor) -> Acting:
     """Begin to use access; the caller has proved who they are. Raises `NotFound` for what is over or not theirs."""
     acting = live(key, user_id)
     if acting is None:
-        raise NotFound("There is no such access for you, or it is over. Ask the workspace for a new one.")
+        raise NotFound(_("There is no such access for you, or it is over. Ask the workspace for a new one."))
     with scope.inside(acting.place.workspace.id), operation("access.start", actor=actor, reason=acting.purpose) as op:
         found = session.get_one(AccessGrant, key)
         found.started_at, found.ended_at = op.at, None
@@ -218,34 +221,34 @@ class _Grantee:
 
 def _grantee(member_id: int | None, operator: str, actor: Actor, problems: dict[str, str]) -> _Grantee | None:
     if bool(member_id) == bool(operator.strip()):
-        problems["member"] = "Choose a member, or type the address of somebody who supports the platform."
+        problems["member"] = _("Choose a member, or type the address of somebody who supports the platform.")
     elif member_id:
         member = _active(member_id)
         if member is not None and member.user_id != actor.user_id:
             return _Grantee(member.user_id, member.name, False, member.id)
-        problems["member"] = "Choose a member other than yourself."
+        problems["member"] = _("Choose a member other than yourself.")
     else:
         user = accounts.find(operator)
         if user is not None and user.active and user.operator and user.id != actor.user_id:
             return _Grantee(user.id, user.get_full_name().strip() or user.email, True, None)
-        problems["operator"] = "Nobody who supports the platform has this address."
+        problems["operator"] = _("Nobody who supports the platform has this address.")
     return None
 
 
 def _target(target: str, who: _Grantee | None, problems: dict[str, str]) -> tuple[Role | None, int | None, str]:
     """The role whose rights will count, and the person, if it is access as one."""
-    kind, _, text = target.partition(":")
+    kind, _colon, text = target.partition(":")
     key = values.whole(text) or 0
     try:
         if kind == "role":
             role = roles.get(key)
-            return role, None, f"the role {role.label}"
+            return role, None, _("the role {role}", role=permissions.spoken(role.label))
         person = _active(key) if kind == "person" else None
         if person is not None and (who is None or person.id != who.membership_id):
             return roles.get(person.role_id), person.id, person.name
     except NotFound:
         pass
-    problems["target"] = "Choose a role, or a person other than the one who gets the access."
+    problems["target"] = _("Choose a role, or a person other than the one who gets the access.")
     return None, None, ""
 
 

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from app.errors import Gone, Invalid
 from app.services import sessions, throttle
 from app.services.operation import Operation, operation
-from models import normal, scope, tenancy
+from models import normal, scope, tenancy, words
 from models.access import SignInLink
 from models.base import session
 from models.crypto import keyring
@@ -27,6 +27,7 @@ from models.fields import now
 from models.policy import Purpose
 from models.scope import Actor
 from models.user import User, WebAuthn
+from models.words import _
 from models.workspace import Membership
 
 LINK_LASTS = dt.timedelta(minutes=15)
@@ -69,12 +70,12 @@ def create_user(new: NewUser, *, actor: Actor) -> User:
     except ValueError as error:
         email, problems["email"] = "", str(error)
     if not name or len(name) > 120:
-        problems["name"] = "Type the name, at most 120 characters."
+        problems["name"] = _("Type the name, at most 120 characters.")
     if email and find(email) is not None:
-        problems["email"] = "There is an account with this address."
+        problems["email"] = _("There is an account with this address.")
     if problems:
         raise Invalid(problems)
-    first, _, last = name.rpartition(" ")
+    first, _space, last = name.rpartition(" ")
     with operation("user.create", actor=actor) as op:
         user = User(
             first_name=(first or last)[:64],
@@ -124,8 +125,11 @@ def credentials_changed(user: User, event: str, subject: str, *, actor: Actor, k
         send_mail(
             user.email,
             subject,
-            f"{subject}. Your other sessions were signed out.\n\nIf this was not you, reset your password "
-            "at once and tell an owner of your workspace.\n",
+            _(
+                "{subject}. Your other sessions were signed out.\n\nIf this was not you, reset your password "
+                "at once and tell an owner of your workspace.\n",
+                subject=subject,
+            ),
             actor=actor,
         )
 
@@ -139,15 +143,21 @@ def end_sessions(user_id: int, *, actor: Actor, only: str | None = None, but: st
 
 
 def set_look(user_id: int, wanted: dict[str, str], *, actor: Actor) -> None:
-    """Theme, density, zone, shortcuts: what is named changes, the rest stays. Raises `Invalid`."""
+    """Theme, density, zone, language, shortcuts: what is named changes, the rest stays. Raises `Invalid`."""
     values: dict[str, Any] = {}
     for name, allowed in (("theme", THEMES), ("density", DENSITIES)):
         if name in wanted:
             if wanted[name] not in allowed:
-                raise Invalid({name: f"Choose one of: {', '.join(one or 'system' for one in allowed)}."})
+                raise Invalid(
+                    {name: _("Choose one of: {allowed}.", allowed=", ".join(one or _("system") for one in allowed))}
+                )
             values[name] = wanted[name]
     if "zone" in wanted:
         values["zone"] = _zone(wanted["zone"])
+    if "language" in wanted:
+        if wanted["language"] and not words.is_known(wanted["language"]):
+            raise Invalid({"language": _("Choose a language from the list.")})
+        values["language"] = wanted["language"]
     if "shortcuts" in wanted:
         values["shortcuts"] = wanted["shortcuts"] in ("1", "on", "true")
     with operation("account.look", actor=actor):
@@ -185,12 +195,15 @@ def use_sign_in_link(token: str, *, actor: Actor) -> User:
         )
         if used.rowcount != 1:
             raise Gone(
-                "This link was used before, or its 15 minutes are over. Make a new one, or sign in with your password."
+                _(
+                    "This link was used before, or its 15 minutes are over. Make a new one, or sign in with your "
+                    "password."
+                )
             )
         user_id = session.scalar(sa.select(SignInLink.user_id).where(SignInLink.digest == _digest(token)))
         user = session.scalar(sa.select(User).where(User.id == user_id, User.active.is_(True)))
         if user is None:
-            raise Gone("This link no longer works. Ask an owner of your workspace.")
+            raise Gone(_("This link no longer works. Ask an owner of your workspace."))
         _audit(op, user.id, "sign_in_link.used")
     return user
 
@@ -252,5 +265,5 @@ def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ValueError, OSError):
-        raise Invalid({"zone": "This is no time zone. Example: America/New_York"}) from None
+        raise Invalid({"zone": _("This is no time zone. Example: America/New_York")}) from None
     return name

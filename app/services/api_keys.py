@@ -21,6 +21,7 @@ from models.base import session
 from models.crypto import keyring
 from models.fields import now
 from models.scope import Actor
+from models.words import _, grouped
 from models.workspace import Membership
 
 LONGEST_DAYS = 3650
@@ -33,20 +34,20 @@ def create(member: Membership, name: str, scopes: Iterable[str], days: int, *, a
     """A new key and its text, which is nowhere else. Raises `Invalid`, `Forbidden`."""
     permissions.require(actor, "write", "api_key")
     if actor.membership_id not in (None, member.id):
-        raise Invalid({"": "You can make keys for yourself only."})
+        raise Invalid({"": _("You can make keys for yourself only.")})
     name, wanted = " ".join(name.split()), sorted(set(scopes))
     problems = {}
     if not name or len(name) > 120:
-        problems["name"] = "Type a name for the key, such as the program that will use it."
+        problems["name"] = _("Type a name for the key, such as the program that will use it.")
     bad = [one for one in wanted if one not in known_scopes()]
     if bad or not wanted:
         problems["scopes"] = (
-            f"“{bad[0]}” is no scope. Example: contact:read"
+            _("“{scope}” is no scope. Example: contact:read", scope=bad[0])
             if bad
-            else "Choose at least one thing that the key may do."
+            else _("Choose at least one thing that the key may do.")
         )
     if not 1 <= days <= LONGEST_DAYS:
-        problems["days"] = f"Choose from 1 to {LONGEST_DAYS:,} days."
+        problems["days"] = _("Choose from 1 to {most} days.", most=grouped(LONGEST_DAYS))
     if problems:
         raise Invalid(problems)
     with operation("api_key.create", actor=actor) as op:
@@ -61,15 +62,15 @@ def rotate(key_id: int, overlap: dt.timedelta = OVERLAP, *, actor: Actor) -> tup
     """
     permissions.require(actor, "write", "api_key")
     if not dt.timedelta() <= overlap <= LONGEST_OVERLAP:
-        raise Invalid({"overlap": f"Choose from 0 hours to {LONGEST_OVERLAP.days} days."})
+        raise Invalid({"overlap": _("Choose from 0 hours to {days} days.", days=LONGEST_OVERLAP.days)})
     with operation("api_key.rotate", actor=actor) as op:
         old = session.scalar(sa.select(ApiKey).where(ApiKey.id == key_id).with_for_update())
         if old is None or actor.membership_id not in (None, old.membership_id):
             raise NotFound()
         if not is_live(old):
-            raise Conflict("This key has ended. Nothing was changed: make a new one.")
+            raise Conflict(_("This key has ended. Nothing was changed: make a new one."))
         if old.successor_id is not None:
-            raise Conflict("This key was rotated before. Nothing was changed: rotate the key that took its place.")
+            raise Conflict(_("This key was rotated before. Nothing was changed: rotate the key that took its place."))
         life = (old.expires_at - old.created_at) if old.expires_at else dt.timedelta(days=LONGEST_DAYS)
         new, text = _made(old.membership_id, old.name, old.scopes, life)
         ends = now() + overlap
@@ -110,7 +111,7 @@ def by_prefix(prefix: str) -> ApiKey:
     bare = prefix.removeprefix("rec_").partition(".")[0].rstrip("…")
     found = session.scalar(sa.select(ApiKey).where(ApiKey.prefix == bare))
     if found is None:
-        raise NotFound(f"There is no key that begins with “rec_{bare[:20]}”.")
+        raise NotFound(_("There is no key that begins with “rec_{start}”.", start=bare[:20]))
     return found
 
 

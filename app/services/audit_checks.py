@@ -20,6 +20,7 @@ from models.base import session
 from models.job import Job
 from models.policy import Purpose
 from models.scope import Actor
+from models.words import _
 from models.workspace import Workspace
 
 JOB = "audit.verify"
@@ -34,7 +35,7 @@ def check(*, actor: Actor) -> Job | chain_check.Report:
     length = session.scalar(sa.select(AuditHead.sequence).where(AuditHead.chain == scope.workspace_id())) or 0
     if length > AT_ONCE:
         with operation("audit.check", actor=actor) as op:
-            return op.promise(JOB, {}, purpose=Purpose.COMPLY_WITH_LAW, label="Check of the audit log")
+            return op.promise(JOB, {}, purpose=Purpose.COMPLY_WITH_LAW, label=_("Check of the audit log"))
     report, seconds = look(scope.workspace_id())
     note(report, seconds, actor=actor)
     return report

@@ -20,6 +20,7 @@ from models.base import session
 from models.job import Job
 from models.policy import Purpose
 from models.scope import Actor
+from models.words import _, grouped
 
 UNDO = "batch.undo"
 INLINE = 300
@@ -46,11 +47,11 @@ def undo(batch: str, *, actor: Actor) -> Undone:
     """Take a batch back, at once or by a job when it is large."""
     found = changes(batch)
     if not found:
-        raise NotFound("There is nothing to take back.")
+        raise NotFound(_("There is nothing to take back."))
     with operation("batch.undo", actor=actor) as op:
         op.batch = secrets.token_hex(8)
         if len(found) > INLINE:
-            args, label = {"batch": batch, "as": op.batch}, f"Undo: {len(found):,} changes"
+            args, label = {"batch": batch, "as": op.batch}, _("Undo: {n} changes", n=grouped(len(found)))
             job = op.promise(UNDO, args, purpose=Purpose.RUN_TRANSACTIONS, label=label, queue="bulk", dedupe=batch)
             return Undone(job=job, batch=op.batch)
         left: dict[str, int] = {}

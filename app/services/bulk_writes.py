@@ -16,10 +16,11 @@ from app.errors import Conflict, DomainError, Invalid
 from app.services import records
 from app.services.operation import operation
 from models.scope import Actor
+from models.words import N_
 
 ACTS = ("create", "update", "delete")
 MOST = 1000
-_STALE = "Somebody else saved this record at the same moment. Read it again, then repeat."
+_STALE = N_("Somebody else saved this record at the same moment. Read it again, then repeat.")
 
 
 @dataclass(frozen=True, slots=True)

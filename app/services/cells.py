@@ -15,6 +15,7 @@ from app.services.operation import operation
 from models import registry
 from models.fields import Field, Kind
 from models.scope import Actor
+from models.words import _
 
 
 def editable(model: type[Any]) -> dict[str, Field]:
@@ -28,8 +29,8 @@ def field_of(model: type[Any], name: str) -> Field:
     if found is not None:
         return found
     if name not in schema.fields(model):
-        raise NotFound("There is no such field.")
-    raise Forbidden("write", registry.permission_entity(model), "This field cannot be changed here with your role.")
+        raise NotFound(_("There is no such field."))
+    raise Forbidden("write", registry.permission_entity(model), _("This field cannot be changed here with your role."))
 
 
 def change(model: type[Any], key: int, name: str, value: Any, *, version: int | None, actor: Actor) -> tuple[Any, str]:

@@ -19,6 +19,7 @@ from app.services import audit_heads, chain, history
 from app.services.audit_heads import Head
 from models.audit import Audit, AuditHead, AuditSeal
 from models.fields import now
+from models.words import _
 
 _AUDIT, _SEAL, _HEAD = Audit.__table__, AuditSeal.__table__, AuditHead.__table__
 _CONTENT = [column for column in _AUDIT.columns if column.name not in {"id", "digest"}]
@@ -119,44 +120,58 @@ class _Walk:
         sequence, sealed_hash, sealed_id, audit_id, stored, *content = row
         here = (sequence, sealed_id)
         if sequence != self.sequence + 1:
-            return Problem(self.number, f"entries {self.sequence + 1} to {sequence - 1} were removed", *here)
+            return Problem(
+                self.number,
+                _("entries {first} to {last} were removed", first=self.sequence + 1, last=sequence - 1),
+                *here,
+            )
         if audit_id is None:
-            return Problem(self.number, "the audit row was removed", *here)
+            return Problem(self.number, _("the audit row was removed"), *here)
         values = dict(zip(_NAMES, content, strict=True))
         if (values["workspace_id"] or 0) != self.number:
-            return Problem(self.number, "the audit row was moved to another workspace", *here)
+            return Problem(self.number, _("the audit row was moved to another workspace"), *here)
         digest = history.digest(values)
         if digest != bytes(stored):
-            return Problem(self.number, "the audit row was altered", *here)
+            return Problem(self.number, _("the audit row was altered"), *here)
         self.sequence, self.hash = sequence, chain.next_hash(self.hash, sequence, digest)
         if self.hash != bytes(sealed_hash):
-            return Problem(self.number, "the chain breaks here: this entry or its place was changed", *here)
+            return Problem(self.number, _("the chain breaks here: this entry or its place was changed"), *here)
         copy = self.copies.get(sequence)
         if copy is not None and copy.hash != self.hash:
-            return Problem(self.number, "the entry differs from the copy kept outside the database", *here)
+            return Problem(self.number, _("the entry differs from the copy kept outside the database"), *here)
         return None
 
 
 def _bad_copy(number: int, copies: list[Head]) -> Problem | None:
     wrong = next((copy for copy in copies if copy.chain != number or not chain.genuine(copy)), None)
-    return Problem(number, "a copy kept outside the database is not signed by us", wrong.sequence) if wrong else None
+    return Problem(number, _("a copy kept outside the database is not signed by us"), wrong.sequence) if wrong else None
 
 
 def _bad_end(number: int, head: Any, walk: _Walk) -> Problem | None:
     reached = max(walk.copies, default=0)
     if reached > walk.sequence:
         return Problem(
-            number, f"the chain was cut: entries {walk.sequence + 1} to {reached} are gone", walk.sequence + 1
+            number,
+            _(
+                "the chain was cut: entries {first} to {last} are gone",
+                first=walk.sequence + 1,
+                last=reached,
+            ),
+            walk.sequence + 1,
         )
     if head is None:
-        return Problem(number, "the signed end of the chain was removed", walk.sequence)
+        return Problem(number, _("the signed end of the chain was removed"), walk.sequence)
     if not chain.genuine(Head(number, head.sequence, bytes(head.hash), bytes(head.signature))):
-        return Problem(number, "the end of the chain is not signed by us", head.sequence)
+        return Problem(number, _("the end of the chain is not signed by us"), head.sequence)
     if head.sequence > walk.sequence:
-        what = f"the chain was cut: entries {walk.sequence + 1} to {head.sequence} are gone"
+        what = _(
+            "the chain was cut: entries {first} to {last} are gone",
+            first=walk.sequence + 1,
+            last=head.sequence,
+        )
         return Problem(number, what, walk.sequence + 1)
     if (head.sequence, bytes(head.hash)) != (walk.sequence, walk.hash):
-        return Problem(number, "entries follow the signed end of the chain", head.sequence + 1)
+        return Problem(number, _("entries follow the signed end of the chain"), head.sequence + 1)
     return None
 
 

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from app.errors import Invalid
 from app.services import filters, values
 from app.services.filters import Filter
+from models.words import _
 
 MOST_DEEP, MOST, MOST_TEXT = 4, 40, 4000
 
@@ -31,23 +32,23 @@ class Group:
 def parse(model: type[Any], text: str, locale: values.Locale) -> Group:
     """A group from its form in an address; raises `Invalid` with a sentence."""
     if len(text) > MOST_TEXT:
-        raise Invalid({"w": "These conditions are too long. Save a part of them as a view of its own."})
+        raise Invalid({"w": _("These conditions are too long. Save a part of them as a view of its own.")})
     try:
         raw = orjson.loads(text)
     except orjson.JSONDecodeError:
-        raise Invalid({"w": "These conditions can't be read. Build them anew."}) from None
+        raise Invalid({"w": _("These conditions can't be read. Build them anew.")}) from None
     group = _group(model, raw, locale, 1)
     if sum(1 for _ in leaves(group)) > MOST:
-        raise Invalid({"w": f"At most {MOST} conditions can be asked at once."})
+        raise Invalid({"w": _("At most {most} conditions can be asked at once.", most=MOST)})
     return group
 
 
 def _group(model: type[Any], raw: Any, locale: values.Locale, deep: int) -> Group:
     if not isinstance(raw, dict) or len(raw) != 1 or deep > MOST_DEEP:
-        raise Invalid({"w": "These conditions can't be read. Build them anew."})
+        raise Invalid({"w": _("These conditions can't be read. Build them anew.")})
     join, parts = next(iter(raw.items()))
     if join not in ("and", "or") or not isinstance(parts, list) or not parts:
-        raise Invalid({"w": "A group of conditions is “and” or “or”, and holds at least one."})
+        raise Invalid({"w": _("A group of conditions is “and” or “or”, and holds at least one.")})
     return Group(
         join,
         tuple(

@@ -21,14 +21,15 @@ from models.base import session
 from models.contact import BASES, Contact
 from models.privacy import Attestation, Consent, PolicyVersion
 from models.scope import Actor
+from models.words import N_, _
 
-POLICY_KINDS = (("privacy", "Privacy policy"), ("terms", "Terms"), ("notice", "Notice on a form"))
+POLICY_KINDS = (("privacy", N_("Privacy policy")), ("terms", N_("Terms")), ("notice", N_("Notice on a form")))
 SHORTEST = 10
 TOPICS = (
-    ("marketing", "Marketing e-mail"),
-    ("phone", "Calls and text messages"),
-    ("tracking", "Opens, clicks and visits"),
-    ("ai", "Drafting with AI"),
+    ("marketing", N_("Marketing e-mail")),
+    ("phone", N_("Calls and text messages")),
+    ("tracking", N_("Opens, clicks and visits")),
+    ("ai", N_("Drafting with AI")),
 )
 # What may not be asked of a minor, whatever the authority (P67).
 BLOCKED_FOR_MINORS = frozenset({"marketing", "tracking", "ai"})
@@ -60,11 +61,11 @@ def publish(kind: str, text: str, *, actor: Actor) -> PolicyVersion:
     one is
     `Invalid`, as the ledger could not tell when people saw it."""
     if not actor.everything:
-        raise Forbidden("write", "policy", "Only an operator of this installation publishes policy texts.")
+        raise Forbidden("write", "policy", _("Only an operator of this installation publishes policy texts."))
     if kind not in dict(POLICY_KINDS):
-        raise Invalid({"kind": "Choose the kind of text from the list."})
+        raise Invalid({"kind": _("Choose the kind of text from the list.")})
     if not text.strip():
-        raise Invalid({"text": "The text is empty. Write the policy first."})
+        raise Invalid({"text": _("The text is empty. Write the policy first.")})
     digest = hashlib.sha256(text.encode()).hexdigest()
     with operation("policy.publish", actor=actor) as op:
         known = session.scalars(sa.select(PolicyVersion).where(PolicyVersion.digest == digest)).one_or_none()
@@ -72,7 +73,7 @@ def publish(kind: str, text: str, *, actor: Actor) -> PolicyVersion:
         if known is not None and newest is not None and newest.id == known.id:
             return known
         if known is not None:
-            raise Invalid({"text": "This text was published before and replaced since. Say in it what is new."})
+            raise Invalid({"text": _("This text was published before and replaced since. Say in it what is new.")})
         version = PolicyVersion(kind=kind, digest=digest, text=text, published_at=op.at)
         session.add(version)
         session.flush()
@@ -94,7 +95,7 @@ def give(contact_id: int, topic: str, *, wording: str, source: str, actor: Actor
     contact: Contact = records.load(Contact, contact_id, actor=actor, action="write")
     problems = _problems(topic, basis)
     if not wording.strip():
-        problems["wording"] = "Write down the words that the person agreed to."
+        problems["wording"] = _("Write down the words that the person agreed to.")
     blocked = minor_block(contact, topic)
     if blocked:
         problems["topic"] = blocked
@@ -126,9 +127,9 @@ def minor_block(contact: Contact, topic: str) -> str | None:
     if not contact.minor:
         return None
     if not contact.minor_authority:
-        return "This person is marked as under age, and nobody with authority agreed. Write down who did."
+        return _("This person is marked as under age, and nobody with authority agreed. Write down who did.")
     if topic in BLOCKED_FOR_MINORS:
-        return f"{_TOPICS.get(topic, topic)} is closed for people who are marked as under age."
+        return _("{topic} is closed for people who are marked as under age.", topic=_TOPICS.get(topic, topic))
     return None
 
 
@@ -137,9 +138,9 @@ def attest(what: str, basis: str, words: str, *, actor: Actor, what_id: int | No
     operation opens."""
     problems = {}
     if basis not in LAWFUL:
-        problems["basis"] = "Choose the lawful basis on which these people's data may be used."
+        problems["basis"] = _("Choose the lawful basis on which these people's data may be used.")
     if len(words.strip()) < SHORTEST:
-        problems["words"] = "Say in a sentence where these people's data comes from and why you may use it."
+        problems["words"] = _("Say in a sentence where these people's data comes from and why you may use it.")
     if problems:
         _refuse(what, what_id, problems, actor)
     with operation("attestation.give", actor=actor) as op:
@@ -163,7 +164,7 @@ def attested(what: str, what_id: int, *, actor: Actor) -> Attestation:
     statement = sa.select(Attestation).where(Attestation.what == what, Attestation.what_id == what_id)
     found = session.scalars(statement.order_by(Attestation.id.desc()).limit(1)).one_or_none()
     if found is None:
-        words = "Nobody vouched for the lawful basis of these people yet. Do that first; nothing else was lost."
+        words = _("Nobody vouched for the lawful basis of these people yet. Do that first; nothing else was lost.")
         _refuse(what, what_id, {"basis": words}, actor)
     return found
 
@@ -171,9 +172,9 @@ def attested(what: str, what_id: int, *, actor: Actor) -> Attestation:
 def _problems(topic: str, basis: str) -> dict[str, str]:
     problems = {}
     if topic not in _TOPICS:
-        problems["topic"] = "Choose the topic from the list."
+        problems["topic"] = _("Choose the topic from the list.")
     if basis not in LAWFUL:
-        problems["basis"] = "Choose the lawful basis from the list."
+        problems["basis"] = _("Choose the lawful basis from the list.")
     return problems
 
 

@@ -20,9 +20,10 @@ from models.deal import Deal
 from models.fields import Field, Kind, now
 from models.message import Message
 from models.scope import Actor
+from models.words import N_, _
 from models.work import Activity, Note, Task
 
-_TAG = {"tag": Field(Kind.RELATION, "Tag", target="tag")}
+_TAG = {"tag": Field(Kind.RELATION, N_("Tag"), target="tag")}
 
 
 @records.rule(Contact)
@@ -31,15 +32,15 @@ def complete(contact: Contact, _op: Operation) -> None:
     contact.name_key = normal.name_key(contact.name)[:200]
     problems = {}
     if contact.email and _address_taken(contact.email, contact.id):
-        problems["email"] = "E-mail: another contact already has this address."
+        problems["email"] = _("E-mail: another contact already has this address.")
     low, high = contact.budget_min, contact.budget_max
     # Who does not see both must not find out the one by trying the other.
     seen = schema.sees(Contact, "budget_min") and schema.sees(Contact, "budget_max")
     if seen and low is not None and high is not None and low > high:
-        problems["budget_max"] = "Budget to: this is less than “Budget from”."
+        problems["budget_max"] = _("Budget to: this is less than “Budget from”.")
     young = contact.minor or (contact.birthday is not None and _age(contact.birthday) < 13)
     if young and not contact.minor_authority:
-        problems["minor_authority"] = (
+        problems["minor_authority"] = _(
             "This person is under 13. Write down who gave authority to keep the data, or do not save it."
         )
     if problems:
@@ -54,7 +55,7 @@ def one_person(row: ContactEmail, _op: Operation) -> None:
         sa.select(Contact.id).where(Contact.email == row.address, Contact.id != row.contact_id).limit(1)
     )
     if taken is not None:
-        raise Invalid({"address": "E-mail: another contact already has this address."})
+        raise Invalid({"address": _("E-mail: another contact already has this address.")})
 
 
 @records.rule(Note)
@@ -70,20 +71,25 @@ def touch(record: Any, _op: Operation) -> None:
             contact.last_activity = now()
 
 
-@verbs.verb("contact", "tag", "Tag", "tag", asks=_TAG, done="tagged")
+@verbs.verb("contact", "tag", N_("Tag"), "tag", asks=_TAG, done="tagged")
 def add_tag(_model: type[Any], key: int, given: Mapping[str, Any], actor: Actor) -> None:
     records.load(Contact, key, actor=actor, action="write")
     record_forms.add_link(key, Contact.links["tags"], given["tag"], actor=actor)
 
 
-@verbs.verb("contact", "untag", "Remove tag", "x", asks=_TAG, done="untagged")
+@verbs.verb("contact", "untag", N_("Remove tag"), "x", asks=_TAG, done="untagged")
 def remove_tag(_model: type[Any], key: int, given: Mapping[str, Any], actor: Actor) -> None:
     records.load(Contact, key, actor=actor, action="write")
     record_forms.remove_link(key, Contact.links["tags"], given["tag"], actor=actor)
 
 
 @verbs.verb(
-    "contact", "stage", "Stage", "flag", asks={"stage": Field(Kind.CHOICE, "Stage", choices=STAGES)}, done="moved"
+    "contact",
+    "stage",
+    N_("Stage"),
+    "flag",
+    asks={"stage": Field(Kind.CHOICE, N_("Stage"), choices=STAGES)},
+    done="moved",
 )
 def change_stage(_model: type[Any], key: int, given: Mapping[str, Any], actor: Actor) -> None:
     records.update(Contact, key, {"stage": given["stage"]}, actor=actor)

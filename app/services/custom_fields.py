@@ -24,6 +24,7 @@ from models.fields import Field
 from models.policy import Category, Purpose
 from models.registry import CUSTOM_PREFIX
 from models.scope import Actor
+from models.words import N_, _
 
 MOST = 500
 MOST_OPTIONS = 200
@@ -32,9 +33,9 @@ SHAPE = ("kind", "options", "target", "places", "result", "formula")
 TAGS = ("personal", "category", "purpose", "keep")
 _WORDS = ("label", "hint", "section", "position", "required", "searchable", *TAGS)
 _CHOOSING = frozenset({"choice", "multichoice"})
-_UNDER_WAY = (
-    "The values of this field are still being rewritten after its last change. Nothing was changed: try again when "
-    "that job is done."
+_UNDER_WAY = N_(
+    "The values of this field are still being rewritten after its last change. Nothing was "
+    "changed: try again when that job is done."
 )
 
 
@@ -64,7 +65,7 @@ def define(entity: str, given: Mapping[str, Any], *, actor: Actor, key: str = ""
         schema.hold()
         made = CustomField(entity=entity, **facts)
         made.options = _keyed(facts.get("options") or (), ()) or None
-        problems = {n: "This is needed." for n in ("category", "purpose", "keep", "kind") if not facts.get(n)}
+        problems = {n: _("This is needed.") for n in ("category", "purpose", "keep", "kind") if not facts.get(n)}
         problems |= _problems(made)
         if problems:
             raise Invalid(problems)
@@ -141,17 +142,17 @@ def _problems(one: CustomField, *, but: int | None = None) -> dict[str, str]:
     found = {}
     one.label, one.section = " ".join((one.label or "").split()), " ".join((one.section or "More").split())
     if not one.label:
-        found["label"] = "Give the field a label."
+        found["label"] = _("Give the field a label.")
     elif problem := _unfit(one):
         return problem
     elif _is_taken(one, but or one.id):
-        found["label"] = f"There is another field with the label “{one.label}”. Choose a different one."
+        found["label"] = _("There is another field with the label “{label}”. Choose a different one.", label=one.label)
     if one.keep not in dict(custom.RETENTIONS):
-        found["keep"] = "Choose how long the values are kept."
+        found["keep"] = _("Choose how long the values are kept.")
     if one.category not in set(Category) or one.purpose not in set(Purpose):
-        found["category"] = "Choose a data category and a purpose."
+        found["category"] = _("Choose a data category and a purpose.")
     if one.kind not in dict(custom.KINDS):
-        found["kind"] = "Choose a type."
+        found["kind"] = _("Choose a type.")
         return found
     return found | _shape_problems(one)
 
@@ -170,14 +171,14 @@ def _unfit(one: CustomField) -> dict[str, str]:
 def _shape_problems(one: CustomField) -> dict[str, str]:
     if one.kind in _CHOOSING:
         offered = [o for o in one.options or () if not o.get("retired")]
-        return {} if offered else {"options": "Give at least one choice."}
+        return {} if offered else {"options": _("Give at least one choice.")}
     one.options = None
     if one.kind == "relation":
         known = one.target in registry.entities() and not registry.entity(one.target or "").policy.parent
-        return {} if known else {"target": "Choose what kind of record it links to."}
+        return {} if known else {"target": _("Choose what kind of record it links to.")}
     one.target = None
     if not 0 <= (one.places or 0) <= 6:
-        return {"places": "Decimal places are a whole number from 0 to 6."}
+        return {"places": _("Decimal places are a whole number from 0 to 6.")}
     if one.kind == "computed":
         return _formula_problems(one)
     one.formula = one.result = None
@@ -186,7 +187,7 @@ def _shape_problems(one: CustomField) -> dict[str, str]:
 
 def _formula_problems(one: CustomField) -> dict[str, str]:
     if one.result not in dict(custom.RESULTS):
-        return {"result": "Choose what the formula gives."}
+        return {"result": _("Choose what the formula gives.")}
     try:
         formula = formulas.read(one.formula or "")
     except formulas.BadFormula as error:
@@ -194,7 +195,13 @@ def _formula_problems(one: CustomField) -> dict[str, str]:
     known = formulas.usable(schema.fields(registry.entity(one.entity)))
     unknown = sorted(formula.names - set(known))
     if unknown:
-        return {"formula": f"There is no field “{unknown[0]}” that a formula can use. There are: {', '.join(known)}."}
+        return {
+            "formula": _(
+                "There is no field “{name}” that a formula can use. There are: {known}.",
+                name=unknown[0],
+                known=", ".join(known),
+            )
+        }
     return {}
 
 
@@ -214,13 +221,15 @@ def _keyed(options: Sequence[Any], before: Sequence[tuple[str, str]]) -> list[di
         if not label:
             continue
         if any(o["label"].casefold() == label.casefold() for o in found):
-            problems["options"] = f"The choice “{label}” is there twice."
+            problems["options"] = _("The choice “{label}” is there twice.", label=label)
         if re.search(r"[;|\n]", label):
-            problems["options"] = f"“{label}” holds a sign that parts choices in files: ; or |. Leave it out."
+            problems["options"] = _(
+                "“{label}” holds a sign that parts choices in files: ; or |. Leave it out.", label=label
+            )
         key = key if key in taken else _distinct(slug(label) or "choice", taken | {o["key"] for o in found})
         found.append({"key": key, "label": label, "retired": False})
     if len(found) > MOST_OPTIONS:
-        problems["options"] = f"A field has at most {MOST_OPTIONS} choices."
+        problems["options"] = _("A field has at most {most} choices.", most=MOST_OPTIONS)
     if problems:
         raise Invalid(problems)
     kept = {o["key"] for o in found}
@@ -239,7 +248,7 @@ def _free_key(entity: str, label: str) -> str:
     statement = sa.select(CustomField.key).where(CustomField.entity == entity)
     taken = set(session.scalars(statement, execution_options=tenancy.with_deleted()))
     if len(taken) >= MOST:
-        raise Invalid({"": f"An entity has at most {MOST} fields of your own."})
+        raise Invalid({"": _("An entity has at most {most} fields of your own.", most=MOST)})
     return _distinct(CUSTOM_PREFIX + (slug(label) or "field"), taken)
 
 

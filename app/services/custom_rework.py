@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from app import permissions
 from app.services import custom_index, formulas, schema, values
 from app.services.operation import Operation, operation
-from models import registry, tenancy
+from models import registry, tenancy, words
 from models.audit import Change
 from models.base import session
 from models.custom import CustomField
@@ -24,6 +24,7 @@ from models.fields import Field, Kind
 from models.job import Job
 from models.policy import Purpose
 from models.scope import Actor, Reach
+from models.words import _
 
 JOB = "custom_field.rework"
 AT_ONCE = 500
@@ -53,7 +54,7 @@ def preview(model: type[Any], key: str, before: Field, after: Field, locale: val
     reach = permissions.reach(actor, "read", registry.permission_entity(model))
     most = _SAMPLE if reach is Reach.WORKSPACE and schema.sees(model, key) else 0
     statement = sa.select(model.id, model.custom).where(model.custom[key].as_string().is_not(None)).order_by(model.id)
-    for _, custom in session.execute(statement.execution_options(yield_per=CHUNK)):
+    for _id, custom in session.execute(statement.execution_options(yield_per=CHUNK)):
         kept = custom.get(key)
         if converted(before, after, kept, locale) is None:
             lost += 1
@@ -83,7 +84,9 @@ def _told(before: Field, after: Field, value: Any, locale: values.Locale) -> str
         return values.to_input(before, value, locale)
     if before.kind is Kind.MOMENT and after.kind is Kind.DATE:
         return value.astimezone(locale.zone).date().isoformat()
-    return values.to_text(before, value, locale)
+    # What is kept must not depend on the language of whoever changed the type.
+    with words.speaking(words.ENGLISH):
+        return values.to_text(before, value, locale)
 
 
 def begin(one: CustomField, before: Field | None, op: Operation, *, actor: Actor) -> Job | None:
@@ -95,7 +98,9 @@ def begin(one: CustomField, before: Field | None, op: Operation, *, actor: Actor
         return None
     newest = session.scalar(sa.select(sa.func.max(Change.id))) or 0
     args = {"field": one.id, "before": None if before is None else _plain(before), "since": newest}
-    label = f"Rewrite “{one.label}” of all {one.entity.replace('_', ' ')}s"
+    label = _(
+        "Rewrite “{label}” of all records of the kind “{kind}”", label=one.label, kind=registry.spoken(one.entity)
+    )
     return op.promise(JOB, args, purpose=Purpose.RUN_TRANSACTIONS, label=label, queue="bulk")
 
 

@@ -11,6 +11,7 @@ from models.base import session
 from models.deal import Deal, Stage
 from models.fields import Field, Kind, now
 from models.scope import Actor
+from models.words import N_
 from models.work import Task
 
 
@@ -27,7 +28,12 @@ def follow_stage(deal: Deal, _op: Operation) -> None:
 
 
 @verbs.verb(
-    "deal", "stage", "Stage", "flag", asks={"stage_id": Field(Kind.RELATION, "Stage", target="stage")}, done="moved"
+    "deal",
+    "stage",
+    N_("Stage"),
+    "flag",
+    asks={"stage_id": Field(Kind.RELATION, N_("Stage"), target="stage")},
+    done="moved",
 )
 def change_stage(_model: type[Any], key: int, given: Mapping[str, Any], actor: Actor) -> None:
     records.update(Deal, key, {"stage_id": given["stage_id"]}, actor=actor)
@@ -36,12 +42,12 @@ def change_stage(_model: type[Any], key: int, given: Mapping[str, Any], actor: A
 verbs.assignable("deal")
 
 
-@verbs.verb("task", "complete", "Done", "check", done="done")
+@verbs.verb("task", "complete", N_("Done"), "check", done="done")
 def complete_task(_model: type[Any], key: int, _given: Mapping[str, Any], actor: Actor) -> None:
     records.update(Task, key, {"state": "done"}, actor=actor)
 
 
-@verbs.verb("task", "reopen", "Reopen", "arrow-back-up", done="reopened")
+@verbs.verb("task", "reopen", N_("Reopen"), "arrow-back-up", done="reopened")
 def reopen_task(_model: type[Any], key: int, _given: Mapping[str, Any], actor: Actor) -> None:
     records.update(Task, key, {"state": "open"}, actor=actor)
 

@@ -30,6 +30,7 @@ from models.job import Job
 from models.message import Message
 from models.policy import Purpose
 from models.scope import Actor
+from models.words import N_, _
 from models.workspace import Membership, Workspace
 
 FEATURE = "follow-up draft"
@@ -37,15 +38,15 @@ JOB = "ai.draft"
 # What a draft may be made of, in the words of the page. Whatever is not here is never handed over.
 READABLE: Mapping[str, str] = {
     "contact.name": "name",
-    "contact.goes_by": "goes by",
+    "contact.goes_by": N_("goes by"),
     "contact.type": "type",
-    "contact.next_step": "next step",
-    "deal.title": "newest deal",
-    "deal.property_address": "its property",
-    "sender.name": "your name",
+    "contact.next_step": N_("next step"),
+    "deal.title": N_("newest deal"),
+    "deal.property_address": N_("its property"),
+    "sender.name": N_("your name"),
     "workspace.name": "brokerage",
 }
-_OFF = "AI drafting is switched off for this workspace. An admin can switch it on in the settings."
+_OFF = N_("AI drafting is switched off for this workspace. An admin can switch it on in the settings.")
 _PERSONAL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+|\+?\d[\d ().-]{5,}\d")
 
 
@@ -74,7 +75,11 @@ def ask(contact_id: int, *, actor: Actor) -> Job:
     with operation("draft.ask", actor=actor) as op:
         _allowed(contact_id, actor)
         job = op.promise(
-            JOB, {"contact_id": contact_id}, purpose=Purpose.SEND_REQUESTED, label="Draft a follow-up", max_attempts=3
+            JOB,
+            {"contact_id": contact_id},
+            purpose=Purpose.SEND_REQUESTED,
+            label=_("Draft a follow-up"),
+            max_attempts=3,
         )
         session.flush()
         op.audit("draft.ask", entity="contact", record_id=contact_id, subject_id=contact_id)
@@ -156,10 +161,10 @@ def _allowed(contact_id: int, actor: Actor) -> Contact:
         raise Forbidden(
             "write",
             "ai",
-            "This contact is marked as under age, and AI is not used for minors. Write the e-mail yourself.",
+            _("This contact is marked as under age, and AI is not used for minors. Write the e-mail yourself."),
         )
     if not contact.email:
-        raise Invalid({"": "This contact has no e-mail address. Add one, then ask for a draft."})
+        raise Invalid({"": _("This contact has no e-mail address. Add one, then ask for a draft.")})
     return contact
 
 

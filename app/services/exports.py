@@ -18,7 +18,7 @@ from app import permissions
 from app.services import queries, safe_csv, schema, values
 from app.services.operation import operation
 from app.services.queries import ListQuery
-from models import registry, scope
+from models import registry, scope, words
 from models.fields import Field, Kind
 from models.policy import Purpose
 from models.scope import Actor
@@ -43,7 +43,8 @@ def export(query: ListQuery, kind: str, *, locale: values.Locale, actor: Actor) 
         }
         op.audit(f"{query.model.__tablename__}.export", entity=query.model.__tablename__, facts=facts)
     fields = schema.fields(query.model)
-    head = [fields[name].label for name in query.columns]
+    with words.speaking(words.ENGLISH):
+        head = [str(fields[name].label) for name in query.columns]
     makers = [_maker(fields[name], locale) for name in query.columns]
     lines = _lines(replace(query, cursor="", action="export"), makers, (workspace, scope.role()), actor)
     return _csv(head, lines) if kind == "csv" else _xlsx(head, lines)
@@ -60,7 +61,10 @@ def _lines(
         if chunk is None:
             return
         _, *columns = zip(*chunk, strict=True)
-        yield zip(*[make(column) for make, column in zip(makers, columns, strict=True)], strict=True)
+        # A file is in English whoever makes it, so that a colleague can import it.
+        with words.speaking(words.ENGLISH):
+            made = [make(column) for make, column in zip(makers, columns, strict=True)]
+        yield zip(*made, strict=True)
 
 
 def _maker(field: Field, locale: values.Locale) -> Callable[[Column], Column]:
@@ -68,8 +72,8 @@ def _maker(field: Field, locale: values.Locale) -> Callable[[Column], Column]:
     if field.kind in _TEXTS:
         return lambda texts: texts
     if field.kind is Kind.CHOICE:
-        words: dict[Any, Any] = dict(field.choices)
-        return lambda keys: [words.get(key, key) for key in keys]
+        labels: dict[Any, Any] = {key: str.__str__(label) for key, label in field.choices}
+        return lambda keys: [labels.get(key, key) for key in keys]
     make = _plain(field, locale)
     return lambda column: [None if value is None else make(value) for value in column]
 

@@ -22,6 +22,7 @@ from models.custom import FieldRight
 from models.fields import Field
 from models.scope import Actor
 from models.user import Role
+from models.words import _
 
 OPEN = ""
 LEVELS = (OPEN, schema.READ, schema.HIDDEN)
@@ -75,14 +76,14 @@ def limit(role_id: int, entity: str, wanted: Mapping[str, str], *, actor: Actor)
     known = limitable(registry.entity(entity))
     for name, level in wanted.items():
         if name not in known or level not in known[name][1]:
-            raise Invalid({name: "This field cannot be limited so. Choose one of the levels offered."})
+            raise Invalid({name: _("This field cannot be limited so. Choose one of the levels offered.")})
     before = of_role(role.id, entity)
     changed = {n: level for n, level in wanted.items() if before.get(n, OPEN) != level}
     if not changed:
         return
     own = schema.limits_of(actor.role_id).get(entity, {})
     if any(name in own and level == OPEN for name, level in changed.items()):
-        raise Forbidden("write", "role", "You cannot open a field that your own role does not change.")
+        raise Forbidden("write", "role", _("You cannot open a field that your own role does not change."))
     with operation("role.fields", actor=actor) as op:
         schema.hold()
         _write(role.id, entity, changed)
@@ -94,9 +95,11 @@ def limit(role_id: int, entity: str, wanted: Mapping[str, str], *, actor: Actor)
 def _limited(role_id: int, actor: Actor) -> Role:
     role = roles.get(role_id)
     if role.key == "owner":
-        raise Invalid({"": "Owners see and change every field. Limit another role."})
+        raise Invalid({"": _("Owners see and change every field. Limit another role.")})
     if role_id == actor.role_id and not actor.everything:
-        raise Forbidden("write", "role", "Nobody changes the limits of their own role; ask somebody with another one.")
+        raise Forbidden(
+            "write", "role", _("Nobody changes the limits of their own role; ask somebody with another one.")
+        )
     if not actor.everything:
         _within(role, actor)
     return role
@@ -108,7 +111,7 @@ def _within(role: Role, actor: Actor) -> None:
         roles.within(actor, roles.current_rights(role))
     except Forbidden:
         raise Forbidden(
-            "write", "role", "This role may do more than your own. Ask somebody with wider rights to limit it."
+            "write", "role", _("This role may do more than your own. Ask somebody with wider rights to limit it.")
         ) from None
 
 

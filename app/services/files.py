@@ -22,6 +22,7 @@ from models.deal import Deal
 from models.policy import Purpose
 from models.scope import Actor
 from models.stored_file import StoredFile
+from models.words import _
 
 PURGE = "files.purge"
 LOGO = "logo"
@@ -39,7 +40,7 @@ def place(contact_id: int | None, deal_id: int | None, *, actor: Actor) -> dict[
     if contact_id is not None:
         return {"contact_id": records.load(Contact, contact_id, actor=actor).id}
     if deal_id is None:
-        raise Invalid({"file": "Open the contact or the deal that the file belongs to, and add it there."})
+        raise Invalid({"file": _("Open the contact or the deal that the file belongs to, and add it there.")})
     deal = records.load(Deal, deal_id, actor=actor)
     return {"deal_id": deal.id} | ({"contact_id": deal.contact_id} if deal.contact_id else {})
 
@@ -106,5 +107,5 @@ def delete_bytes(keys: Sequence[str], op: Operation) -> None:
             PURGE,
             {"keys": list(keys[start : start + _AT_ONCE])},
             purpose=Purpose.COMPLY_WITH_LAW,
-            label="Delete files for good",
+            label=_("Delete files for good"),
         )

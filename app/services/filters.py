@@ -19,6 +19,7 @@ from app.services.values import Locale
 from models import registry
 from models.base import Link, session
 from models.fields import Field, Kind
+from models.words import N_, _
 
 _TEXT = ("contains", "is", "starts", "empty", "filled")
 _ORDER = ("is", "after", "before", "between", "empty", "filled")
@@ -39,15 +40,15 @@ OPERATORS: dict[Kind, tuple[str, ...]] = {
 WORDS = {
     "contains": "contains",
     "is": "is",
-    "starts": "starts with",
-    "empty": "is empty",
-    "filled": "is filled",
+    "starts": N_("starts with"),
+    "empty": N_("is empty"),
+    "filled": N_("is filled"),
     "after": "after",
     "before": "before",
-    "between": "is between",
-    "not": "is not",
+    "between": N_("is between"),
+    "not": N_("is not"),
 }
-_AMOUNT = {"after": "more than", "before": "less than"}
+_AMOUNT = {"after": N_("more than"), "before": N_("less than")}
 _VALUELESS = frozenset({"empty", "filled"})
 
 
@@ -108,11 +109,18 @@ def parse(model: type[Any], text: str, locale: values.Locale) -> Filter:
 def build(model: type[Any], name: str, op: str, raw: list[str], locale: values.Locale) -> Filter:
     known = filterable(model)
     if name not in known:
-        raise Invalid({name or "filter": f"There is no field “{name[:60]}” to filter by."})
+        raise Invalid({name or "filter": _("There is no field “{name}” to filter by.", name=name[:60])})
     field = known[name]
     if op not in operators(field):
         raise Invalid(
-            {name: f"{field.label} cannot be filtered with “{op[:20]}”. Use one of: {', '.join(operators(field))}."}
+            {
+                name: _(
+                    "{label} cannot be filtered with “{op}”. Use one of: {operators}.",
+                    label=field.label,
+                    op=op[:20],
+                    operators=", ".join(operators(field)),
+                )
+            }
         )
     if op in _VALUELESS:
         return Filter(name, op, ())
@@ -121,7 +129,13 @@ def build(model: type[Any], name: str, op: str, raw: list[str], locale: values.L
     except ValueError as error:
         raise Invalid({name: str(error)}) from None
     if not clean or (op == "between" and len(clean) != 2) or len(clean) > 50:
-        raise Invalid({name: f"{field.label}: give {'two values' if op == 'between' else 'a value'} to filter by."})
+        raise Invalid(
+            {
+                name: _("{label}: give two values to filter by.", label=field.label)
+                if op == "between"
+                else _("{label}: give a value to filter by.", label=field.label)
+            }
+        )
     return Filter(name, op, clean)
 
 

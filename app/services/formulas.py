@@ -24,6 +24,7 @@ from typing import Any
 from app.services import schema
 from models.base import Record
 from models.fields import Field, Kind
+from models.words import _
 
 _TOKEN = re.compile(r'\s*(?:(\d+(?:\.\d+)?)|"([^"]*)"|([A-Za-z_][A-Za-z0-9_]*)|(<>|<=|>=|[-+*/&=<>(),]))')
 _MOST_DEPTH, _MOST_TEXT = 40, 200
@@ -93,10 +94,10 @@ class _Reader:
 
     def whole(self) -> Eval:
         if not self.tokens:
-            raise BadFormula("Write a formula, such as price * 0.03.")
+            raise BadFormula(_("Write a formula, such as price * 0.03."))
         found = self.either()
         if self.at < len(self.tokens):
-            raise BadFormula(f"“{self.tokens[self.at][1]}” was not expected here.")
+            raise BadFormula(_("“{token}” was not expected here.", token=self.tokens[self.at][1]))
         return found
 
     def either(self) -> Eval:
@@ -131,7 +132,7 @@ class _Reader:
 
     def one(self) -> Eval:
         if self.at >= len(self.tokens):
-            raise BadFormula("The formula ends too early.")
+            raise BadFormula(_("The formula ends too early."))
         kind, token = self.tokens[self.at]
         self.at += 1
         if kind == "number":
@@ -142,7 +143,7 @@ class _Reader:
         if kind == "name":
             return self._named(token)
         if token not in _OPENING:
-            raise BadFormula(f"“{token}” was not expected here.")
+            raise BadFormula(_("“{token}” was not expected here.", token=token))
         inner = self._deeper(self.either)
         self._need(")")
         return inner
@@ -154,7 +155,9 @@ class _Reader:
             self.names.add(name)
             return lambda given: given.get(name)
         if name not in _FUNCTIONS:
-            raise BadFormula(f"There is no function “{name}”. There are: {', '.join(_FUNCTIONS)}.")
+            raise BadFormula(
+                _("There is no function “{name}”. There are: {functions}.", name=name, functions=", ".join(_FUNCTIONS))
+            )
         least, most, function = _FUNCTIONS[name]
         given_: list[Eval] = []
         while not self._take(")"):
@@ -162,7 +165,11 @@ class _Reader:
                 self._need(",")
             given_.append(self._deeper(self.either))
         if not least <= len(given_) <= most:
-            raise BadFormula(f"{name}() takes {least if least == most else f'{least} to {most}'} values.")
+            raise BadFormula(
+                _("{name}() takes {count} values.", name=name, count=least)
+                if least == most
+                else _("{name}() takes {least} to {most} values.", name=name, least=least, most=most)
+            )
         return lambda given: function([one(given) for one in given_])
 
     def _chain(self, below: Callable[[], Eval], known: Mapping[str, Callable[[Value, Value], Value]]) -> Eval:
@@ -176,7 +183,7 @@ class _Reader:
     def _deeper(self, inner: Callable[[], Eval]) -> Eval:
         self.depth += 1
         if self.depth > _MOST_DEPTH:
-            raise BadFormula("This formula is nested too deeply.")
+            raise BadFormula(_("This formula is nested too deeply."))
         found = inner()
         self.depth -= 1
         return found
@@ -188,7 +195,7 @@ class _Reader:
 
     def _need(self, token: str) -> None:
         if not self._take(token):
-            raise BadFormula(f"A “{token}” is missing.")
+            raise BadFormula(_("A “{token}” is missing.", token=token))
 
 
 def _joined(join: Callable[[Value, Value], Value], left: Eval, right: Eval) -> Eval:
@@ -201,7 +208,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
-            raise BadFormula(f"“{text[at:].strip()[:10]}” can't be read.")
+            raise BadFormula(_("“{words}” can't be read.", words=text[at:].strip()[:10]))
         kind = ("number", "text", "name", "sign")[(match.lastindex or 1) - 1]
         found.append((kind, match.group(match.lastindex or 1)))
         at = match.end()

@@ -22,6 +22,7 @@ from models import registry
 from models.base import Owned
 from models.fields import Field, Kind
 from models.scope import Actor
+from models.words import _
 
 # No record has this id.
 UNSEEN = 0
@@ -141,11 +142,11 @@ def start_of(one: Field, day: dt.date, zone: dt.tzinfo) -> Any:
 def words(one: Field, value: Any, titles: Mapping[Any, str]) -> str:
     """The name of a part for people."""
     if value is None:
-        return f"No {one.label.lower()}"
+        return _("No {label}", label=one.label.lower())
     if one.kind is Kind.BOOLEAN:
         return f"{one.label}: {'yes' if value else 'no'}"
     if one.kind is Kind.RELATION:
-        return "Not yours to see" if value == UNSEEN else titles.get(value) or f"#{value}"
+        return _("Not yours to see") if value == UNSEEN else titles.get(value) or f"#{value}"
     return one.words(value)
 
 

@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
+from models.words import _
+
 PORTS = frozenset({443, 8443})
 _NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?)*\Z")
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
@@ -52,23 +54,25 @@ def read(url: str, *, local: bool = False) -> Target:
     named, with http and any port, for trying things out.
     """
     if _UNSAFE.search(url):
-        raise ValueError("This address holds a character that has no place in it.")
+        raise ValueError(_("This address holds a character that has no place in it."))
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ValueError("This is no web address. Example: https://hooks.example.com/crm") from None
+        raise ValueError(_("This is no web address. Example: https://hooks.example.com/crm")) from None
     if "@" in parts.netloc:
-        raise ValueError("Leave user name and password out of the address: the receiver checks the signature.")
+        raise ValueError(_("Leave user name and password out of the address: the receiver checks the signature."))
     host = _host(parts.hostname or "")
     loopback = local and is_local_name(host)
     if parts.scheme != "https" and not (loopback and parts.scheme == "http"):
-        raise ValueError("The address must begin with https://, as it carries people's data.")
+        raise ValueError(_("The address must begin with https://, as it carries people's data."))
     port = (443 if parts.scheme == "https" else 80) if port is None else port
     if port not in PORTS and not loopback:
-        raise ValueError("Webhooks go to the ports 443 and 8443 alone.")
+        raise ValueError(_("Webhooks go to the ports 443 and 8443 alone."))
     if _is_forbidden_name(host) and not loopback:
-        raise ValueError("This address leads to this machine or a private network. Use one that the internet reaches.")
+        raise ValueError(
+            _("This address leads to this machine or a private network. Use one that the internet reaches.")
+        )
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
     query = quote(parts.query, safe="/%:@!$&'()*+,;=~-._?[]")
     return Target(parts.scheme == "https", host, port, f"{path}?{query}" if query else path)
@@ -106,13 +110,13 @@ def _host(name: str) -> str:
         try:
             return str(ipaddress.IPv6Address(host))
         except ValueError:
-            raise ValueError("This is no web address. Example: https://hooks.example.com/crm") from None
+            raise ValueError(_("This is no web address. Example: https://hooks.example.com/crm")) from None
     try:
         host = host.encode("idna").decode("ascii")
     except UnicodeError:
         host = ""
     if not _NAME.match(host):
-        raise ValueError("This is no web address. Example: https://hooks.example.com/crm")
+        raise ValueError(_("This is no web address. Example: https://hooks.example.com/crm"))
     return host
 
 

@@ -16,21 +16,22 @@ import orjson
 import sqlalchemy as sa
 
 from app import permissions
-from app.services import accounts, schema, webhooks
+from app.services import accounts, addressing, schema, webhooks
 from app.services.operation import Operation
-from models import registry, scope, tenancy
+from models import formats, registry, scope, tenancy
 from models.base import session
 from models.fields import now
 from models.policy import Purpose
 from models.scope import Actor, ActorKind
 from models.webhook import Webhook, WebhookDelivery
+from models.words import N_, _
 from models.workspace import Membership, Workspace
 
 # Seconds until the next attempt after the first failure, the second, and so on: three days and some hours in all.
 BACKOFF = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 PATIENCE = dt.timedelta(days=3)
 LONGEST_REST = 900
-_GONE = "The receiver answered 410: it wants no more events"
+_GONE = N_("The receiver answered 410: it wants no more events")
 _WHY = tenancy.reason("how a webhook's receiver fares is bookkeeping of its own workspace, not a change of the webhook")
 
 
@@ -58,7 +59,7 @@ def claim(event_id: str, op: Operation) -> Parcel | Rest | None:
         return None
     hook = session.scalar(sa.select(Webhook).where(Webhook.id == delivery.webhook_id))
     if hook is None or hook.state != "active":
-        _drop(delivery, "The webhook was deleted." if hook is None else "The webhook is paused.")
+        _drop(delivery, _("The webhook was deleted.") if hook is None else _("The webhook is paused."))
         return None
     owner = _owner(hook)
     if isinstance(owner, str):
@@ -115,14 +116,14 @@ def _owner(hook: Webhook) -> Actor | str:
     member = session.scalar(sa.select(Membership).where(Membership.id == hook.membership_id))
     workspace = session.get(Workspace, scope.workspace_id())
     if member is None or workspace is None or not accounts.is_at_work(member):
-        return f"{member.name if member else 'The member'}, for whom it acted, is no longer a member"
+        return _("{name}, for whom it acted, is no longer a member", name=member.name if member else _("The member"))
     rights = permissions.rights_of_role(member.role_id, workspace.keys_version)
     owner = Actor(
         ActorKind.JOB, f"{member.name} (webhook)", user_id=member.user_id, membership_id=member.id,
         team_id=member.team_id, role_id=member.role_id, rights=rights,
     )  # fmt: skip
     if permissions.reach(owner, "write", "webhook") is None:
-        return f"{member.name}, for whom it acts, may no longer have webhooks"
+        return _("{name}, for whom it acts, may no longer have webhooks", name=member.name)
     return owner
 
 
@@ -177,7 +178,7 @@ def _keeps_trying(hook: Webhook, status: int | None, op: Operation) -> bool:
         return False
     since = hook.failing_since or now()
     if hook.state == "active" and now() - since > PATIENCE:
-        _pause(hook, f"Every attempt has failed since {since:%d %b %Y, %H:%M} UTC", op)
+        _pause(hook, _("Every attempt has failed since {since} UTC", since=f"{formats.date(since)}, {since:%H:%M}"), op)
     rest = min(5 * 2 ** min(hook.failures, 10), LONGEST_REST)
     until = now() + dt.timedelta(seconds=rest)
     _note(hook, failures=hook.failures + 1, failing_since=since, rest_until=until)
@@ -198,12 +199,16 @@ def _pause(hook: Webhook, reason: str, op: Operation) -> None:
     )
     if member is None:
         return
-    text = (
-        f"Your webhook “{hook.name}” was paused.\n\n{reason}.\n\nEvents since then are not sent by themselves. When "
-        "the receiver works again, open the webhook in the console, press Resume, and send again from its log what you "
-        "need."
-    )
+    with addressing.to_user_of(member.user_id):
+        subject = _("Webhook paused: {name}", name=hook.name)
+        text = _(
+            "Your webhook “{name}” was paused.\n\n{reason}.\n\nEvents since then are not sent by themselves. "
+            "When the receiver works again, open the webhook in the console, press Resume, and send "
+            "again from its log what you need.",
+            name=hook.name,
+            reason=reason,
+        )
     op.promise(
-        "mail.account", {"to": member.email, "subject": f"Webhook paused: {hook.name}", "text": text},
-        purpose=Purpose.SECURE_ACCOUNTS, queue="mail", label="Notice of a paused webhook",
+        "mail.account", {"to": member.email, "subject": subject, "text": text},
+        purpose=Purpose.SECURE_ACCOUNTS, queue="mail", label=_("Notice of a paused webhook"),
     )  # fmt: skip

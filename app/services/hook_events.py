@@ -19,6 +19,7 @@ from models.base import Record, session
 from models.fields import Field, Kind
 from models.policy import Purpose
 from models.webhook import EVERY, TEST, VERBS, Webhook, WebhookDelivery
+from models.words import _
 
 if TYPE_CHECKING:
     from app.services.operation import Operation
@@ -87,7 +88,8 @@ def queue(op: Operation, event_id: str, event_type: str, spent: int = 0) -> None
     """Promise the job of a delivery. `spent` attempts do not count any more: somebody sends it again."""
     args = {"event": event_id, "spent": spent}
     op.promise(
-        JOB, args, purpose=Purpose.INTEGRATE, label=f"Webhook {event_type}"[:200], queue="hooks",
+        JOB, args, purpose=Purpose.INTEGRATE, label=_("Webhook {event}", event=event_type)[:200],
+        queue="hooks",
         max_attempts=MOST_WAKES, acting=SENDER,
     )  # fmt: skip
 

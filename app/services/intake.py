@@ -30,6 +30,7 @@ from models.intake import ReceivedEvent
 from models.privacy import Consent
 from models.scope import Actor, ActorKind, Reach
 from models.user import Role
+from models.words import _, grouped
 from models.work import Activity, Task
 from models.workspace import Membership, Workspace
 
@@ -53,7 +54,7 @@ class Inquiry:
     name: str
     email: str | None = None
     phone: str | None = None
-    title: str = "Inquiry"
+    title: str = field(default_factory=lambda: _("Inquiry"))
     message: str = ""
     birthday: dt.date | None = None
     payload: Mapping[str, Any] = field(default_factory=dict)
@@ -73,9 +74,9 @@ def hosted(slug: str) -> Workspace:
     """The workspace behind a public address. Raises `NotFound`, and `Gone` while it is suspended."""
     found = session.scalar(sa.select(Workspace).where(Workspace.slug == slug)) if len(slug) <= 60 else None
     if found is None:
-        raise NotFound("There is no page at this address. Check it for a typing error.")
+        raise NotFound(_("There is no page at this address. Check it for a typing error."))
     if found.status != "active":
-        raise Gone("This page was switched off. You did nothing wrong.")
+        raise Gone(_("This page was switched off. You did nothing wrong."))
     return found
 
 
@@ -112,11 +113,15 @@ def _without_nul(inquiry: Inquiry) -> Inquiry:
 def _check(inquiry: Inquiry) -> None:
     problems = {}
     if not inquiry.email and not inquiry.phone:
-        problems["reach"] = "Give an e-mail address or a phone number, so that we can answer."
+        problems["reach"] = _("Give an e-mail address or a phone number, so that we can answer.")
     if len(inquiry.message) > MOST_TEXT:
-        problems["message"] = f"This text has {len(inquiry.message):,} characters; at most {MOST_TEXT:,} fit."
+        problems["message"] = _(
+            "This text has {n} characters; at most {most} fit.",
+            n=grouped(len(inquiry.message)),
+            most=grouped(MOST_TEXT),
+        )
     if inquiry.birthday is not None and _under_13(inquiry.birthday):
-        problems["birthday"] = "This is only for people of 13 or over. Nothing was stored."
+        problems["birthday"] = _("This is only for people of 13 or over. Nothing was stored.")
     if problems:
         raise Invalid(problems)
 
@@ -144,7 +149,9 @@ def _receive_once(inquiry: Inquiry, source: str, key: str, actor: Actor) -> Rece
 
 def _replay(known: ReceivedEvent, event: ReceivedEvent) -> Received:
     if known.digest != event.digest:
-        raise Invalid({"id": "An event with this id came before with other content. Send a new event under a new id."})
+        raise Invalid(
+            {"id": _("An event with this id came before with other content. Send a new event under a new id.")}
+        )
     return Received(known.activity_id or 0, True)
 
 
@@ -198,7 +205,9 @@ def _activity(inquiry: Inquiry, contact: Contact, source: str, key: str, actor: 
     made = Activity(
         kind="inquiry",
         title=inquiry.title[:200],
-        details="\n".join(filter(None, (inquiry.message, f"From {inquiry.name}, {reached}"))),
+        details="\n".join(
+            filter(None, (inquiry.message, _("From {name}, {reached}", name=inquiry.name, reached=reached)))
+        ),
         contact_id=contact.id,
         owner_id=contact.owner_id,
         team_id=contact.team_id,
@@ -215,7 +224,7 @@ def _activity(inquiry: Inquiry, contact: Contact, source: str, key: str, actor: 
 def _task(inquiry: Inquiry, contact: Contact, source: str, actor: Actor) -> None:
     owner = contact.owner_id if _is_active(contact.owner_id) else _fallback()
     values = {
-        "title": f"Answer {inquiry.name}"[:200],
+        "title": _("Answer {name}", name=inquiry.name)[:200],
         "priority": "high",
         "due_at": now() + _ANSWER_WITHIN,
         "details": inquiry.message or None,

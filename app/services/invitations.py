@@ -14,20 +14,21 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Gone, Invalid, NotFound
-from app.services import accounts, roles, workspaces
+from app.services import accounts, addressing, roles, workspaces
 from app.services.operation import operation
-from models import normal, scope, tenancy
+from models import formats, normal, scope, tenancy
 from models.access import Invitation
 from models.base import session
 from models.crypto import keyring
 from models.fields import now
 from models.scope import Actor
 from models.user import User
+from models.words import N_, _
 from models.workspace import Membership, Team, Workspace
 
 LASTS = dt.timedelta(days=7)
 _WHY = tenancy.reason("an invitation is used up by one statement, in its own workspace")
-_GONE = "This invitation was used, taken back, or is older than 7 days. Ask for a new one."
+_GONE = N_("This invitation was used, taken back, or is older than 7 days. Ask for a new one.")
 
 
 def invite(email: str, name: str, role_id: int, team_id: int | None, *, actor: Actor, url: str) -> Invitation:
@@ -39,7 +40,7 @@ def invite(email: str, name: str, role_id: int, team_id: int | None, *, actor: A
     roles.may_give(role, actor)
     address = _address(email)
     if team_id is not None and session.scalar(sa.select(Team.id).where(Team.id == team_id)) is None:
-        raise Invalid({"team_id": "There is no such team. Choose one from the list."})
+        raise Invalid({"team_id": _("There is no such team. Choose one from the list.")})
     token = secrets.token_urlsafe(32)
     workspace = session.get_one(Workspace, scope.workspace_id())
     with operation("invitation.create", actor=actor) as op:
@@ -55,14 +56,21 @@ def invite(email: str, name: str, role_id: int, team_id: int | None, *, actor: A
         )
         session.add(made)
         session.flush()
-        accounts.send_mail(
-            address,
-            f"{actor.label} invites you to {workspace.name}",
-            f"{actor.label} invites you to work in {workspace.name} as {role.label}.\n\n"
-            "Open this link to join. It works once, until "
-            f"{made.expires_at:%d %B %Y}:\n\n{url}{token}\n\nIf you did not expect this, ignore it.\n",
-            actor=actor,
-        )
+        with addressing.to_address(address):
+            accounts.send_mail(
+                address,
+                _("{who} invites you to {workspace}", who=actor.label, workspace=workspace.name),
+                _(
+                    "{who} invites you to work in {workspace} as {role}.\n\nOpen this link to join. It works once, "
+                    "until {date}:\n\n{link}\n\nIf you did not expect this, ignore it.\n",
+                    who=actor.label,
+                    workspace=workspace.name,
+                    role=permissions.spoken(role.label),
+                    date=formats.long_date(made.expires_at),
+                    link=f"{url}{token}",
+                ),
+                actor=actor,
+            )
         op.audit("invitation.sent", entity="invitation", record_id=made.id, facts={"role": role.label, "team": team_id})
     return made
 
@@ -120,7 +128,7 @@ def accept(token: str, person: accounts.NewUser | User, *, actor: Actor) -> tupl
     asked = read(token)
     email = person.email if isinstance(person, User) else normal.email(person.email)
     if email != asked["email"]:
-        raise Gone("This invitation is for another address. Sign in with that one, or ask for a new invitation.")
+        raise Gone(_("This invitation is for another address. Sign in with that one, or ask for a new invitation."))
     with scope.inside(asked["workspace_id"]), operation("invitation.accept", actor=actor) as op:
         used: Any = session.execute(
             sa.update(Invitation)
@@ -146,7 +154,7 @@ def _address(email: str) -> str:
         raise Invalid({"email": str(error)}) from None
     here = sa.select(Membership.id).where(Membership.email == address, Membership.active.is_(True))
     if session.scalar(here) is not None:
-        raise Invalid({"email": "This person is a member already."})
+        raise Invalid({"email": _("This person is a member already.")})
     return address
 
 

@@ -19,6 +19,7 @@ from models.base import session
 from models.fields import now
 from models.job import Job
 from models.scope import Actor
+from models.words import N_, _
 
 TABS: Mapping[str, tuple[str, ...]] = {
     "all": (),
@@ -92,7 +93,9 @@ def retry(job_id: int, *, actor: Actor) -> Job:
     with operation("job.retry", actor=actor) as op:
         job = _changeable(job_id, actor)
         if job.state not in OVER:
-            raise Conflict(f"This job is {job.state}; only a job that ended without success can be tried again.")
+            raise Conflict(
+                _("This job is {state}; only a job that ended without success can be tried again.", state=N_(job.state))
+            )
         job.state, job.attempts, job.run_at, job.cancel_asked = "waiting", 0, now(), None
         job.error = job.finished_at = job.result = None
         # `progress` stays: a job with several steps goes on where it was.
@@ -107,7 +110,7 @@ def cancel(job_id: int, *, actor: Actor) -> Job:
     with operation("job.cancel", actor=actor) as op:
         job = _changeable(job_id, actor)
         if job.state not in {"waiting", "running"}:
-            raise Conflict(f"This job is {job.state}; there is nothing left to cancel.")
+            raise Conflict(_("This job is {state}; there is nothing left to cancel.", state=N_(job.state)))
         # The worker settles it, also where it only waits: what the job was about hears of it in the same transaction.
         job.cancel_asked = op.at
         if job.state == "waiting":

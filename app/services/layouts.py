@@ -22,6 +22,7 @@ from models.base import session
 from models.custom import EntityLayout
 from models.fields import Kind
 from models.scope import Actor
+from models.words import _
 
 PARTS = ("labels", "sections", "required", "columns", "when")
 MOST_COLUMNS = 12
@@ -40,7 +41,7 @@ def save(entity: str, role_id: int, facts: Mapping[str, Any], *, actor: Actor) -
     permissions.require(actor, "write", "custom_field")
     if entity not in registry.entities():
         raise NotFound()
-    label = roles.get(role_id).label if role_id else "Everybody"
+    label = permissions.spoken(roles.get(role_id).label) if role_id else _("Everybody")
     clean = checked(registry.entity(entity), facts)
     table = EntityLayout.__table__
     with operation("layout.save", actor=actor) as op:
@@ -61,7 +62,7 @@ def checked(model: type[Any], facts: Mapping[str, Any]) -> dict[str, Any]:
     clean: dict[str, Any] = {}
     for name, (label, hint) in (facts.get("labels") or {}).items():
         if len(label) > 80 or len(hint) > 200:
-            problems[name] = "A label has at most 80 characters, a help text at most 200."
+            problems[name] = _("A label has at most 80 characters, a help text at most 200.")
         if name in known and (label or hint):
             clean.setdefault("labels", {})[name] = [" ".join(label.split()), " ".join(hint.split())]
     for title, names in facts.get("sections") or ():
@@ -71,7 +72,7 @@ def checked(model: type[Any], facts: Mapping[str, Any]) -> dict[str, Any]:
     required = [n for n in facts.get("required") or () if n in known and not known[n].readonly]
     columns = [n for n in facts.get("columns") or () if n in known]
     if len(columns) > MOST_COLUMNS:
-        problems["columns"] = f"A list shows at most {MOST_COLUMNS} columns beside the name."
+        problems["columns"] = _("A list shows at most {most} columns beside the name.", most=MOST_COLUMNS)
     for name, text in (facts.get("when") or {}).items():
         try:
             clean.setdefault("when", {})[name] = _checked_condition(model, text)
@@ -86,7 +87,7 @@ def _checked_condition(model: type[Any], text: str) -> str:
     """A condition in its clean form; of the filters only those that `meets` can answer for a single record."""
     wanted = filters.parse(model, text, _LOCALE)
     if wanted.field in filters.links(model) or wanted.op not in _OPS:
-        raise Invalid({"when": "A field can depend on a choice, or on yes or no. Choose one of the list."})
+        raise Invalid({"when": _("A field can depend on a choice, or on yes or no. Choose one of the list.")})
     return wanted.text(model, _LOCALE)
 
 
@@ -139,7 +140,13 @@ def choosable(model: type[Any]) -> list[tuple[str, str]]:
     found = []
     for name, one in schema.fields(model).items():
         if one.kind in (Kind.CHOICE, Kind.MULTI):
-            found += [(f"{name}:is:{key}", f"{one.label} is {label}") for key, label in one.choices]
+            found += [
+                (f"{name}:is:{key}", _("{field} is {value}", field=one.label, value=label))
+                for key, label in one.choices
+            ]
         elif one.kind is Kind.BOOLEAN:
-            found += [(f"{name}:is:1", f"{one.label}: yes"), (f"{name}:is:0", f"{one.label}: no")]
+            found += [
+                (f"{name}:is:1", _("{field}: yes", field=one.label)),
+                (f"{name}:is:0", _("{field}: no", field=one.label)),
+            ]
     return found

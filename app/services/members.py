@@ -22,11 +22,12 @@ from models.base import session
 from models.fields import now
 from models.scope import Actor
 from models.user import Role, User
+from models.words import N_, _
 from models.workspace import Membership, Team
 
 _WHY = tenancy.reason("a member who leaves takes their sessions with them")
 OWN_FIELDS = ("name", "phone", "job_title", "license")
-LAST_OWNER = "This is the last owner. Make somebody else an owner first."
+LAST_OWNER = N_("This is the last owner. Make somebody else an owner first.")
 
 
 def by_email(email: str) -> Membership:
@@ -35,7 +36,7 @@ def by_email(email: str) -> Membership:
         sa.select(Membership).where(Membership.email == normal.email(email), Membership.active.is_(True))
     )
     if found is None:
-        raise NotFound("There is no active member with this address.")
+        raise NotFound(_("There is no active member with this address."))
     return found
 
 
@@ -72,7 +73,7 @@ def change(membership_id: int, *, role_id: int, team_id: int | None, actor: Acto
     member = _active(membership_id)
     old, new = roles.get(member.role_id), roles.get(role_id)
     if team_id is not None and session.scalar(sa.select(Team.id).where(Team.id == team_id)) is None:
-        raise Invalid({"team_id": "There is no such team. Choose one from the list."})
+        raise Invalid({"team_id": _("There is no such team. Choose one from the list.")})
     if old.id != new.id:
         roles.may_give(old, actor)
         roles.may_give(new, actor)
@@ -134,7 +135,7 @@ def own_values(locale: values.Locale, *, actor: Actor) -> dict[str, str]:
 def update_own(texts: Mapping[str, str], locale: values.Locale, *, actor: Actor) -> None:
     """Change one's own profile; every member may. Raises `Invalid`."""
     if actor.grant_id is not None:
-        raise Forbidden("write", "membership", "A profile is changed by its owner, not under granted access.")
+        raise Forbidden("write", "membership", _("A profile is changed by its owner, not under granted access."))
     member, known = _active(actor.membership_id or 0), registry.fields(Membership)
     clean, problems = dict[str, Any](), dict[str, str]()
     for name in OWN_FIELDS:
@@ -143,7 +144,7 @@ def update_own(texts: Mapping[str, str], locale: values.Locale, *, actor: Actor)
         except ValueError as error:
             problems[name] = str(error)
     if not clean.get("name") and "name" not in problems:
-        problems["name"] = "Type your name."
+        problems["name"] = _("Type your name.")
     if problems:
         raise Invalid(problems)
     with operation("membership.update", actor=actor):

@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from models.words import N_, _
+
 FIELDS: Mapping[str, str] = {
-    "contact.name": "The contact's full name",
-    "contact.goes_by": "What the contact goes by, else the full name",
-    "contact.company": "The contact's company",
-    "sender.name": "Your name",
-    "sender.phone": "Your phone number",
-    "workspace.name": "The brokerage's name",
-    "workspace.phone": "The brokerage's phone number",
-    "workspace.website": "The brokerage's website",
+    "contact.name": N_("The contact's full name"),
+    "contact.goes_by": N_("What the contact goes by, else the full name"),
+    "contact.company": N_("The contact's company"),
+    "sender.name": N_("Your name"),
+    "sender.phone": N_("Your phone number"),
+    "workspace.name": N_("The brokerage's name"),
+    "workspace.phone": N_("The brokerage's phone number"),
+    "workspace.website": N_("The brokerage's website"),
 }
 _FIELD = re.compile(r"\{\{(.{0,80}?)\}\}", re.DOTALL)
 
@@ -33,7 +35,9 @@ def fill(text: str, values: Mapping[str, str]) -> str:
     def value(match: re.Match[str]) -> str:
         name = match.group(1).strip()
         if name not in FIELDS:
-            raise UnknownField(f"“{{{{ {name} }}}}” is not a field. Use one of: {', '.join(FIELDS)}.")
+            raise UnknownField(
+                _("“{{{{ {name} }}}}” is not a field. Use one of: {fields}.", name=name, fields=", ".join(FIELDS))
+            )
         return values.get(name, "")
 
     return _FIELD.sub(value, text)

@@ -29,12 +29,15 @@ from models.fields import now
 from models.message import Message
 from models.policy import Purpose
 from models.scope import Actor
+from models.words import N_, _, grouped
 from models.workspace import Membership, Workspace
 
 Args = ParamSpec("Args")
 SENDABLE = frozenset({"draft"})
 AGAIN = frozenset({"failed", "unknown", "suppressed", "cancelled"})
-_SENT_BEFORE = "An e-mail with another text was sent from this page before. Press Send once more to send this one too."
+_SENT_BEFORE = N_(
+    "An e-mail with another text was sent from this page before. Press Send once more to send this one too."
+)
 OUTCOMES = frozenset({"sent", "failed", "unknown", "queued"})
 
 
@@ -97,7 +100,7 @@ def write(
     cause_id = cause_id or f"member:{actor.membership_id}"
     occasion = occasion or uuid.uuid4().hex
     if recipient is None and not schema.sees(Contact, "email"):
-        raise Forbidden("read", "contact", "Your role does not see the e-mail addresses of contacts.")
+        raise Forbidden("read", "contact", _("Your role does not see the e-mail addresses of contacts."))
     address = _address(recipient or (contact.email if contact else None))
     with operation("message.write", actor=actor) as op:
         words = _words(contact, actor)
@@ -143,7 +146,12 @@ def send(message_id: int, *, actor: Actor, subject: str | None = None, body: str
             message.subject, message.body = subject, body
             _queue(message, op)
         elif (message.subject, message.body) != (subject, body):
-            raise Conflict(f"This e-mail is {_state(message)} with another text; yours was not sent. Write a new one.")
+            raise Conflict(
+                _(
+                    "This e-mail is {state} with another text; yours was not sent. Write a new one.",
+                    state=_state(message),
+                )
+            )
     return message
 
 
@@ -153,7 +161,9 @@ def send_again(message_id: int, *, actor: Actor) -> Message:
     with operation("message.send_again", actor=actor) as op:
         message: Message = records.load(Message, message_id, actor=actor, action="write")
         if message.state not in AGAIN:
-            raise Conflict(f"This e-mail is {_state(message)}; it cannot be sent again.", version=message.version)
+            raise Conflict(
+                _("This e-mail is {state}; it cannot be sent again.", state=_state(message)), version=message.version
+            )
         message.answer = None
         _queue(message, op)
     return message
@@ -166,7 +176,8 @@ def discard(message_id: int, *, actor: Actor) -> Message:
         message: Message = records.load(Message, message_id, actor=actor, action="write")
         if message.state not in {"draft", "queued"}:
             raise Conflict(
-                f"This e-mail is {_state(message)}; it can no longer be called back.", version=message.version
+                _("This e-mail is {state}; it can no longer be called back.", state=_state(message)),
+                version=message.version,
             )
         message.state = "cancelled"
     return message
@@ -182,7 +193,7 @@ def hand_over(message_id: int, *, actor: Actor, domain: str) -> Outgoing | None:
     if message.state == "sending":
         message.state, message.answer = (
             "unknown",
-            "The worker ended during the hand-over. It may have arrived; send it again only if it did not.",
+            _("The worker ended during the hand-over. It may have arrived; send it again only if it did not."),
         )
     if message.state != "queued":
         return None
@@ -228,7 +239,7 @@ def _queue(message: Message, op: Operation) -> None:
     session.flush()
     op.promise(
         "mail.send", {"message_id": message.id}, purpose=Purpose.SEND_REQUESTED, queue="mail",
-        label=f"E-mail {message.id}", dedupe=f"mail:{message.id}:{message.version}",
+        label=_("E-mail {number}", number=message.id), dedupe=f"mail:{message.id}:{message.version}",
     )  # fmt: skip
 
 
@@ -245,7 +256,7 @@ def _same(cause: str, cause_id: str, occasion: str, address: str) -> Message | N
 
 def _address(text: str | None) -> str:
     if not text:
-        raise Invalid({"recipient": "This contact has no e-mail address. Add one to the contact, then send."})
+        raise Invalid({"recipient": _("This contact has no e-mail address. Add one to the contact, then send.")})
     try:
         return normal.email(text)
     except ValueError as error:
@@ -280,7 +291,9 @@ def _filled(name: str, text: str, words: Mapping[str, str]) -> str:
         filled = " ".join(filled.split())
     most = 200 if name == "subject" else 20_000
     if len(filled) > most:
-        raise Invalid({name: f"This has {len(filled):,} characters; at most {most:,} fit."})
+        raise Invalid(
+            {name: _("This has {n} characters; at most {most} fit.", n=grouped(len(filled)), most=grouped(most))}
+        )
     return filled
 
 
@@ -328,7 +341,7 @@ def _outgoing(message: Message, contact: Contact | None) -> Outgoing:
 
 
 def _state(message: Message) -> str:
-    return {"draft": "a draft", "queued": "queued", "sending": "being sent", "sent": "sent"}.get(
+    return {"draft": _("a draft"), "queued": _("queued"), "sending": _("being sent"), "sent": _("sent")}.get(
         message.state, message.state
     )
 
@@ -345,4 +358,4 @@ def _only_drafts_change(message: Message, op: Operation) -> None:
         n for n in ("subject", "body", "recipient", "kind", "contact_id") if state.attrs[n].history.has_changes()
     ]
     if state.persistent and changed and message.state != "draft":
-        raise Invalid({"": f"This e-mail is {_state(message)}; only drafts can be changed."})
+        raise Invalid({"": _("This e-mail is {state}; only drafts can be changed.", state=_state(message))})

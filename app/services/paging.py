@@ -21,6 +21,7 @@ from models import registry
 from models.base import session
 from models.custom import MOST_TEXT
 from models.fields import Field, Kind
+from models.words import _
 
 _JSON = values.Locale()
 _TEXT, _MOST = Field(Kind.LONG_TEXT, max_length=MOST_TEXT), 2**63 - 1
@@ -151,7 +152,7 @@ def read(model: type[Any], order: Order, text: str) -> Cursor:
         return Cursor(bool(backwards), _sorted_by(model, order, value), key)
     except (ValueError, TypeError, binascii.Error, orjson.JSONDecodeError):
         raise Invalid(
-            {"cursor": "This page marker does not fit the list any more. Start again from the first page."}
+            {"cursor": _("This page marker does not fit the list any more. Start again from the first page.")}
         ) from None
 
 

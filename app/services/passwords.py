@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 
 from app.services.common_passwords import is_common
+from models.words import _
 
 MINIMUM = 12
 MAXIMUM = 256
@@ -32,17 +33,19 @@ def problems(
     """
     password = normalise(password)
     if len(password) < minimum:
-        return [f"Use at least {minimum} characters. A few words in a row are easy to remember."]
+        return [_("Use at least {minimum} characters. A few words in a row are easy to remember.", minimum=minimum)]
     if len(password) > maximum:
-        return [f"Use at most {maximum} characters."]
+        return [_("Use at most {maximum} characters.", maximum=maximum)]
     found = []
     if is_common(password):
-        found.append("This password is on lists of common or stolen passwords. Choose another one.")
+        found.append(_("This password is on lists of common or stolen passwords. Choose another one."))
     if _is_pattern(password):
-        found.append("This password repeats or counts up. Choose one that follows no pattern.")
+        found.append(_("This password repeats or counts up. Choose one that follows no pattern."))
     word = _known_word(password, context)
     if word:
-        found.append(f"This password is little more than “{word}”, which others can guess. Choose other words.")
+        found.append(
+            _("This password is little more than “{word}”, which others can guess. Choose other words.", word=word)
+        )
     return found
 
 

@@ -22,6 +22,7 @@ from models.message import Message, Suppression
 from models.privacy import Consent
 from models.scope import Actor, inside
 from models.signed import BadLink, read_link, sign_link
+from models.words import _
 from models.work import Activity
 from models.workspace import Workspace
 
@@ -111,8 +112,10 @@ def _ids(token: str) -> tuple[int, int]:
         workspace_id, message_id = read_link(PURPOSE, token)
     except (BadLink, TypeError, ValueError):
         raise Gone(
-            "This link no longer works. It has expired or was switched off by the person who sent it. "
-            "You did nothing wrong."
+            _(
+                "This link no longer works. It has expired or was switched off by the person who sent it. "
+                "You did nothing wrong."
+            )
         ) from None
     return int(workspace_id), int(message_id)
 
@@ -124,8 +127,10 @@ def _message(message_id: int) -> Message:
     ).one_or_none()
     if found is None:
         raise Gone(
-            "This link no longer works, as the message it came with was deleted. "
-            "Reply to the sender to be taken off the list."
+            _(
+                "This link no longer works, as the message it came with was deleted. Reply to the sender to "
+                "be taken off the list."
+            )
         )
     return found
 
@@ -151,7 +156,7 @@ def _note(message: Message, actor: Actor, *, given: bool, source: str, wording: 
     )
     if contact is None:
         return
-    title = "Allowed marketing e-mail again" if given else "Unsubscribed from marketing e-mail"
+    title = _("Allowed marketing e-mail again") if given else _("Unsubscribed from marketing e-mail")
     session.add(
         Activity(
             kind="other",
@@ -160,7 +165,7 @@ def _note(message: Message, actor: Actor, *, given: bool, source: str, wording: 
             owner_id=contact.owner_id,
             team_id=contact.team_id,
             source=source,
-            details=f"On the page of the link in “{message.subject}”.",
+            details=_("On the page of the link in “{subject}”.", subject=message.subject),
             created_by=actor.label,
         )
     )

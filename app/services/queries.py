@@ -24,6 +24,7 @@ from models import registry
 from models.base import session
 from models.fields import Kind
 from models.scope import Actor
+from models.words import _
 
 COUNT_CAP = search_index.CAP
 # Where each record is read to know if it holds the words, counting to a thousand would take longer than the page.
@@ -289,7 +290,7 @@ def _picked(query: ListQuery, actor: Actor, order: Order) -> Any:
     model, known = query.model, schema.fields(query.model)
     unknown = next((name for name in query.columns if name not in known), None)
     if unknown is not None:
-        raise Invalid({unknown: f"There is no column “{unknown[:60]}”."})
+        raise Invalid({unknown: _("There is no column “{name}”.", name=unknown[:60])})
     columns, added = custom_columns.split(model, query.columns)
     related = () if query.raw else tuple(n for n in columns if known[n].kind is Kind.RELATION and known[n].target)
     targets = [registry.entity(known[n].target or "") for n in related]
@@ -356,5 +357,5 @@ def _asked(query: ListQuery) -> asked.Asked:
 def _sort(query: ListQuery) -> Order:
     name, down = query.sort.removeprefix("-"), query.sort.startswith("-")
     if not _sortable(query.model, name):
-        raise Invalid({"sort": f"This list cannot be sorted by “{name[:60]}”."})
+        raise Invalid({"sort": _("This list cannot be sorted by “{name}”.", name=name[:60])})
     return Order(name, down, schema.added(query.model).get(name))

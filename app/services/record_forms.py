@@ -15,8 +15,11 @@ from app.services.operation import operation
 from models import registry
 from models.base import Link, session
 from models.scope import Actor
+from models.words import N_
 
-_GONE = "This row is gone, as somebody removed it meanwhile. Remove it here too, or add it anew as a row of its own."
+_GONE = N_(
+    "This row is gone, as somebody removed it meanwhile. Remove it here too, or add it anew as a row of its own."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from models.base import Owned, session
 from models.fields import Kind, now
 from models.registry import CUSTOM_PREFIX
 from models.scope import Actor, Reach
+from models.words import _
 
 Rule = Callable[[Any, Operation], None]
 MAX_ID = 2**63
@@ -124,7 +125,7 @@ def delete(model: type[Any], key: int, *, actor: Actor, reason: str | None = Non
     """
     if model.permanent:
         raise Forbidden(
-            "delete", model.__tablename__, "Records of this kind are never deleted; their own page ends them."
+            "delete", model.__tablename__, _("Records of this kind are never deleted; their own page ends them.")
         )
     with operation(f"{model.__tablename__}.delete", actor=actor, reason=reason):
         record = load(model, key, actor=actor, action="write" if as_part and model.policy.parent else "delete")
@@ -168,7 +169,9 @@ def merged(record: Any, values: Mapping[str, Any], version: int) -> dict[str, An
     if clashes:
         last = next(change for change in reversed(since) if any(clash.name in change.old for clash in clashes))
         raise Conflict(
-            f"{last.actor} saved this record while you were editing. Nothing you typed is lost: choose what to keep.",
+            _("{actor} saved this record while you were editing. Nothing you typed is lost: choose what to keep.",
+                actor=last.actor,
+            ),
             version=record.version, clashes=clashes, who=last.actor, when=last.at,
         )  # fmt: skip
     return mine
@@ -190,7 +193,7 @@ def _only_known(model: type[Any], values: Iterable[str]) -> None:
     allowed = schema.writable(model)
     wrong = [name for name in values if name not in allowed]
     if wrong:
-        raise Invalid({name: f"“{name}” is not a field that can be set here." for name in wrong})
+        raise Invalid({name: _("“{name}” is not a field that can be set here.", name=name) for name in wrong})
 
 
 def _take_ownership(record: Owned, actor: Actor) -> None:
@@ -264,8 +267,10 @@ def _bad_references(record: Any, values: Mapping[str, Any], actor: Actor) -> dic
         if permissions.reach(actor, "read", registry.permission_entity(target)) is None or _out_of_reach(
             target, value, actor
         ):
-            problems[name] = (
-                f"{field.label}: there is no such {field.target.replace('_', ' ')}. Choose one from the list."
+            problems[name] = _(
+                "{label}: there is no such {target}. Choose one from the list.",
+                label=field.label,
+                target=registry.spoken(field.target),
             )
     return problems
 
@@ -292,7 +297,11 @@ def _duplicates(record: Any) -> dict[str, str]:
         bound = {**dict(zip(names, values, strict=True)), "self": record.id or 0} | parts.here()
         if session.scalar(statement, bound, execution_options=parts.WHY) is not None:
             label = registry.fields(model)[names[-1]].label
-            problems[names[-1]] = f"{label}: another {model.__tablename__.replace('_', ' ')} already has this."
+            problems[names[-1]] = _(
+                "{label}: another {what} already has this.",
+                label=label,
+                what=registry.spoken(model.__tablename__),
+            )
     return problems
 
 
@@ -318,13 +327,13 @@ def _flush(record: Any) -> None:
         session.flush()
     except StaleDataError:
         raise Conflict(
-            "Somebody else saved this record at the same moment. Nothing you typed is lost: save once more."
+            _("Somebody else saved this record at the same moment. Nothing you typed is lost: save once more.")
         ) from None
     except IntegrityError as error:
         if "UNIQUE" in str(error.orig).upper():
-            raise Invalid({"": "Another record with the same unique value was saved at the same moment."}) from None
+            raise Invalid({"": _("Another record with the same unique value was saved at the same moment.")}) from None
         if "FOREIGN KEY" in str(error.orig).upper():
-            raise Invalid({"": "A record that this one refers to no longer exists."}) from None
+            raise Invalid({"": _("A record that this one refers to no longer exists.")}) from None
         raise
 
 
@@ -332,4 +341,4 @@ def _stay_in_reach(record: Any, actor: Actor) -> None:
     """What one writes must stay within one's own reach, or an agent could plant records under a colleague's name."""
     reach = permissions.require(actor, "write", registry.permission_entity(type(record)))
     if reach is not Reach.WORKSPACE and _out_of_reach(type(record), record.id, actor, "write"):
-        raise Invalid({"owner_id": "With your role you can only keep records within your own reach."})
+        raise Invalid({"owner_id": _("With your role you can only keep records within your own reach.")})

@@ -17,11 +17,12 @@ from app import permissions
 from app.errors import Forbidden, Invalid, NotFound
 from app.services import schema
 from app.services.operation import operation
-from models import scope, tenancy
+from models import registry, scope, tenancy
 from models.base import session
 from models.custom import EntityLayout, FieldRight
 from models.scope import Actor, Reach, Rights
 from models.user import Permission, PermissionView, Role, ViewMenu, assoc_permissionview_role
+from models.words import N_, _, _n
 from models.workspace import Membership, Workspace
 
 _WHY = tenancy.reason("roles are rows of Flask-AppBuilder, kept to one workspace by workspace_id")
@@ -80,7 +81,7 @@ def update(role_id: int, label: str, rights: Rights, *, actor: Actor) -> Role:
     permissions.require(actor, "write", "role")
     role = get(role_id)
     if role.builtin:
-        raise Invalid({"": "Built-in roles cannot be changed. Copy this one and change the copy."})
+        raise Invalid({"": _("Built-in roles cannot be changed. Copy this one and change the copy.")})
     old = current_rights(role)
     # Both ways: who could take away what they don't have could lock out those above them.
     within(actor, old)
@@ -107,12 +108,18 @@ def delete(role_id: int, *, actor: Actor) -> None:
     permissions.require(actor, "write", "role")
     role = get(role_id)
     if role.builtin:
-        raise Invalid({"": "Built-in roles cannot be deleted."})
+        raise Invalid({"": _("Built-in roles cannot be deleted.")})
     within(actor, current_rights(role))
     users = session.scalar(sa.select(sa.func.count()).select_from(Membership).where(Membership.role_id == role.id)) or 0
     if users:
         raise Invalid(
-            {"": f"{users} member{'s have' if users > 1 else ' has'} or had this role. Give them another one first."}
+            {
+                "": _n(
+                    "{n} member has or had this role. Give them another one first.",
+                    "{n} members have or had this role. Give them another one first.",
+                    users,
+                )
+            }
         )
     with operation("role.delete", actor=actor) as op:
         session.execute(
@@ -144,7 +151,11 @@ def within(actor: Actor, rights: Rights) -> None:
                 raise Forbidden(
                     action,
                     entity,
-                    f"You cannot give “{action}” on {entity.replace('_', ' ')} as widely, as your own role has less.",
+                    _(
+                        "You cannot give “{action}” on {entity} as widely, as your own role has less.",
+                        action=N_(action),
+                        entity=registry.spoken(entity),
+                    ),
                 )
 
 
@@ -155,9 +166,9 @@ def may_give(role: Role, actor: Actor) -> None:
     for entity, more in schema.limits_of(actor.role_id).items():
         for name, level in more.items():
             if theirs.get(entity, {}).get(name, "") not in (level, schema.HIDDEN):
-                raise Forbidden("write", "role", "This role sees or changes fields that your own does not.")
+                raise Forbidden("write", "role", _("This role sees or changes fields that your own does not."))
     if role.key == "owner" and actor.role != "owner" and not actor.everything:
-        raise Forbidden("write", "membership", "Only an owner makes, changes or removes an owner.")
+        raise Forbidden("write", "membership", _("Only an owner makes, changes or removes an owner."))
 
 
 def forget_cached() -> None:
@@ -177,7 +188,7 @@ def read_rights(wanted: Iterable[tuple[str, str, str]]) -> dict[str, dict[str, R
         if not reach:
             continue
         if action not in known.get(entity, ()) or reach not in permissions.widths(entity):
-            raise Invalid({"": f"“{entity} {action} {reach}” is no right."})
+            raise Invalid({"": _("“{right}” is no right.", right=f"{entity} {action} {reach}")})
         rights.setdefault(entity, {})[action] = Reach(reach)
     return rights
 
@@ -206,9 +217,9 @@ def _limit(role: Role, *sources: int | None) -> None:
 def _checked(label: str, rights: Mapping[str, Mapping[str, Reach]], actor: Actor, besides: int | None = None) -> str:
     label = " ".join(label.split())
     if not label or len(label) > 80:
-        raise Invalid({"label": "Type a name for the role, at most 80 characters."})
+        raise Invalid({"label": _("Type a name for the role, at most 80 characters.")})
     if any(r.label.casefold() == label.casefold() and r.id != besides for r in of_workspace()):
-        raise Invalid({"label": "There is a role with this name."})
+        raise Invalid({"label": _("There is a role with this name.")})
     within(actor, rights)
     return label
 

@@ -19,6 +19,7 @@ from models import registry, scope
 from models.base import session
 from models.scope import Actor
 from models.view import AUDIENCES, MOST_QUERY, RHYTHMS, SavedView, ViewSubscription
+from models.words import _
 
 MOST = 200
 
@@ -32,7 +33,7 @@ def find(entity: str, key: int, *, actor: Actor) -> schema.View:
     """One of them; raises `NotFound`."""
     found = next((one for one in seen(entity, actor=actor) if one.id == key), None)
     if found is None:
-        raise NotFound("This view is gone, or was not shared with you.")
+        raise NotFound(_("This view is gone, or was not shared with you."))
     return found
 
 
@@ -47,22 +48,24 @@ def save(entity: str, name: str, query: str, audience: str, *, actor: Actor, key
     name = " ".join(name.split())
     problems = {}
     if not name or len(name) > 80:
-        problems["name"] = "Give the view a name, at most 80 characters."
+        problems["name"] = _("Give the view a name, at most 80 characters.")
     if audience not in dict(AUDIENCES):
-        problems["audience"] = "Choose who has this view."
+        problems["audience"] = _("Choose who has this view.")
     if audience == "team" and actor.team_id is None:
-        problems["audience"] = "You are in no team to share it with."
+        problems["audience"] = _("You are in no team to share it with.")
     if len(query) > MOST_QUERY:
-        problems[""] = "This view asks for too much at once. Leave some filters out."
+        problems[""] = _("This view asks for too much at once. Leave some filters out.")
     present = [v for v in seen(entity, actor=actor) if v.membership_id == actor.membership_id]
     if any(v.name.casefold() == name.casefold() and v.id != key for v in present):
-        problems["name"] = "You have a view with this name already."
+        problems["name"] = _("You have a view with this name already.")
     if len(present) >= MOST:
-        problems[""] = f"You keep {MOST} views of this list. Delete one first."
+        problems[""] = _("You keep {most} views of this list. Delete one first.", most=MOST)
     if problems:
         raise Invalid(problems)
     if actor.membership_id is None or (audience == "workspace" and not _may_share(actor)):
-        raise Forbidden("write", "view", "Your role keeps views for yourself and your team; ask somebody to share it.")
+        raise Forbidden(
+            "write", "view", _("Your role keeps views for yourself and your team; ask somebody to share it.")
+        )
     with operation("view.save", actor=actor) as op:
         row = SavedView(entity=entity, membership_id=actor.membership_id) if key is None else _load(entity, key, actor)
         row.name, row.query, row.audience = name, query, audience
@@ -88,7 +91,7 @@ def delete(entity: str, key: int, *, actor: Actor) -> str:
 
 def _load(entity: str, key: int, actor: Actor) -> SavedView:
     if not may_change(find(entity, key, actor=actor), actor):
-        raise Forbidden("write", "view", "This view is somebody else's. Save it under a name of your own.")
+        raise Forbidden("write", "view", _("This view is somebody else's. Save it under a name of your own."))
     return session.scalars(sa.select(SavedView).where(SavedView.id == key)).one()
 
 
@@ -115,7 +118,7 @@ def subscribe(entity: str, key: int, rhythm: str, *, actor: Actor) -> None:
     """Have a view sent to oneself; an empty rhythm ends it."""
     view = find(entity, key, actor=actor)
     if rhythm and rhythm not in dict(RHYTHMS):
-        raise Invalid({"rhythm": "Choose how often it is sent."})
+        raise Invalid({"rhythm": _("Choose how often it is sent.")})
     with operation("view.subscribe", actor=actor) as op:
         # A form pressed twice is one subscription: the second request waits here for the first.
         session.execute(sa.select(SavedView.id).where(SavedView.id == view.id).with_for_update())

@@ -25,6 +25,7 @@ from models.fields import Field, Kind
 from models.policy import Category, Purpose
 from models.view import SavedView
 from models.webhook import Webhook
+from models.words import _
 from models.workspace import Workspace
 
 _WHY = tenancy.reason("the workspace's own mark, by its own id")
@@ -235,7 +236,9 @@ def of_history(one: Field, kept: Any) -> Any:
         return values.revived(one, kept)
     value = of_stored(one, kept)
     if value is None and kept is not None:
-        raise Conflict(f"{one.label} is of another type now. Nothing was undone; set it by hand.", version=0)
+        raise Conflict(
+            _("{label} is of another type now. Nothing was undone; set it by hand.", label=one.label), version=0
+        )
     return value
 
 

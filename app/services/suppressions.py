@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from models.base import session
 from models.contact import Contact
 from models.message import REASONS, Suppression
+from models.words import _
 
 
 def stops(address: str, kind: str) -> Suppression | None:
@@ -24,10 +25,10 @@ def stops(address: str, kind: str) -> Suppression | None:
 def why_not(address: str, kind: str, contact: Contact | None) -> str | None:
     """Why a message must not go out, as a sentence; None when it may."""
     if contact is not None and contact.minor and kind == "marketing":
-        return "Not sent: the contact is marked as under age, and marketing to minors is blocked."
+        return _("Not sent: the contact is marked as under age, and marketing to minors is blocked.")
     found = stops(address, kind)
     if found is None:
         return None
     words = dict(REASONS).get(found.reason, found.reason).lower()
-    what = "all mail" if found.scope == "all" else "marketing"
-    return f"Not sent: this address is suppressed for {what} ({words})."
+    what = _("all mail") if found.scope == "all" else _("marketing")
+    return _("Not sent: this address is suppressed for {what} ({words}).", what=what, words=words)

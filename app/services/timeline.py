@@ -21,6 +21,7 @@ from models.audit import Change
 from models.base import session
 from models.message import Message
 from models.scope import Actor
+from models.words import _
 from models.work import Activity, Note
 
 _NOISE = frozenset({"note", "activity", "message", "contact_tag"})
@@ -101,7 +102,7 @@ def undo(change_id: int, *, actor: Actor) -> Any:
             return records.restore(model, change.record_id, actor=actor)
         record = records.load(model, change.record_id, actor=actor, action="write")
         return records.update(
-            model, record.id, _old_values(record, change), actor=actor, reason=f"Undo of change {change.id}"
+            model, record.id, _old_values(record, change), actor=actor, reason=_("Undo of change {id}", id=change.id)
         )
 
 
@@ -125,7 +126,10 @@ def _old_values(record: Any, change: Change) -> dict[str, Any]:
     if clashes:
         labels = ", ".join(writable[n].label for n in clashes)
         raise Conflict(
-            f"{labels} was changed again since. Nothing was undone; open the record and set it by hand.",
+            _(
+                "{labels} was changed again since. Nothing was undone; open the record and set it by hand.",
+                labels=labels,
+            ),
             version=record.version,
         )
     return {n: schema.of_history(writable[n], v) for n, v in change.old.items() if n in writable}

@@ -10,6 +10,7 @@ import zipfile
 from typing import BinaryIO
 
 from app.services.upload_errors import UploadRefused
+from models.words import _
 
 MAX_ENTRIES = 5_000
 MAX_UNPACKED = 300 * 1024 * 1024
@@ -34,12 +35,14 @@ def office_kind(stream: BinaryIO) -> tuple[str, tuple[str, ...]]:
             names = {entry.filename for entry in archive.infolist()}
             kind = next((kind for kind, part in _MAIN_PART.items() if part in names), None)
             if kind is None or "[Content_Types].xml" not in names:
-                raise UploadRefused("Zip archives are not taken. Unpack it and add the files one by one.")
+                raise UploadRefused(_("Zip archives are not taken. Unpack it and add the files one by one."))
             return kind, _flags(archive, names)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError, RuntimeError) as error:
         if isinstance(error, UploadRefused):
             raise
-        raise UploadRefused("The file is damaged. Open it on your computer, save it again, and add the copy.") from None
+        raise UploadRefused(
+            _("The file is damaged. Open it on your computer, save it again, and add the copy.")
+        ) from None
 
 
 def _check(archive: zipfile.ZipFile) -> None:
@@ -47,19 +50,19 @@ def _check(archive: zipfile.ZipFile) -> None:
     if len(entries) > MAX_ENTRIES or sum(entry.file_size for entry in entries) > MAX_UNPACKED:
         raise _bomb()
     if len({entry.filename for entry in entries}) != len(entries):
-        raise UploadRefused("The file holds two parts of the same name. Save it again in your office program.")
+        raise UploadRefused(_("The file holds two parts of the same name. Save it again in your office program."))
     for entry in entries:
         if entry.file_size > _RATIO_FROM and entry.file_size > MAX_RATIO * max(entry.compress_size, 1):
             raise _bomb()
         if entry.flag_bits & 1:
-            raise UploadRefused("The file is protected by a password. Take the password off and add it again.")
+            raise UploadRefused(_("The file is protected by a password. Take the password off and add it again."))
         if _CLIMBS.search(entry.orig_filename) or _PROGRAM.search(entry.filename):
             raise UploadRefused(
-                "The file holds parts that an office file must not have. Save it again in your office program."
+                _("The file holds parts that an office file must not have. Save it again in your office program.")
             )
         # The test file is at most 128 bytes long, so larger parts need no look.
         if entry.file_size <= 128 and EICAR in archive.read(entry):
-            raise UploadRefused("The file holds the virus test signature and was not kept.")
+            raise UploadRefused(_("The file holds the virus test signature and was not kept."))
 
 
 def _flags(archive: zipfile.ZipFile, names: set[str]) -> tuple[str, ...]:
@@ -68,8 +71,8 @@ def _flags(archive: zipfile.ZipFile, names: set[str]) -> tuple[str, ...]:
         raise _bomb()
     macros = b"macroEnabled" in types or any(name.lower().endswith(("vbaproject.bin", "vbadata.xml")) for name in names)
     objects = any("/embeddings/" in name or "/activeX/" in name for name in names)
-    return (("macros",) if macros else ()) + (("embedded objects",) if objects else ())
+    return ((_("macros"),) if macros else ()) + ((_("embedded objects"),) if objects else ())
 
 
 def _bomb() -> UploadRefused:
-    return UploadRefused("Unpacked, the file would be far too large. Split it, or save it as PDF, and add it again.")
+    return UploadRefused(_("Unpacked, the file would be far too large. Split it, or save it as PDF, and add it again."))

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 from PIL import Image, ImageCms, ImageOps, ImageSequence
 
 from app.services.upload_errors import UploadRefused
+from models.words import _
 
 MAX_PIXELS = 64_000_000
 MAX_ALL_FRAMES = 200_000_000
@@ -39,7 +40,7 @@ def remake(stream: BinaryIO, kind: str) -> bytes:
         raise _too_large() from None
     except (OSError, ValueError, SyntaxError, EOFError, ZeroDivisionError, MemoryError, RuntimeError):
         raise UploadRefused(
-            "The picture is damaged. Open it on your computer, save it again, and add the copy."
+            _("The picture is damaged. Open it on your computer, save it again, and add the copy.")
         ) from None
 
 
@@ -53,7 +54,10 @@ def _check_size(image: Image.Image) -> None:
 
 def _too_large() -> UploadRefused:
     return UploadRefused(
-        f"The picture has more than {MAX_PIXELS // 1_000_000} million pixels. Make it smaller and add it again."
+        _(
+            "The picture has more than {most} million pixels. Make it smaller and add it again.",
+            most=MAX_PIXELS // 1000000,
+        )
     )
 
 

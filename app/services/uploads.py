@@ -20,8 +20,19 @@ from app.services import upload_archives, upload_images
 from app.services.file_names import content_disposition, safe_name
 from app.services.upload_archives import EICAR
 from app.services.upload_errors import UploadRefused
+from models.words import _
 
-__all__ = ["ALL", "IMAGES", "KINDS", "Kind", "Upload", "UploadRefused", "content_disposition", "inspect", "safe_name"]
+__all__ = [
+    "ALL",
+    "IMAGES",
+    "KINDS",
+    "Kind",
+    "Upload",
+    "UploadRefused",
+    "content_disposition",
+    "inspect",
+    "safe_name",
+]
 
 MB = 1024 * 1024
 _HEAD = 4096
@@ -123,7 +134,7 @@ def inspect(stream: BinaryIO, name: str, *, allow: Iterable[str] = ALL) -> Uploa
     allowed = frozenset(allow)
     size = stream.seek(0, io.SEEK_END)
     if not size:
-        raise UploadRefused("The file is empty. Check that it opens on your computer, then add it again.")
+        raise UploadRefused(_("The file is empty. Check that it opens on your computer, then add it again."))
     if size > max(KINDS[kind].cap for kind in allowed):
         raise _too_large(max(KINDS[kind].cap for kind in allowed))
     stream.seek(0)
@@ -142,7 +153,7 @@ def inspect(stream: BinaryIO, name: str, *, allow: Iterable[str] = ALL) -> Uploa
 def _kind_of(stream: BinaryIO, head: bytes, suffix: str, allowed: frozenset[str]) -> tuple[Kind, tuple[str, ...]]:
     _refuse_pages(head)
     if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
-        raise UploadRefused("HEIC photos are not taken yet. Share the photo as JPEG from your phone and add that.")
+        raise UploadRefused(_("HEIC photos are not taken yet. Share the photo as JPEG from your phone and add that."))
     flags: tuple[str, ...] = ()
     found = next((name for name, is_it in _SIGNS if is_it(head)), None)
     if found is None and head.startswith(b"PK"):
@@ -150,7 +161,9 @@ def _kind_of(stream: BinaryIO, head: bytes, suffix: str, allowed: frozenset[str]
     if found is None:
         found = _text_kind(stream, head, suffix)
     if found not in allowed:
-        raise UploadRefused(f"{KINDS[found].words} files are not taken here. {_offer(allowed)}")
+        raise UploadRefused(
+            _("{kind} files are not taken here. {offer}", kind=KINDS[found].words, offer=_offer(allowed))
+        )
     return KINDS[found], flags
 
 
@@ -166,9 +179,9 @@ _SIGNS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
 def _refuse_pages(head: bytes) -> None:
     start = _as_ascii(head).lstrip(b" \t\r\n\x0c")
     if re.match(rb"(?i)(<\?xml.*?\?>\s*|<!--.*?-->\s*|<!doctype[^>]*>\s*)*<svg", start, re.DOTALL):
-        raise UploadRefused("SVG files can hold programs and are not taken. Save the picture as PNG and add that.")
+        raise UploadRefused(_("SVG files can hold programs and are not taken. Save the picture as PNG and add that."))
     if _PAGE.match(start):
-        raise UploadRefused("Web pages and scripts are not taken. Save the page as PDF and add that.")
+        raise UploadRefused(_("Web pages and scripts are not taken. Save the page as PDF and add that."))
 
 
 def _text_kind(stream: BinaryIO, head: bytes, suffix: str) -> str:
@@ -187,7 +200,10 @@ def _text_kind(stream: BinaryIO, head: bytes, suffix: str) -> str:
     }
     if not fits.get(by_name, True):
         raise UploadRefused(
-            f"The name says {KINDS[by_name].words}, the content does not. Export the file again and add that."
+            _(
+                "The name says {kind}, the content does not. Export the file again and add that.",
+                kind=KINDS[by_name].words,
+            )
         )
     return by_name
 
@@ -219,8 +235,12 @@ def _what_it_is(head: bytes) -> str:
     except (puremagic.PureError, ValueError):
         found = ""
     if found in {".doc", ".xls", ".ppt", ".msi"} or head.startswith(b"\xd0\xcf\x11\xe0"):
-        return "Old or password-protected office files are not taken. Save it as .docx, .xlsx or .pptx, unprotected."
-    return f"Files of this type ({found.lstrip('.')}) are not taken." if found else "This type of file is not known."
+        return _("Old or password-protected office files are not taken. Save it as .docx, .xlsx or .pptx, unprotected.")
+    return (
+        _("Files of this type ({type}) are not taken.", type=found.lstrip("."))
+        if found
+        else _("This type of file is not known.")
+    )
 
 
 def _agree(kind: Kind, suffix: str) -> None:
@@ -228,7 +248,12 @@ def _agree(kind: Kind, suffix: str) -> None:
     if suffix and suffix not in kind.suffixes and not (kind.name in _TEXTS and suffix == ".txt"):
         wanted = kind.suffixes[0]
         raise UploadRefused(
-            f"The name ends in {suffix}, but the content is {kind.words}. Rename it to {wanted} or export it again."
+            _(
+                "The name ends in {suffix}, but the content is {kind}. Rename it to {wanted} or export it again.",
+                suffix=suffix,
+                kind=kind.words,
+                wanted=wanted,
+            )
         )
 
 
@@ -240,24 +265,24 @@ def _scan(stream: BinaryIO, kind: Kind) -> tuple[str, tuple[str, ...]]:
         digest.update(part)
         window = tail + part
         if EICAR in window:
-            raise UploadRefused("The file holds the virus test signature and was not kept.")
+            raise UploadRefused(_("The file holds the virus test signature and was not kept."))
         active = active or (kind.name == "pdf" and bool(_PDF_SCRIPT.search(window)))
         tail = window[-_HEAD:]
     if kind.name == "pdf":
         _check_pdf(stream, tail)
     if kind.name in _OFFICE:
         _check_office_end(stream)
-    return digest.hexdigest(), ("active content",) if active else ()
+    return digest.hexdigest(), (_("active content"),) if active else ()
 
 
 def _check_pdf(stream: BinaryIO, tail: bytes) -> None:
     stream.seek(0)
     head = stream.read(1024)
     if b"%%EOF" not in tail:
-        raise UploadRefused("The PDF is cut off or damaged. Save it again and add the copy.")
+        raise UploadRefused(_("The PDF is cut off or damaged. Save it again and add the copy."))
     after = tail.rpartition(b"%%EOF")[2]
     if b"PK\x05\x06" in tail or _HIDDEN_PAGE.search(head) or len(after.strip(b"\r\n\t \x00")) > 0:
-        raise UploadRefused("The PDF holds a second file of another type. Print it to a new PDF and add that.")
+        raise UploadRefused(_("The PDF holds a second file of another type. Print it to a new PDF and add that."))
 
 
 def _check_office_end(stream: BinaryIO) -> None:
@@ -269,7 +294,7 @@ def _check_office_end(stream: BinaryIO) -> None:
     comment = int.from_bytes(tail[end + 20 : end + 22], "little")
     stream.seek(0)
     if stream.read(4) != b"PK\x03\x04" or end + 22 + comment != len(tail) or _HIDDEN_PAGE.search(tail[end + 22 :]):
-        raise UploadRefused("The file holds a second file of another type. Save it again in your office program.")
+        raise UploadRefused(_("The file holds a second file of another type. Save it again in your office program."))
 
 
 def _suffix(name: str) -> str:
@@ -283,9 +308,11 @@ def _ending(kind: Kind, name: str) -> str:
 
 
 def _too_large(cap: int) -> UploadRefused:
-    return UploadRefused(f"The file is larger than {cap // MB} MB. Make it smaller or split it, then add it again.")
+    return UploadRefused(
+        _("The file is larger than {cap} MB. Make it smaller or split it, then add it again.", cap=cap // MB)
+    )
 
 
 def _offer(allowed: frozenset[str]) -> str:
     words = sorted(KINDS[name].words for name in allowed)
-    return f"Add one of these: {', '.join(words)}."
+    return _("Add one of these: {words}.", words=", ".join(words))

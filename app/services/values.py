@@ -14,8 +14,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from models import normal
+from models import formats, normal
 from models.fields import Field, Kind
+from models.words import _, grouped
 
 _MAX_INTEGER = 2**63 - 1
 _YEARS = range(1900, 2200)
@@ -51,7 +52,7 @@ def from_json(field: Field, value: Any, locale: Locale) -> Any:
     if field.kind is Kind.JSON:
         return value
     if not isinstance(value, str):
-        raise ValueError("This must be a text.")
+        raise ValueError(_("This must be a text."))
     if field.kind in (Kind.TEXT, Kind.LONG_TEXT) and not value.strip():
         return None
     return _TEXT[field.kind](field, value.strip() if field.kind is not Kind.LONG_TEXT else value, locale)
@@ -61,19 +62,19 @@ def _json_number(field: Field, value: Any, _locale: Locale) -> int | Decimal:
     if field.places and isinstance(value, float):
         return _decimal(field, repr(value))
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError("This must be a number." if field.places else "This must be a whole number.")
+        raise ValueError(_("This must be a number.") if field.places else _("This must be a whole number."))
     return _decimal(field, str(value)) if field.places else _in_range(value)
 
 
 def _json_boolean(_field: Field, value: Any, _locale: Locale) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("This must be true or false.")
+        raise ValueError(_("This must be true or false."))
     return value
 
 
 def _json_choices(field: Field, value: Any, locale: Locale) -> tuple[str, ...] | None:
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise ValueError("This must be a list of texts.")
+        raise ValueError(_("This must be a list of texts."))
     return _choices(field, "\n".join(value), locale)
 
 
@@ -87,7 +88,7 @@ def to_text(field: Field, value: Any, locale: Locale) -> str:
     if value is None:
         return ""
     if field.kind is Kind.MONEY:
-        return normal.show_money(value, locale.currency)
+        return formats.money(value, locale.currency)
     if field.kind is Kind.PHONE:
         return normal.show_phone(value, locale.region)
     if field.kind is Kind.MOMENT:
@@ -97,9 +98,9 @@ def to_text(field: Field, value: Any, locale: Locale) -> str:
     if field.kind is Kind.CHOICE:
         return field.words(value)
     if field.kind is Kind.BOOLEAN:
-        return "Yes" if value else "No"
+        return _("Yes") if value else _("No")
     if field.kind is Kind.MULTI:
-        return "; ".join(field.words(one) for one in value)
+        return "; ".join(str(field.words(one)) for one in value)
     return str(value)
 
 
@@ -156,13 +157,19 @@ def revived(field: Field, kept: Any) -> Any:
 
 def _text(field: Field, text: str, _locale: Locale) -> str:
     if _CONTROL.search(text):
-        raise ValueError("This holds characters that cannot be shown. Type it again rather than pasting it.")
+        raise ValueError(_("This holds characters that cannot be shown. Type it again rather than pasting it."))
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError("This holds a broken character. Type it again rather than pasting it.") from None
+        raise ValueError(_("This holds a broken character. Type it again rather than pasting it.")) from None
     if field.max_length and len(text) > field.max_length:
-        raise ValueError(f"This has {len(text):,} characters; at most {field.max_length:,} fit.")
+        raise ValueError(
+            _(
+                "This has {n} characters; at most {most} fit.",
+                n=grouped(len(text)),
+                most=grouped(field.max_length),
+            )
+        )
     return text
 
 
@@ -182,7 +189,7 @@ def _url(field: Field, text: str, locale: Locale) -> str:
     text = _text(field, text, locale)
     candidate = text if "://" in text else f"https://{text}"
     if not _URL.fullmatch(candidate) or "." not in candidate:
-        raise ValueError("This is no web address. Example: https://example.com")
+        raise ValueError(_("This is no web address. Example: https://example.com"))
     return candidate
 
 
@@ -195,7 +202,7 @@ def _number(field: Field, text: str, _locale: Locale) -> int | Decimal:
         return _decimal(field, text)
     digits = text.replace(",", "").replace(" ", "")
     if not re.fullmatch(r"[+-]?\d{1,18}", digits):
-        raise ValueError("This must be a whole number. Example: 12")
+        raise ValueError(_("This must be a whole number. Example: 12"))
     return _in_range(int(digits), 2**31 - 1)
 
 
@@ -203,18 +210,24 @@ def _decimal(field: Field, text: str) -> Decimal:
     try:
         found = Decimal(text.replace(",", "").replace(" ", ""))
     except InvalidOperation:
-        raise ValueError("This must be a number. Example: 2.5") from None
+        raise ValueError(_("This must be a number. Example: 2.5")) from None
     if not found.is_finite() or abs(found) >= 10**12:
-        raise ValueError("This number is too large.")
+        raise ValueError(_("This number is too large."))
     exact = found.quantize(Decimal(1).scaleb(-field.places))
     if exact != found:
-        raise ValueError(f"At most {field.places} decimal places fit. Example: {Decimal('2.5').quantize(exact)}")
+        raise ValueError(
+            _(
+                "At most {places} decimal places fit. Example: {example}",
+                places=field.places,
+                example=Decimal("2.5").quantize(exact),
+            )
+        )
     return exact
 
 
 def _relation(_field: Field, text: str, _locale: Locale) -> int:
     if not re.fullmatch(r"\d{1,18}", text):
-        raise ValueError("Choose one from the list.")
+        raise ValueError(_("Choose one from the list."))
     return int(text)
 
 
@@ -224,37 +237,37 @@ def _date(_field: Field, text: str, _locale: Locale) -> dt.date:
             return dt.datetime.strptime(text, shape).date()  # noqa: DTZ007  a date has no zone
         except ValueError:
             continue
-    raise ValueError("This date is not clear. Example: 2026-05-14")
+    raise ValueError(_("This date is not clear. Example: 2026-05-14"))
 
 
 def _moment(_field: Field, text: str, locale: Locale) -> dt.datetime:
     try:
         found = dt.datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError("This time is not clear. Example: 2026-05-14 16:30") from None
+        raise ValueError(_("This time is not clear. Example: 2026-05-14 16:30")) from None
     if found.tzinfo is None:
         found = found.replace(tzinfo=locale.zone)
     # Beyond these years a moment has no name in some zone, and one such record would break every list it stands in.
     if found.year not in _YEARS:
-        raise ValueError("This time is too far away. Example: 2026-05-14 16:30")
+        raise ValueError(_("This time is too far away. Example: 2026-05-14 16:30"))
     return found.astimezone(dt.UTC)
 
 
 def _boolean(text: str) -> bool:
     if text.casefold() in {"", "0", "no", "false", "off", "n"}:
         return False
-    if text.casefold() in {"1", "yes", "true", "on", "y"}:
+    if text.casefold() in {"1", "yes", "true", "on", "y", _("Yes").casefold()}:
         return True
-    raise ValueError("This must be yes or no.")
+    raise ValueError(_("This must be yes or no."))
 
 
 def _choice(field: Field, text: str, _locale: Locale) -> str:
     for key, label in field.choices:
-        if text.casefold() in (key.casefold(), label.casefold()):
+        if text.casefold() in (key.casefold(), label.casefold(), str.casefold(label)):
             return key
     if any(text == key for key, _ in field.retired):
         return text
-    raise ValueError("Choose one of: " + ", ".join(label for _, label in field.choices) + ".")
+    raise ValueError(_("Choose one of: {choices}.", choices=", ".join(str(label) for _key, label in field.choices)))
 
 
 def _choices(field: Field, text: str, locale: Locale) -> tuple[str, ...] | None:
@@ -265,7 +278,7 @@ def _choices(field: Field, text: str, locale: Locale) -> tuple[str, ...] | None:
 
 def _in_range(value: int, most: int = _MAX_INTEGER) -> int:
     if abs(value) > most:
-        raise ValueError("This number is too large.")
+        raise ValueError(_("This number is too large."))
     return value
 
 

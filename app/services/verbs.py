@@ -22,6 +22,7 @@ from models.fields import Field, Kind
 from models.job import Job
 from models.policy import Purpose
 from models.scope import Actor
+from models.words import N_, _, grouped
 
 INLINE = 500
 MOST = 50_000
@@ -81,7 +82,7 @@ def verb(
 
     def keep(function: Run) -> Verb:
         needed = {n: replace(one, required=True) for n, one in (asks or {}).items()}
-        made = Verb(name, label, icon, right, function, needed, done, danger)
+        made = Verb(name, N_(label), icon, right, function, needed, N_(done), danger)
         if name in _verbs.setdefault(entity, {}):
             raise ValueError(f"{entity}.{name} is registered twice.")
         _verbs[entity][name] = made
@@ -92,7 +93,7 @@ def verb(
 
 def assignable(entity: str) -> None:
     """Give an entity the verb that hands a record to a colleague."""
-    asks = {"owner_id": Field(Kind.RELATION, "Owner", target="membership")}
+    asks = {"owner_id": Field(Kind.RELATION, N_("Owner"), target="membership")}
     verb(entity, "assign", "Assign", "user-plus", asks=asks, done="assigned")(_assign)
 
 
@@ -106,7 +107,7 @@ def find(entity: str, name: str) -> Verb:
     try:
         return of(entity)[name]
     except KeyError:
-        raise NotFound("There is no such action.") from None
+        raise NotFound(_("There is no such action.")) from None
 
 
 def answers(asked: Verb, model: type[Any], texts: Mapping[str, str], locale: values.Locale) -> dict[str, Any]:
@@ -165,9 +166,15 @@ def run_here(model: type[Any], asked: Verb, ids: Sequence[int], given: Mapping[s
 def _promise(op: Operation, entity: str, asked: Verb, ids: Sequence[int], given: Mapping[str, Any]) -> Job:
     if len(ids) > MOST:
         raise Invalid(
-            {"": f"This selects {len(ids):,} records; at most {MOST:,} can be changed at once. Narrow the filter."}
+            {
+                "": _(
+                    "This selects {n} records; at most {most} can be changed at once. Narrow the filter.",
+                    n=grouped(len(ids)),
+                    most=grouped(MOST),
+                )
+            }
         )
-    label = f"{asked.label}: {len(ids):,} {entity.replace('_', ' ')}s"
+    label = _("{verb}: {n} records", verb=asked.label, n=grouped(len(ids)))
     args = {"entity": entity, "verb": asked.name, "ids": list(ids), "given": dict(given), "batch": op.batch}
     return op.promise("records.bulk", args, purpose=Purpose.RUN_TRANSACTIONS, label=label, queue="bulk")
 
@@ -194,11 +201,11 @@ def _which_field(model: type[Any], texts: Mapping[str, str]) -> Mapping[str, Fie
     """First which field, then its value."""
     known = settable(model)
     choices = tuple((name, one.label) for name, one in known.items())
-    asked = {"field": Field(Kind.CHOICE, "Field", choices=choices, required=True)}
+    asked = {"field": Field(Kind.CHOICE, _("Field"), choices=choices, required=True)}
     one = known.get(texts.get("field", ""))
     if one is not None:
         needed = schema.is_required(model, texts["field"])
-        hint = one.hint if needed else f"{one.hint} Leave it empty to clear the field.".strip()
+        hint = one.hint if needed else _("{hint} Leave it empty to clear the field.", hint=one.hint).strip()
         asked["value"] = replace(one, required=needed, hint=hint)
     return asked
 
@@ -206,9 +213,9 @@ def _which_field(model: type[Any], texts: Mapping[str, str]) -> Mapping[str, Fie
 def _set(model: type[Any], key: int, given: Mapping[str, Any], actor: Actor) -> Any:
     one = settable(model).get(given["field"])
     if one is None:
-        raise Invalid({"field": "This field cannot be set any more. Choose another one."})
+        raise Invalid({"field": _("This field cannot be set any more. Choose another one.")})
     return records.update(model, key, {given["field"]: values.revived(one, given.get("value"))}, actor=actor)
 
 
-_SET = Verb("set", "Change a field", "pencil", "write", _set, {}, "changed", asking=_which_field, edits=True)
-_DELETE = Verb("delete", "Delete", "trash", "delete", _delete, {}, "moved to the bin", danger=True)
+_SET = Verb("set", N_("Change a field"), "pencil", "write", _set, {}, N_("changed"), asking=_which_field, edits=True)
+_DELETE = Verb("delete", N_("Delete"), "trash", "delete", _delete, {}, N_("moved to the bin"), danger=True)

@@ -25,6 +25,7 @@ from models.policy import Purpose
 from models.scope import Actor, ActorKind
 from models.user import User
 from models.view import SavedView, ViewSubscription
+from models.words import _, grouped
 from models.workspace import Membership, Workspace
 
 JOB = "views.send"
@@ -58,7 +59,13 @@ def promise_due(moment: dt.datetime) -> int:
             row = session.scalars(sa.select(ViewSubscription).where(ViewSubscription.id == key)).one()
             row.sent_on = today
             args = {"view": row.view_id, "day": today.isoformat()}
-            op.promise(JOB, args, purpose=Purpose.SEND_REQUESTED, dedupe=f"view:{key}:{today}", label="Send a view")
+            op.promise(
+                JOB,
+                args,
+                purpose=Purpose.SEND_REQUESTED,
+                dedupe=f"view:{key}:{today}",
+                label=_("Send a view"),
+            )
     return len(due)
 
 
@@ -83,7 +90,12 @@ def send(view_id: int, day: str, *, actor: Actor, public_url: str) -> bool:
     except (NotFound, Invalid):
         return False
     here = f"{public_url}/to/{row.entity}"
-    text = f"{text}\n\nThe list: {here}?view={view_id}\nTo stop these letters: {here}?page=views\n"
+    text = _(
+        "{text}\n\nThe list: {list}\nTo stop these letters: {stop}\n",
+        text=text,
+        list=f"{here}?view={view_id}",
+        stop=f"{here}?page=views",
+    )
     messages.write(
         None, subject, text, actor=_WHO, cause="view", cause_id=f"view:{view_id}", occasion=day, recipient=member.email
     )
@@ -95,11 +107,13 @@ def _letter(entity: str, view: schema.View, actor: Actor) -> tuple[str, str]:
     query = read(model, view.query)
     page = queries.page(query, actor=actor, counted=True)
     number, exact = page.count
-    many = f"{number:,}{'' if exact else '+'}"
-    names = [f"- {_plain(str(row[1] or '(no name)'))[:120]}" for row in page.rows]
-    rest = [] if exact and number <= len(names) else ["- and more"]
-    lines = "\n".join([*names, *rest]) if names else "Nothing is in it today."
-    return f"{_plain(view.name)}: {many}", f"{_plain(view.name)} has {many} today.\n\n{lines}"
+    many = grouped(number) + ("" if exact else "+")
+    names = [f"- {_plain(str(row[1] or _('(no name)')))[:120]}" for row in page.rows]
+    rest = [] if exact and number <= len(names) else [_("- and more")]
+    lines = "\n".join([*names, *rest]) if names else _("Nothing is in it today.")
+    return f"{_plain(view.name)}: {many}", _(
+        "{view} has {many} today.\n\n{lines}", view=_plain(view.name), many=many, lines=lines
+    )
 
 
 def _plain(text: str) -> str:

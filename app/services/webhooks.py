@@ -25,6 +25,7 @@ from models.base import session
 from models.fields import now
 from models.scope import Actor
 from models.webhook import EVERY, Webhook, WebhookDelivery
+from models.words import N_, _
 
 OVERLAP = dt.timedelta(hours=24)
 PAGE = 25
@@ -51,12 +52,13 @@ def _sound(hook: Webhook, op: Operation) -> None:
     if _is_redirected(hook):
         unread = _unreadable(hook.events, op.actor)
         if unread:
-            problems["events"] = (
-                f"{', '.join(unread[:3])}: you may not read these records, so a webhook cannot tell you of them."
+            problems["events"] = _(
+                "{records}: you may not read these records, so a webhook cannot tell you of them.",
+                records=", ".join(unread[:3]),
             )
         hook.membership_id = op.actor.membership_id or hook.membership_id
     if hook.membership_id is None:
-        problems[""] = "A webhook acts for a member of the workspace. Sign in as one to add it."
+        problems[""] = _("A webhook acts for a member of the workspace. Sign in as one to add it.")
     if problems:
         raise Invalid(problems)
     hook.secret = hook.secret or new_secret()
@@ -94,7 +96,7 @@ def show_secret(key: int, *, actor: Actor) -> str:
     with operation("webhook.show_secret", actor=actor) as op:
         hook: Webhook = records.load(Webhook, key, actor=actor, action="write")
         if hook.secret_shown_at is not None:
-            raise Conflict("This secret was shown before. Nothing was changed: make a new one if it is lost.")
+            raise Conflict(_("This secret was shown before. Nothing was changed: make a new one if it is lost."))
         hook.secret_shown_at = now()
         op.audit("webhook.secret_shown", entity="webhook", record_id=hook.id)
         return hook.secret or ""
@@ -110,30 +112,37 @@ def rotate_secret(key: int, *, actor: Actor) -> str:
         return hook.secret
 
 
-@verb("webhook", "test", "Send a test event", "send", done="was sent a test event")
+@verb("webhook", "test", N_("Send a test event"), "send", done=N_("was sent a test event"))
 def send_test(_model: type[Any], key: int, _given: Mapping[str, Any], actor: Actor) -> None:
     with operation("webhook.test", actor=actor) as op:
         hook: Webhook = records.load(Webhook, key, actor=actor, action="write")
         if hook.state != "active":
-            raise Invalid({"": "This webhook is paused. Resume it, then send a test event."})
+            raise Invalid({"": _("This webhook is paused. Resume it, then send a test event.")})
         hook_events.test(op, hook)
         op.audit("webhook.tested", entity="webhook", record_id=hook.id)
 
 
-@verb("webhook", "pause", "Pause", "player-pause", done="paused")
+@verb("webhook", "pause", N_("Pause"), "player-pause", done="paused")
 def pause_by_hand(_model: type[Any], key: int, _given: Mapping[str, Any], actor: Actor) -> None:
     with operation("webhook.pause", actor=actor):
-        pause(records.load(Webhook, key, actor=actor, action="write"), f"Paused by {actor.label}"[:300])
+        pause(records.load(Webhook, key, actor=actor, action="write"), _("Paused by {who}", who=actor.label)[:300])
 
 
-@verb("webhook", "resume", "Resume", "player-play", done="resumed")
+@verb("webhook", "resume", N_("Resume"), "player-play", done="resumed")
 def resume(_model: type[Any], key: int, _given: Mapping[str, Any], actor: Actor) -> None:
     """paused -> active, for the one who resumes it: the one it acted for may be gone."""
     with operation("webhook.resume", actor=actor) as op:
         hook: Webhook = records.load(Webhook, key, actor=actor, action="write")
         unread = _unreadable(hook.events, actor)
         if unread:
-            raise Invalid({"": f"{', '.join(unread[:3])}: you may not read these records. Change the events first."})
+            raise Invalid(
+                {
+                    "": _(
+                        "{records}: you may not read these records. Change the events first.",
+                        records=", ".join(unread[:3]),
+                    )
+                }
+            )
         hook.state, hook.paused_reason = "active", None
         hook.failing_since, hook.failures, hook.rest_until = None, 0, None
         hook.membership_id = op.actor.membership_id or hook.membership_id
@@ -152,7 +161,7 @@ def pause_of_member(membership_id: int, name: str) -> int:
     mine = sa.select(Webhook).where(Webhook.membership_id == membership_id, Webhook.state == "active")
     hooks = session.scalars(mine).all()
     for hook in hooks:
-        pause(hook, f"{name}, for whom it acted, is no longer a member"[:300])
+        pause(hook, _("{name}, for whom it acted, is no longer a member", name=name)[:300])
     return len(hooks)
 
 
@@ -175,9 +184,9 @@ def send_again(delivery_id: int, *, actor: Actor) -> WebhookDelivery:
             raise NotFound()
         hook: Webhook = records.load(Webhook, found.webhook_id, actor=actor, action="write")
         if hook.state != "active":
-            raise Invalid({"": "This webhook is paused. Resume it, then send the event again."})
+            raise Invalid({"": _("This webhook is paused. Resume it, then send the event again.")})
         if found.state == "waiting":
-            raise Conflict("This event is on its way already. Nothing was changed.")
+            raise Conflict(_("This event is on its way already. Nothing was changed."))
         found.state, found.error, found.next_at, found.ended_at = "waiting", None, None, None
         hook_events.queue(op, found.event_id, found.event_type, found.attempts)
         op.audit("webhook.sent_again", entity="webhook", record_id=hook.id, facts={"event": found.event_id})

@@ -21,44 +21,51 @@ from app import permissions
 from app.errors import Conflict, Invalid
 from app.services import accounts, roles
 from app.services.operation import operation
-from models import registry, scope
+from models import registry, scope, words
 from models.base import session
 from models.deal import Pipeline, Stage
 from models.message import Template
 from models.scope import Actor
 from models.user import Role, User
+from models.words import N_, _
 from models.workspace import Membership, Workspace
 
 _STAGES = (
-    ("New", 10, "open"),
-    ("Qualified", 25, "open"),
-    ("Showing", 40, "open"),
-    ("Offer", 60, "open"),
-    ("Under contract", 85, "open"),
-    ("Closed", 100, "won"),
-    ("Lost", 0, "lost"),
+    (N_("New"), 10, "open"),
+    (N_("Qualified"), 25, "open"),
+    (N_("Showing"), 40, "open"),
+    (N_("Offer"), 60, "open"),
+    (N_("Under contract"), 85, "open"),
+    (N_("Closed"), 100, "won"),
+    (N_("Lost"), 0, "lost"),
 )
 _TEMPLATES = (
     (
-        "First contact",
-        "Your inquiry",
+        N_("First contact"),
+        N_("Your inquiry"),
         "transactional",
-        "Hello {{ contact.goes_by }},\n\nthank you for getting in touch. "
-        "When would be a good time for a short call this week?\n\n{{ sender.name }}",
+        N_(
+            "Hello {{ contact.goes_by }},\n\nthank you for getting in touch. When would be a good time for "
+            "a short call this week?\n\n{{ sender.name }}"
+        ),
     ),
     (
-        "After a viewing",
-        "The viewing",
+        N_("After a viewing"),
+        N_("The viewing"),
         "transactional",
-        "Hello {{ contact.goes_by }},\n\nthank you for coming to the viewing. "
-        "What did you like, and what was missing?\n\n{{ sender.name }}",
+        N_(
+            "Hello {{ contact.goes_by }},\n\nthank you for coming to the viewing. What did you like, and "
+            "what was missing?\n\n{{ sender.name }}"
+        ),
     ),
     (
-        "Market update",
-        "What sold near you",
+        N_("Market update"),
+        N_("What sold near you"),
         "marketing",
-        "Hello {{ contact.goes_by }},\n\nhere is what sold near you this month, "
-        "and what it means for your home.\n\n{{ sender.name }}",
+        N_(
+            "Hello {{ contact.goes_by }},\n\nhere is what sold near you this month, and what it means for "
+            "your home.\n\n{{ sender.name }}"
+        ),
     ),
 )
 
@@ -73,13 +80,14 @@ def provision_workspace(
     """
     name = " ".join(name.split())
     if not name or len(name) > 200:
-        raise Invalid({"name": "Type the name of your brokerage, at most 200 characters."})
+        raise Invalid({"name": _("Type the name of your brokerage, at most 200 characters.")})
     with scope.across_workspaces("a new workspace is made"), operation("workspace.provision", actor=actor) as op:
         user = owner if isinstance(owner, User) else accounts.create_user(owner, actor=actor)
         workspace = Workspace(name=name, slug=slug or _free_slug(name), **profile)
         session.add(workspace)
         session.flush()
-        with scope.inside(workspace.id):
+        # What it starts with is the brokerage's own from then on, and in its language.
+        with scope.inside(workspace.id), words.speaking(workspace.language, workspace.region):
             made = roles.create_builtin(workspace.id)
             _default_records(actor)
             member = _member(user, made["owner"], actor)
@@ -95,13 +103,13 @@ def add_member(user: User, role_key: str, *, actor: Actor, team_id: int | None =
     workspace_id = scope.workspace_id()
     role = session.scalar(sa.select(Role).where(Role.workspace_id == workspace_id, Role.key == role_key))
     if role is None:
-        raise Invalid({"role": f"There is no role “{role_key}” in this workspace."})
+        raise Invalid({"role": _("There is no role “{role}” in this workspace.", role=role_key)})
     with operation("membership.create", actor=actor) as op:
         member = session.scalar(sa.select(Membership).where(Membership.user_id == user.id))
         if member is None:
             member = _member(user, role, actor, team_id=team_id, **facts)
         elif member.active:
-            raise Invalid({"email": "This person is a member already."})
+            raise Invalid({"email": _("This person is a member already.")})
         else:
             member.active, member.role_id, member.team_id = True, role.id, team_id
         session.flush()
@@ -148,7 +156,10 @@ def update_profile(values: Mapping[str, Any], *, version: int, actor: Actor) -> 
         ).one()
         if workspace.version != version:
             raise Conflict(
-                "Somebody else saved the workspace meanwhile. Nothing of yours is saved yet: check it and save again.",
+                _(
+                    "Somebody else saved the workspace meanwhile. Nothing of yours is saved yet: check it and "
+                    "save again."
+                ),
                 version=workspace.version,
             )
         for name, value in values.items():
@@ -162,15 +173,15 @@ def _problems(values: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     for name in values:
         if name not in registry.writable(Workspace):
-            found[name] = f"“{name}” cannot be set here."
+            found[name] = _("“{name}” cannot be set here.", name=name)
     if "name" in values and not values["name"]:
-        found["name"] = "Type the name of your brokerage."
+        found["name"] = _("Type the name of your brokerage.")
     if "color" in values and not re.fullmatch(r"#[0-9a-f]{6}", values["color"] or ""):
-        found["color"] = "Type a colour as # and six digits. Example: #10414d"
+        found["color"] = _("Type a colour as # and six digits. Example: #10414d")
     if "region" in values and values["region"] not in phonenumbers.SUPPORTED_REGIONS:
-        found["region"] = "Type a country as two letters. Example: US"
+        found["region"] = _("Type a country as two letters. Example: US")
     if "zone" in values and values["zone"] not in available_timezones():
-        found["zone"] = "This is no time zone. Example: America/New_York"
+        found["zone"] = _("This is no time zone. Example: America/New_York")
     return found
 
 
@@ -192,17 +203,22 @@ def _member(user: User, role: Role, actor: Actor, **facts: Any) -> Membership:
 
 def _default_records(actor: Actor) -> None:
     came = {"source": "system", "created_by": actor.label}
-    pipeline = Pipeline(name="Sales", **came)
+    pipeline = Pipeline(name=_("Sales"), **came)
     session.add(pipeline)
     session.flush()
     for position, (name, probability, outcome) in enumerate(_STAGES, 1):
         session.add(
             Stage(
-                name=name, pipeline_id=pipeline.id, position=position, probability=probability, outcome=outcome, **came
+                name=str(name),
+                pipeline_id=pipeline.id,
+                position=position,
+                probability=probability,
+                outcome=outcome,
+                **came,
             )
         )
     for name, subject, kind, body in _TEMPLATES:
-        session.add(Template(name=name, subject=subject, kind=kind, body=body, **came))
+        session.add(Template(name=str(name), subject=str(subject), kind=kind, body=str(body), **came))
 
 
 def _free_slug(name: str) -> str:

@@ -30,19 +30,20 @@ from models.job import Job
 from models.policy import Purpose
 from models.privacy import Attestation, ImportBatch
 from models.scope import Actor, Reach
+from models.words import N_, _, grouped
 from models.workspace import Membership, Workspace
 
 JOB = "contacts.import"
 ON_MATCH = {
-    "fill": ("Fill what is empty", "Nothing that you have is replaced."),
-    "overwrite": ("Replace with the file", "Where the file has a value, it wins. Nothing is emptied."),
-    "skip": ("Leave as it is", "Only new people are added."),
+    "fill": (N_("Fill what is empty"), N_("Nothing that you have is replaced.")),
+    "overwrite": (N_("Replace with the file"), N_("Where the file has a value, it wins. Nothing is emptied.")),
+    "skip": (N_("Leave as it is"), N_("Only new people are added.")),
 }
 ENDED = ("done", "failed", "cancelled")
-FILE_GONE = "The file of this import is no longer kept. Import it again from your computer."
+FILE_GONE = N_("The file of this import is no longer kept. Import it again from your computer.")
 _IN_MEMORY = 8 * 1024 * 1024
-_NO_BASIS = "Say on which ground you may keep these people’s details. Without it nothing is imported."
-_NO_WORDS = "Say where the list comes from, as in “Sign-in sheet of the open home on 3 May”."
+_NO_BASIS = N_("Say on which ground you may keep these people’s details. Without it nothing is imported.")
+_NO_WORDS = N_("Say where the list comes from, as in “Sign-in sheet of the open home on 3 May”.")
 
 
 def permit(actor: Actor) -> None:
@@ -104,7 +105,7 @@ def unattested(basis: str, words: str) -> dict[str, str]:
     if not words.strip():
         problems["basis_note"] = _NO_WORDS
     elif len(words) > 2000:
-        problems["basis_note"] = f"This has {len(words):,} characters; at most 2,000 fit."
+        problems["basis_note"] = _("This has {n} characters; at most 2,000 fit.", n=grouped(len(words)))
     return problems
 
 
@@ -154,9 +155,9 @@ def choose(batch: ImportBatch, fields: Mapping[str, str], on_match: str, *, acto
             problems[column] = str(wrong)
     problems |= _twice(chosen)
     if on_match not in ON_MATCH:
-        problems["on_match"] = "Choose what happens to people who are already here."
+        problems["on_match"] = _("Choose what happens to people who are already here.")
     if not problems and not chosen.identifies:
-        problems[""] = "No column holds a name, an e-mail or a phone. Choose at least one of them."
+        problems[""] = _("No column holds a name, an e-mail or a phone. Choose at least one of them.")
     if problems:
         raise Invalid(problems)
     with operation("import.map", actor=actor) as op:
@@ -193,7 +194,7 @@ def start(batch: ImportBatch, *, actor: Actor) -> Job:
             JOB,
             {"batch_id": batch.id},
             purpose=Purpose.RUN_TRANSACTIONS,
-            label=f"Import {batch.file_name}",
+            label=_("Import {file_name}", file_name=batch.file_name),
             queue="bulk",
             dedupe=f"{JOB}:{batch.id}",
         )
@@ -238,7 +239,7 @@ def undo(batch: ImportBatch, *, actor: Actor) -> Outcome:
     """
     permit(actor)
     if batch.state not in ENDED:
-        raise Conflict("This import has not ended. Wait for its end or cancel its job first.")
+        raise Conflict(_("This import has not ended. Wait for its end or cancel its job first."))
     with operation("import.undo", actor=actor) as op:
         wanted = unchanged(batch, actor=actor)
         _audit(op, "import.undo", batch, {"contacts": len(wanted)})
@@ -281,10 +282,10 @@ def _check_owner(owner_id: int | None, actor: Actor) -> None:
         return
     owner = session.scalars(sa.select(Membership).where(Membership.id == owner_id, Membership.active)).one_or_none()
     if owner is None:
-        raise Invalid({"owner_id": "Owner: there is no such member. Choose one from the list."})
+        raise Invalid({"owner_id": _("Owner: there is no such member. Choose one from the list.")})
     how_far = permissions.require(actor, "write", "contact")
     if how_far is Reach.OWN or (how_far is Reach.TEAM and owner.team_id != actor.team_id):
-        raise Forbidden("write", "contact", "With your role you can only import contacts within your own reach.")
+        raise Forbidden("write", "contact", _("With your role you can only import contacts within your own reach."))
 
 
 def _twice(chosen: mappings.Mapping) -> dict[str, str]:
@@ -293,14 +294,18 @@ def _twice(chosen: mappings.Mapping) -> dict[str, str]:
         if choice.field and choice.field not in mappings.REPEATED:
             if choice.field in seen:
                 label = mappings.targets()[choice.field]
-                problems[choice.column] = f"{label} already comes from “{seen[choice.field]}”. Leave one of them out."
+                problems[choice.column] = _(
+                    "{label} already comes from “{column}”. Leave one of them out.",
+                    label=label,
+                    column=seen[choice.field],
+                )
             seen[choice.field] = choice.column
     return problems
 
 
 def _still_open(batch: ImportBatch) -> None:
     if batch.state != "mapping":
-        raise Conflict("This import has been started already. Its page shows how far it is.")
+        raise Conflict(_("This import has been started already. Its page shows how far it is."))
 
 
 def _visible(actor: Actor) -> list[Any]:
@@ -310,9 +315,13 @@ def _visible(actor: Actor) -> list[Any]:
 
 def _found(table: Table, total: int) -> str:
     if table.kind == "vcard":
-        return f"vCard, {table.encoding}, {total:,} cards"
+        return _("vCard, {encoding}, {total} cards", encoding=table.encoding, total=grouped(total))
     words = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}.get(table.delimiter, "")
-    return f"CSV, {words}, {table.encoding}, {total:,} rows" if words else f"CSV, {table.encoding}, {total:,} rows"
+    return (
+        _("CSV, {words}, {encoding}, {total} rows", words=words, encoding=table.encoding, total=grouped(total))
+        if words
+        else _("CSV, {encoding}, {total} rows", encoding=table.encoding, total=grouped(total))
+    )
 
 
 def _audit(op: Operation, action: str, batch: ImportBatch, facts: dict[str, Any]) -> None:

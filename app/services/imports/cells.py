@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from app.services.imports.plan import Part
 from models import normal
+from models.words import _
 
 PART = ":::"
 FORMULA = frozenset("=+-@\t\r")
@@ -117,13 +118,13 @@ def birthday(text: str, region: str) -> dt.date | None:
     if re.fullmatch(r"(?:19|20)\d{6}(?:T.*)?", text):
         return _date(int(text[:4]), int(text[4:6]), int(text[6:8]))
     if _YEARLESS.fullmatch(text):
-        raise ValueError("It has no year.")
+        raise ValueError(_("It has no year."))
     for shape in ("%d %B %Y", "%B %d, %Y", "%d %b %Y", "%b %d, %Y", "%B %d %Y", "%b %d %Y"):
         try:
             return dt.datetime.strptime(text, shape).date()  # noqa: DTZ007 - a birthday has no zone
         except ValueError:
             continue
-    raise ValueError("This date is not clear. Example: 1980-05-14")
+    raise ValueError(_("This date is not clear. Example: 1980-05-14"))
 
 
 def _from_parts(first: str, second: str, third: str, *, region: str) -> dt.date:
@@ -142,9 +143,9 @@ def _date(year: int, month: int, day: int) -> dt.date:
     try:
         found = dt.date(year, month, day)
     except ValueError:
-        raise ValueError("There is no such day. Example: 1980-05-14") from None
+        raise ValueError(_("There is no such day. Example: 1980-05-14")) from None
     if year < 1800:
-        raise ValueError("It has no year." if year == 1604 else "This year is too long ago.")
+        raise ValueError(_("It has no year.") if year == 1604 else _("This year is too long ago."))
     return found
 
 

@@ -21,13 +21,14 @@ from app.services.imports.people import Person, fill, new_person
 from app.services.imports.rows import ContactRow, Problem
 from models.fields import now
 from models.scope import Actor
+from models.words import N_, _
 
 VERDICTS = ("created", "updated", "skipped", "errors")
 MINOR_AGE = 13
-_TAKEN = "Another contact already has the e-mail {}. Nothing was changed."
-_MINOR = (
-    "This person is under 13. Add the contact by hand and write down who gave authority to keep the data, "
-    "or leave the birthday out."
+_TAKEN = N_("Another contact already has the e-mail {}. Nothing was changed.")
+_MINOR = N_(
+    "This person is under 13. Add the contact by hand and write down who gave authority to keep "
+    "the data, or leave the birthday out."
 )
 
 
@@ -160,7 +161,7 @@ def _is_repeat(row: ContactRow, repeats: Mapping[str, list[Person]]) -> bool:
 def _set_aside_tags(row: ContactRow) -> None:
     """Without the right to make tags, they are kept as text."""
     if row.tags:
-        row.notes = "\n".join(text for text in (row.notes, f"Tags: {', '.join(row.tags)}") if text)
+        row.notes = "\n".join(text for text in (row.notes, _("Tags: {tags}", tags=", ".join(row.tags))) if text)
         row.tags = []
 
 

@@ -20,35 +20,36 @@ from app.services.imports.plan import Plan
 from models.contact import Contact
 from models.fields import Field, Kind
 from models.registry import CUSTOM_PREFIX
+from models.words import N_, _
 
 FIELDS = {
-    "": "Do not import",
-    "name": "Name",
-    "first_name": "First name",
-    "middle_name": "Middle name",
-    "last_name": "Last name",
-    "prefix": "Title before the name",
-    "suffix": "Suffix after the name",
-    "goes_by": "Goes by",
-    "company": "Company",
-    "job_title": "Job title",
-    "email": "E-mail",
-    "email_label": "Label of an e-mail",
-    "phone": "Phone",
-    "phone_label": "Label of a phone",
-    "address": "Address in one cell",
-    "street": "Street",
-    "city": "City",
-    "region": "State or region",
-    "postal_code": "Postal code",
-    "country": "Country",
-    "address_label": "Label of an address",
-    "birthday": "Birthday",
-    "website": "Website",
-    "notes": "Notes",
-    "tags": "Tags",
-    "source": "Source",
-    "type": "Contact type",
+    "": N_("Do not import"),
+    "name": N_("Name"),
+    "first_name": N_("First name"),
+    "middle_name": N_("Middle name"),
+    "last_name": N_("Last name"),
+    "prefix": N_("Title before the name"),
+    "suffix": N_("Suffix after the name"),
+    "goes_by": N_("Goes by"),
+    "company": N_("Company"),
+    "job_title": N_("Job title"),
+    "email": N_("E-mail"),
+    "email_label": N_("Label of an e-mail"),
+    "phone": N_("Phone"),
+    "phone_label": N_("Label of a phone"),
+    "address": N_("Address in one cell"),
+    "street": N_("Street"),
+    "city": N_("City"),
+    "region": N_("State or region"),
+    "postal_code": N_("Postal code"),
+    "country": N_("Country"),
+    "address_label": N_("Label of an address"),
+    "birthday": N_("Birthday"),
+    "website": N_("Website"),
+    "notes": N_("Notes"),
+    "tags": N_("Tags"),
+    "source": N_("Source"),
+    "type": N_("Contact type"),
 }
 # The columns of a contact that these become; the others become names, parts of a name, rows of their own or notes.
 _SAME = ("goes_by", "company", "job_title", "email", "phone", "birthday", "website", "type")
@@ -91,9 +92,9 @@ class Mapping:
     def with_field(self, column: str, field: str) -> Mapping:
         """The user's choice for a column; raises ValueError for what is no column or field."""
         if field not in targets():
-            raise ValueError(f"There is no field “{field}” to import into.")
+            raise ValueError(_("There is no field “{field}” to import into.", field=field))
         if column not in {c.column for c in self.choices}:
-            raise ValueError(f"The file has no column “{column}”.")
+            raise ValueError(_("The file has no column “{column}”.", column=column))
         changed = tuple(_chosen(c, at, field) if c.column == column else c for at, c in enumerate(self.choices))
         return replace(self, choices=changed)
 
@@ -119,7 +120,7 @@ class Mapping:
         choices = tuple(_allowed(Choice(**choice)) for choice in data["choices"])
         unknown = [c.field for c in choices if c.field not in targets()]
         if unknown:
-            raise ValueError(f"There is no field “{unknown[0]}” to import into.")
+            raise ValueError(_("There is no field “{unknown}” to import into.", unknown=unknown[0]))
         return cls(choices, data.get("origin", ""))
 
 
@@ -159,21 +160,21 @@ def _own(column: str) -> Choice | None:
     word = " ".join(column.split()).casefold()
     for name, one in added().items():
         if word in (one.label.casefold(), name):
-            return Choice(column, name, confidence=1.0, reason="Named like your own field.")
+            return Choice(column, name, confidence=1.0, reason=_("Named like your own field."))
     return None
 
 
 def _chosen(choice: Choice, at: int, field: str) -> Choice:
     same_kind = headers.kind(choice.field) == headers.kind(field) != ""
     group = choice.group if same_kind else f"column {at + 1}"
-    return Choice(choice.column, field, group, choice.label if same_kind else "", 1.0, "You chose this.")
+    return Choice(choice.column, field, group, choice.label if same_kind else "", 1.0, _("You chose this."))
 
 
 def _suggested(column: str, meaning: Meaning | None, values: list[str], at: int) -> Choice:
     hint = _hint(values)
     if meaning is None:
         if not hint:
-            return Choice(column, "", confidence=0.0, reason="The name of this column tells us nothing.")
+            return Choice(column, "", confidence=0.0, reason=_("The name of this column tells us nothing."))
         field, share = hint
         return Choice(
             column,
@@ -181,13 +182,17 @@ def _suggested(column: str, meaning: Meaning | None, values: list[str], at: int)
             f"column {at + 1}",
             "",
             round(0.7 * share, 2),
-            f"{share:.0%} of its values look like {_like(field)}.",
+            _("{share:.0%} of its values look like {like}.", share=share, like=_like(field)),
         )
     if hint and headers.contradicts(meaning.field, hint[0]):
-        reason = f"Named like {FIELDS[meaning.field].lower()}, but its values look like {_like(hint[0])}."
+        reason = _(
+            "Named like {field}, but its values look like {like}.",
+            field=FIELDS[meaning.field].lower(),
+            like=_like(hint[0]),
+        )
         return Choice(column, hint[0], meaning.group or f"column {at + 1}", "", round(0.6 * hint[1], 2), reason)
     if meaning.field in ("email", "phone") and len(values) >= 3 and not _fits(meaning.field, values):
-        reason = f"Named like {FIELDS[meaning.field].lower()}, but none of its values is one."
+        reason = _("Named like {field}, but none of its values is one.", field=FIELDS[meaning.field].lower())
         return Choice(column, "", confidence=0.3, reason=reason)
     group = meaning.group or (f"column {at + 1}" if headers.kind(meaning.field) in ("email", "phone") else "")
     return Choice(column, meaning.field, group, meaning.label, meaning.confidence, meaning.reason)
@@ -212,7 +217,12 @@ def _fits(field: str, values: Iterable[str]) -> bool:
 
 
 def _like(field: str) -> str:
-    return {"email": "e-mail addresses", "phone": "phone numbers", "website": "web addresses", "name": "names"}[field]
+    return {
+        "email": _("e-mail addresses"),
+        "phone": _("phone numbers"),
+        "website": _("web addresses"),
+        "name": _("names"),
+    }[field]
 
 
 def _with_name_column(choices: list[Choice], columns: Sequence[str], sample: Sequence[Sequence[str]]) -> list[Choice]:
@@ -223,7 +233,7 @@ def _with_name_column(choices: list[Choice], columns: Sequence[str], sample: Seq
         values = [row[at].strip() for row in sample if at < len(row) and row[at].strip()]
         fitting = sum(1 for v in values if _NAME.fullmatch(v))
         if not choice.field and not choice.confidence and values and fitting >= 0.6 * len(values):
-            reason = f"{fitting / len(values):.0%} of its values look like names."
+            reason = _("{share:.0%} of its values look like names.", share=fitting / len(values))
             return [*choices[:at], Choice(columns[at], "name", confidence=0.5, reason=reason), *choices[at + 1 :]]
     return choices
 
@@ -240,7 +250,11 @@ def _without_rivals(choices: list[Choice]) -> list[Choice]:
     for at, choice in enumerate(choices):
         winner = best.get(choice.field, at)
         if winner != at:
-            reason = f"{targets()[choice.field]} already comes from “{choices[winner].column}”."
+            reason = _(
+                "{field} already comes from “{column}”.",
+                field=targets()[choice.field],
+                column=choices[winner].column,
+            )
             choice = Choice(choice.column, "", confidence=choice.confidence, reason=reason)
         kept.append(choice)
     return kept

@@ -15,6 +15,7 @@ from enum import StrEnum
 from app.services.imports.rows import ContactRow, Problem
 from app.services.imports.seen import Person, Ref, Seen
 from models import normal
+from models.words import _
 
 
 class Action(StrEnum):
@@ -180,7 +181,9 @@ class Matcher:
             for ref, how in found.items()
         ]
         who = " or ".join(people)
-        return f"This row could be {who}. Nothing was changed: merge them, or take out what belongs to the other."
+        return _(
+            "This row could be {who}. Nothing was changed: merge them, or take out what belongs to the other.", who=who
+        )
 
 
 def _pair(phone: str, name_key: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from app.services.imports.rows import Address, ContactRow, Detail
 from app.services.values import stored
+from models.words import _
 
 ABOUT = 5000  # characters that "About" takes; a longer text becomes notes
 _FIELDS = ("goes_by", "company", "job_title", "website", "birthday")
@@ -146,7 +147,9 @@ def _add_phone(person: Person, detail: Detail, *, first: bool) -> None:
 
 
 def _notes_of(row: ContactRow) -> str:
-    return "\n".join(text for text in (f"Source: {row.source}" if row.source else "", row.notes) if text)
+    return "\n".join(
+        text for text in (_("Source: {source}", source=row.source) if row.source else "", row.notes) if text
+    )
 
 
 def _note(person: Person, text: str) -> None:

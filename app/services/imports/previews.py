@@ -21,6 +21,7 @@ from models.job import Job
 from models.policy import Purpose
 from models.privacy import ImportBatch
 from models.scope import Actor
+from models.words import _
 
 JOB = "contacts.preview"
 AT_ONCE = 5_000  # rows that are previewed while the page is being loaded
@@ -86,14 +87,14 @@ def ask(batch: ImportBatch, *, actor: Actor) -> Job:
     """
     batches.permit(actor)
     if batch.state != "mapping":
-        raise Conflict("This import has been started already. Its page shows how far it is.")
+        raise Conflict(_("This import has been started already. Its page shows how far it is."))
     with operation("import.preview", actor=actor) as op:
         batches.forget_preview(op, batch)
         job = op.promise(
             JOB,
             {"batch_id": batch.id},
             purpose=Purpose.RUN_TRANSACTIONS,
-            label=f"Preview of {batch.file_name}"[:200],
+            label=_("Preview of {file_name}", file_name=batch.file_name)[:200],
             queue="bulk",
         )
         session.flush()

@@ -19,6 +19,7 @@ from typing import BinaryIO, TextIO
 from app.services.imports import vcard
 from app.services.imports.raw import RawRow
 from app.services.imports.text import HEAD, UnreadableFile, open_text
+from models.words import _, grouped
 
 __all__ = ["RawRow", "Table", "UnreadableFile", "open_table"]
 
@@ -70,9 +71,9 @@ def open_table(source: BinaryIO | bytes | Path, filename: str = "") -> Table:
         table = _csv_table(stream, head, encoding)
     table.sample = [row.cells for row in islice(table.rows(), SAMPLE) if not row.problem]
     if not table.sample and next(table.rows(), None) is None:
-        name = f"“{filename}”" if filename else "This file"
-        what = "no card we can read" if table.kind == "vcard" else "column names but no rows"
-        raise UnreadableFile(f"{name} has {what}. Nothing was imported.")
+        name = f"“{filename}”" if filename else _("This file")
+        what = _("no card we can read") if table.kind == "vcard" else _("column names but no rows")
+        raise UnreadableFile(_("{name} has {what}. Nothing was imported.", name=name, what=what))
     return table
 
 
@@ -90,7 +91,7 @@ def _csv_table(stream: BinaryIO, head: str, encoding: str) -> Table:
     first = [row.cells for row in islice(_csv_rows(io.StringIO(head_lines, newline=""), delimiter), SAMPLE)]
     first = [cells for cells in first if any(cells)] if not named else [c for c in first[1:] if any(c)]
     if not first:
-        raise UnreadableFile("This file is empty. Choose another one. Nothing was imported.")
+        raise UnreadableFile(_("This file is empty. Choose another one. Nothing was imported."))
     _refuse_prose(first, delimiter)
     at = _header_at(first)
     has_header = not any(_VALUE.fullmatch(cell.strip()) for cell in first[at])
@@ -98,9 +99,13 @@ def _csv_table(stream: BinaryIO, head: str, encoding: str) -> Table:
     width = max(len(first[at]), usual)
     if width > MAX_COLUMNS:
         raise UnreadableFile(
-            f"This file has {width:,} columns; at most {MAX_COLUMNS:,} can be read. Nothing was imported."
+            _(
+                "This file has {width} columns; at most {most} can be read. Nothing was imported.",
+                width=grouped(width),
+                most=grouped(MAX_COLUMNS),
+            )
         )
-    columns = unique_columns(first[at], width) if has_header else [f"Column {n}" for n in range(1, width + 1)]
+    columns = unique_columns(first[at], width) if has_header else [_("Column {n}", n=n) for n in range(1, width + 1)]
     skip = bool(named) + at + has_header
 
     def rows() -> Iterator[RawRow]:
@@ -137,7 +142,7 @@ def _refuse_prose(rows: list[list[str]], delimiter: str) -> None:
     usual = Counter(map(len, rows)).most_common(1)[0][0]
     if usual == 1 and not values and sum(lengths) / len(lengths) > 60:
         raise UnreadableFile(
-            "This file is a text, not a table. Export the contacts as CSV or vCard. Nothing was imported."
+            _("This file is a text, not a table. Export the contacts as CSV or vCard. Nothing was imported.")
         )
 
 
@@ -156,7 +161,7 @@ def unique_columns(header: list[str], width: int) -> list[str]:
     seen: set[str] = set()
     for at in range(width):
         name = " ".join(header[at].split())[:200] if at < len(header) else ""
-        name = name or f"Column {at + 1}"
+        name = name or _("Column {n}", n=at + 1)
         free, times = name, 1
         while free.casefold() in seen:
             times += 1
@@ -181,7 +186,12 @@ def _fitted(rows: Iterator[RawRow], width: int, delimiter: str) -> Iterator[RawR
 
 
 def _too_wide(cells: int, width: int, delimiter: str) -> str:
-    return f"This row has {cells} cells for {width} columns. A value that holds “{delimiter}” needs quotation marks."
+    return _(
+        "This row has {cells} cells for {width} columns. A value that holds “{delimiter}” needs quotation marks.",
+        cells=cells,
+        width=width,
+        delimiter=delimiter,
+    )
 
 
 class _Lines:
@@ -198,7 +208,7 @@ class _Lines:
 
     def __next__(self) -> str:
         if len(self.pending) == MAX_LINES:
-            raise csv.Error("too many lines in one row")
+            raise csv.Error(_("too many lines in one row"))
         line = self.again.popleft() if self.again else self._read()
         if not line:
             raise StopIteration
@@ -242,7 +252,7 @@ def _csv_rows(text: TextIO, delimiter: str) -> Iterator[RawRow]:
             yield RawRow(
                 start,
                 [cell[:MAX_CELL] for cell in cells],
-                f"This row is longer than {MAX_LINE:,} characters and was cut.",
+                _("This row is longer than {most} characters and was cut.", most=grouped(MAX_LINE)),
             )
         else:
             yield RawRow(start, cells)
@@ -252,7 +262,7 @@ def _damaged(line: str, delimiter: str, number: int) -> RawRow:
     """One line that breaks the rules of quoting, read leniently: a mark left open or a huge cell is a problem."""
     if len(line) > MAX_CELL:
         cells = [cell[:1000] for cell in line.split(delimiter)[:MAX_COLUMNS]]
-        return RawRow(number, cells, f"A cell of this row has more than {MAX_CELL:,} characters.")
+        return RawRow(number, cells, _("A cell of this row has more than {most} characters.", most=grouped(MAX_CELL)))
     asked = 0
 
     def once() -> Iterator[str]:
@@ -263,5 +273,5 @@ def _damaged(line: str, delimiter: str, number: int) -> RawRow:
     reader = csv.reader(once(), delimiter=delimiter)
     cells = next(reader, [])
     if asked:
-        return RawRow(number, cells, "A quotation mark opens in this row and does not close.")
+        return RawRow(number, cells, _("A quotation mark opens in this row and does not close."))
     return RawRow(number, cells)

@@ -23,6 +23,7 @@ from app.services.imports.plan import Part, Plan
 from app.services.imports.raw import RawRow
 from models import normal
 from models.contact import TYPES
+from models.words import _, grouped
 
 PROBLEM = "Problem"
 _LENGTHS = {"name": 200, "goes_by": 80, "company": 200, "job_title": 120, "source": 200}
@@ -161,7 +162,7 @@ def _add_emails(row: ContactRow, part: Part, values: list[str]) -> None:
             try:
                 found = normal.email(one)
             except ValueError as wrong:
-                _unusable(row, "email", "E-mail", one, wrong)
+                _unusable(row, "email", _("E-mail"), one, wrong)
                 continue
             if all(found != known.value for known in row.emails):
                 row.emails.append(Detail(found, label))
@@ -172,7 +173,7 @@ def _add_phones(row: ContactRow, part: Part, values: list[str], region: str) -> 
         try:
             found = cells.phones(text, region)
         except ValueError as wrong:
-            _unusable(row, "phone", "Phone", text, wrong)
+            _unusable(row, "phone", _("Phone"), text, wrong)
             continue
         for one in found:
             if all(one != known.value for known in row.phones):
@@ -220,16 +221,18 @@ def _add_facts(row: ContactRow, plan: Plan, values: list[str], region: str, type
         if not row.website and len(one) <= 2000 and cells.is_website(one):
             row.website = one if "://" in one else f"https://{one}"
         else:
-            _note(row, f"Website: {one}")
+            _note(row, _("Website: {one}", one=one))
     if text := values[plan.single["birthday"]] if "birthday" in plan.single else "":
         try:
             row.birthday = cells.birthday(text, region)
         except ValueError as wrong:
-            _unusable(row, "birthday", "Birthday", text, wrong)
+            _unusable(row, "birthday", _("Birthday"), text, wrong)
     if text := one_line(values[plan.single["type"]]) if "type" in plan.single else "":
         row.type = types.get(text.casefold(), "")
         if not row.type:
-            row.warnings.append(Problem("type", f"“{text[:60]}” is no contact type here; it was kept as a tag."))
+            row.warnings.append(
+                Problem("type", _("“{words}” is no contact type here; it was kept as a tag.", words=text[:60]))
+            )
             row.tags.append(_fit(row, "tags", text, 60))
 
 
@@ -262,15 +265,17 @@ def _identify(row: ContactRow, region: str) -> None:
     if not row.name:
         why = [warning.message for warning in row.warnings if warning.field in ("email", "phone")]
         row.warnings = [warning for warning in row.warnings if warning.field not in ("email", "phone")]
-        row.errors.append(Problem("", " ".join(["This row has no name and no e-mail or phone we can use.", *why])))
+        row.errors.append(Problem("", " ".join([_("This row has no name and no e-mail or phone we can use."), *why])))
     elif not row.name_given:
-        row.warnings.append(Problem("name", f"There is no name; “{row.name}” stands in for it."))
+        row.warnings.append(Problem("name", _("There is no name; “{name}” stands in for it.", name=row.name)))
 
 
 def _unusable(row: ContactRow, name: str, label: str, text: str, wrong: ValueError) -> None:
     """The value is told, and kept in the notes, so that nothing of the file is lost."""
     shown = text if len(text) <= 80 else f"{text[:80]}…"
-    row.warnings.append(Problem(name, f"{label} “{shown}” cannot be used. {wrong}"))
+    row.warnings.append(
+        Problem(name, _("{label} “{shown}” cannot be used. {wrong}", label=label, shown=shown, wrong=wrong))
+    )
     _note(row, f"{label}: {text}")
 
 
@@ -279,7 +284,15 @@ def _fit(row: ContactRow, name: str, text: str, limit: int) -> str:
         return text
     label = name.replace("_", " ").capitalize()
     row.warnings.append(
-        Problem(name, f"{label} has {len(text):,} characters; {limit} fit. The whole text is in the notes.")
+        Problem(
+            name,
+            _(
+                "{label} has {n} characters; {limit} fit. The whole text is in the notes.",
+                label=label,
+                n=grouped(len(text)),
+                limit=limit,
+            ),
+        )
     )
     _note(row, f"{label}: {text}")
     return text[:limit].rstrip()

@@ -32,6 +32,7 @@ from models import tenancy
 from models.base import session
 from models.privacy import ImportBatch
 from models.scope import Actor
+from models.words import _, grouped
 
 CHUNK = 1000
 SAMPLE = 50
@@ -177,7 +178,7 @@ def _go_on(batch_id: int, done: int) -> None:
     )
     counts = session.scalar(sa.select(ImportBatch.counts).where(ImportBatch.id == batch_id)) or {}
     if int(counts.get("rows", 0)) != done:
-        raise Conflict("Somebody else is working on this import. Nothing of this step was kept.")
+        raise Conflict(_("Somebody else is working on this import. Nothing of this step was kept."))
 
 
 def _count(batch_id: int, counts: dict[str, int]) -> None:
@@ -186,7 +187,12 @@ def _count(batch_id: int, counts: dict[str, int]) -> None:
 
 def _status(done: int, total: int, counts: dict[str, int]) -> str:
     return (
-        f"{done:,} of {total:,} rows, {counts['errors']:,} to review"
+        _(
+            "{done} of {total} rows, {errors} to review",
+            done=grouped(done),
+            total=grouped(total),
+            errors=grouped(counts["errors"]),
+        )
         if counts["errors"]
         else f"{done:,} of {total:,} rows"
     )

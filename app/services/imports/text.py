@@ -10,6 +10,8 @@ import io
 import re
 from typing import BinaryIO
 
+from models.words import N_, _
+
 HEAD = 65_536
 
 _BOMS = (
@@ -20,21 +22,21 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be", "UTF-16"),
 )
 _KINDS = (
-    (b"PK\x03\x04", "an Excel workbook or a zip archive"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
-    (b"GIF8", "a picture"),
-    (b"%PDF", "a PDF document"),
-    (b"\x1f\x8b", "a compressed file"),
-    (b"7z\xbc\xaf", "a compressed file"),
-    (b"Rar!", "a compressed file"),
-    (b"SQLite format 3", "a database"),
-    (b"{\\rtf", "a text document"),
+    (b"PK\x03\x04", N_("an Excel workbook or a zip archive")),
+    (b"\xd0\xcf\x11\xe0", N_("an old Excel workbook")),
+    (b"\x89PNG", N_("a picture")),
+    (b"\xff\xd8\xff", N_("a picture")),
+    (b"GIF8", N_("a picture")),
+    (b"%PDF", N_("a PDF document")),
+    (b"\x1f\x8b", N_("a compressed file")),
+    (b"7z\xbc\xaf", N_("a compressed file")),
+    (b"Rar!", N_("a compressed file")),
+    (b"SQLite format 3", N_("a database")),
+    (b"{\\rtf", N_("a text document")),
 )
 _MARKUP = re.compile(rb"\s*(?:<!doctype|<html|<\?xml|\{\s*\"|\[\s*[\[{])", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
-_ADVICE = "Export the contacts as CSV or vCard, then choose that file. Nothing was imported."
+_ADVICE = N_("Export the contacts as CSV or vCard, then choose that file. Nothing was imported.")
 
 
 class UnreadableFile(ValueError):
@@ -49,12 +51,12 @@ def open_text(stream: BinaryIO) -> tuple[io.TextIOWrapper, str]:
     stream.seek(0)
     head = stream.read(HEAD)
     if not head.strip(b"\x00 \t\r\n\xef\xbb\xbf\xff\xfe"):
-        raise UnreadableFile(f"This file is empty. {_ADVICE}")
+        raise UnreadableFile(_("This file is empty. {advice}", advice=_ADVICE))
     for start, what in _KINDS:
         if head.startswith(start):
-            raise UnreadableFile(f"This file is {what}, whatever its name says. {_ADVICE}")
+            raise UnreadableFile(_("This file is {what}, whatever its name says. {advice}", what=what, advice=_ADVICE))
     if _MARKUP.match(head.removeprefix(codecs.BOM_UTF8)):
-        raise UnreadableFile(f"This file is a web page or a data file of a program. {_ADVICE}")
+        raise UnreadableFile(_("This file is a web page or a data file of a program. {advice}", advice=_ADVICE))
     codec, name, skip = _encoding(head)
     _refuse_binary(head[skip:].decode(codec, "replace"))
     stream.seek(skip)
@@ -99,7 +101,7 @@ def _encoding(head: bytes) -> tuple[str, str, int]:
 def _refuse_binary(text: str) -> None:
     odd = len(_CONTROL.findall(text)) + text.count("\ufffd")
     if odd > 0.05 * len(text) + 5 or text.count("\0") > 0.3 * len(text):
-        raise UnreadableFile(f"This file holds no text we can read. {_ADVICE}")
+        raise UnreadableFile(_("This file holds no text we can read. {advice}", advice=_ADVICE))
 
 
 def _cp1252_rest(error: UnicodeError) -> tuple[str, int]:

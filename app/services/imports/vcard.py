@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import TextIO
 
 from app.services.imports.raw import RawRow
+from models.words import _, grouped
 
 PART = " ::: "
 _ADDRESS = ("Street", "City", "Region", "Postal Code", "Country")
@@ -98,7 +99,9 @@ def rows(text: TextIO) -> Iterator[RawRow]:
         elif card and not card.agents:
             _read_line(card, line)
             if cut and not _is_skipped(line):
-                card.problem = f"A value of this card has more than {MAX_VALUE:,} characters."
+                card.problem = _(
+                    "A value of this card has more than {max_value} characters.", max_value=grouped(MAX_VALUE)
+                )
     if card:
         yield _broken(card)
 
@@ -179,7 +182,7 @@ def _decoded(value: str, params: dict[str, list[str]]) -> str:
 
 def _broken(card: _Card) -> RawRow:
     row = _row(card)
-    row.problem = f"The card that begins in line {card.line} has no end. Its values may be cut off."
+    row.problem = _("The card that begins in line {line} has no end. Its values may be cut off.", line=card.line)
     return row
 
 
@@ -199,7 +202,7 @@ def _row(card: _Card) -> RawRow:
         *emails, *phones, *_addresses(by_name.get("ADR", []), group_labels),
         PART.join(_unescape(p.value).strip() for p in by_name.get("URL", [])[:MAX_VALUES]),
     ]  # fmt: skip
-    problem = "This card is a group of people, not a person." if "group" in kind else card.problem
+    problem = _("This card is a group of people, not a person.") if "group" in kind else card.problem
     return RawRow(card.line, cells, problem)
 
 

@@ -1,5 +1,5 @@
 // Bulk selection of a list: header box, Shift ranges, X, the count in the bar. Whether the bar shows is the stylesheet's work.
-import { $, $$, on } from "c/dom";
+import { $, $$, on, t } from "c/dom";
 
 let last = null;
 
@@ -38,7 +38,7 @@ function update() {
     head.indeterminate = chosen > 0 && chosen < all.length;
   }
   const label = $("[data-selected]");
-  if (label) label.textContent = matching?.checked ? `All ${$("#count").textContent} selected` : `${chosen} selected`;
+  if (label) label.textContent = matching?.checked ? t("All {n} selected", { n: $("#count").textContent }) : t("{n} selected", { n: chosen });
 }
 
 /** Ticks the row under the mark (or the focused one); with `ranged` all from the last ticked row. False outside a list. */

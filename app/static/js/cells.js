@@ -1,6 +1,6 @@
 // A cell of a table is changed in place: Enter or a double click fetches the form of its one field into #cell, laid over the
 // cell. Which columns can be changed, and by which field, stands on their heads; the arrow keys walk from cell to cell.
-import { $, $$ } from "c/dom";
+import { $, $$, t } from "c/dom";
 
 const table = $("[data-cells]");
 const box = $("#cell");
@@ -110,6 +110,6 @@ for (const failed of ["htmx:responseError", "htmx:sendError"]) box.addEventListe
   const line = document.createElement("p");
   line.className = "err";
   line.setAttribute("role", "alert");
-  line.textContent = "This was not saved. What you typed is still here: try again, or open the record.";
+  line.textContent = t("This was not saved. What you typed is still here: try again, or open the record.");
   form.append(line);
 });

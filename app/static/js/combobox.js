@@ -1,6 +1,6 @@
 // ARIA combobox over the plain relation field: 200 ms after typing it asks data-combo?q= and shows eight rows of two lines.
 // Answer: {items: [{id, title, sub}], more: bool}. The hidden input carries the id; with data-many choices become ticked boxes.
-import { $, $$, debounce, el, icon, latest, withQuery } from "c/dom";
+import { $, $$, debounce, el, icon, latest, t, withQuery } from "c/dom";
 import { listbox, option, remark } from "c/options";
 
 let made = 0;
@@ -13,7 +13,7 @@ function build(box) {
   const id = `combo-${made++}`;
   const input = $(":scope > input[type=text]", box);
   const hidden = $(":scope > input[type=hidden]", box);
-  const list = el("div", { class: "c-pop", id, role: "listbox", "aria-label": "Matches", hidden: true });
+  const list = el("div", { class: "c-pop", id, role: "listbox", "aria-label": t("Matches"), hidden: true });
   const combo = { box, input, hidden, list, many: box.dataset.many, ask: latest(), shown: input.value, options: listbox(input, list) };
   box.dataset.ready = "";
   box.append(list);
@@ -36,7 +36,7 @@ function build(box) {
 }
 
 function addClear(combo) {
-  const label = `Remove ${combo.hidden.dataset.label ?? "value"}`;
+  const label = t("Remove {name}", { name: combo.hidden.dataset.label ?? "" });
   const button = el("button", { class: "btn btn-q btn-s btn-i c-clear", type: "button", "aria-label": label, hidden: !combo.hidden.value }, icon("x"));
   button.addEventListener("click", () => {
     set(combo, "", "");
@@ -56,8 +56,8 @@ async function fill(combo) {
       row.dataset.title = item.title;
       return row;
     });
-    if (!rows.length) rows.push(remark(q ? `Nothing matches “${q}”` : "Nothing to choose yet"));
-    if (more) rows.push(remark("More matches, keep typing", "hint"));
+    if (!rows.length) rows.push(remark(q ? t("Nothing matches “{words}”", { words: q }) : t("Nothing to choose yet")));
+    if (more) rows.push(remark(t("More matches, keep typing"), "hint"));
     combo.list.replaceChildren(...rows);
     show(combo, true);
     combo.options.first();
@@ -65,7 +65,7 @@ async function fill(combo) {
     if (combo.enter && combo.options.current()) take(combo, combo.options.current());
   } catch (error) {
     if (error.name === "AbortError") return;
-    combo.list.replaceChildren(remark("The search did not answer. Try again.", "err"));
+    combo.list.replaceChildren(remark(t("The search did not answer. Try again."), "err"));
     show(combo, true);
   }
 }

@@ -1,6 +1,6 @@
 // Confirmation dialogs: a link with data-dialog shows the form[data-confirm] of the page it leads to, in place.
 // When that page has none, or can't be fetched, the link is simply followed. Also the menus' small manners.
-import { $, $$, el, icon, on } from "c/dom";
+import { $, $$, el, icon, on, t } from "c/dom";
 
 export function start() {
   on("click", "a[data-dialog]", (event, link) => {
@@ -62,8 +62,8 @@ export function keysDialog(rows) {
   for (const [keys, does] of rows) {
     list.append(el("dt", {}, ...keys.split(" ").map((key) => el("kbd", { class: "me-1" }, key))), el("dd", {}, does));
   }
-  const close = el("button", { class: "btn btn-q btn-s btn-i ms-auto", type: "button", "aria-label": "Close" }, icon("x"));
-  const box = dialog("keys-title", el("div", { class: "hstack mb-3" }, el("h2", { id: "keys-title" }, "Keyboard shortcuts"), close), list);
+  const close = el("button", { class: "btn btn-q btn-s btn-i ms-auto", type: "button", "aria-label": t("Close") }, icon("x"));
+  const box = dialog("keys-title", el("div", { class: "hstack mb-3" }, el("h2", { id: "keys-title" }, t("Keyboard shortcuts")), close), list);
   box.classList.add("w");
   close.addEventListener("click", () => box.close());
 }

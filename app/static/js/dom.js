@@ -3,6 +3,13 @@
 export const $ = (selector, root = document) => root.querySelector(selector);
 export const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 
+/** A text in the language of the page, its {places} filled in; the page brings the texts where it is not English. */
+export function t(text, values = {}) {
+  words ??= JSON.parse($("#words")?.textContent || "{}");
+  return (words[text] ?? text).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+let words;
+
 /** Makes an element; attributes set to false or null are left out. Strings become text, never markup. */
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);

@@ -1,6 +1,6 @@
 // Long forms: count of unsaved changes, a draft on this device until the save has succeeded, rows added in place.
 // Drafts are keyed by person and address, never hold passwords, files or fields marked data-secret, and go at sign-out.
-import { $, $$, debounce, on } from "c/dom";
+import { $, $$, debounce, on, t } from "c/dom";
 
 const PREFIX = "draft:";
 const SENT = "draft-sent";
@@ -52,8 +52,8 @@ function changes(state) {
 
 function count(state) {
   const changed = changes(state).length;
-  const text = changed ? `${changed} unsaved ${changed === 1 ? "change" : "changes"}` : "";
-  for (const place of $$("[data-unsaved]")) place.textContent = text || (place.closest("li") ? "No changes yet" : "");
+  const text = !changed ? "" : changed === 1 ? t("1 unsaved change") : t("{n} unsaved changes", { n: changed });
+  for (const place of $$("[data-unsaved]")) place.textContent = text || (place.closest("li") ? t("No changes yet") : "");
 }
 
 function keep(state) {
@@ -61,9 +61,9 @@ function keep(state) {
     if (!changes(state).length) return localStorage.removeItem(state.key);
     const draft = { at: Date.now(), version: state.form.elements.version?.value, values: values(state.form), ticked: ticked(state.form) };
     localStorage.setItem(state.key, JSON.stringify(draft));
-    $("[data-draft-note]").textContent = `Draft kept on this device, ${clock(draft.at)}`;
+    $("[data-draft-note]").textContent = t("Draft kept on this device, {time}", { time: clock(draft.at) });
   } catch {
-    $("[data-draft-note]").textContent = "This device has no room for a draft";
+    $("[data-draft-note]").textContent = t("This device has no room for a draft");
   }
 }
 
@@ -79,7 +79,7 @@ function offer(state) {
   const box = $("[data-draft-box]");
   const draft = JSON.parse(localStorage.getItem(state.key) ?? "null");
   if (!draft || "failed" in state.form.dataset) return;
-  $("[data-draft-when]").textContent = `From ${new Date(draft.at).toLocaleDateString()} at ${clock(draft.at)}`;
+  $("[data-draft-when]").textContent = t("From {day} at {time}", { day: new Date(draft.at).toLocaleDateString(document.documentElement.lang), time: clock(draft.at) });
   box.hidden = false;
   $("[data-draft-restore]").addEventListener("click", () => {
     restore(state.form, draft);
@@ -132,7 +132,7 @@ function grow(kids) {
     field.removeAttribute("aria-describedby");
     if (field.matches("[type=checkbox]")) field.checked = false;
     else if (!field.matches("select")) field.value = "";
-    field.setAttribute("aria-label", (field.getAttribute("aria-label") ?? "").replace(/\d+$/, index + 1) || `Remove row ${index + 1}`);
+    field.setAttribute("aria-label", (field.getAttribute("aria-label") ?? "").replace(/\d+$/, index + 1) || t("Remove row {n}", { n: index + 1 }));
   }
   counter.value = index + 1;
   last.after(row);

@@ -1,14 +1,14 @@
 // Keyboard shortcuts. Single keys are off inside fields and for people who switched them off (body[data-keys=off]).
-import { $, $$, on, typing } from "c/dom";
+import { $, $$, on, t, typing } from "c/dom";
 import { keysDialog } from "c/dialog";
 import { clearSelection, toggleRow } from "c/bulk";
 
 const ROWS = [
-  ["Ctrl K", "Search and commands"], ["J K", "Next, previous row or record"], ["/", "Search this list"],
-  ["X", "Select row; with Shift a range"], ["N", "New record"], ["E", "Edit"], ["G C", "Go to contacts"],
-  ["G D", "Go to deals"], ["G T", "Go to today"], ["G A", "Go to the audit log"], ["Z", "Undo the last change"],
-  ["Enter", "Open the row, edit the cell"], ["← ↑ ↓ →", "Cells, cards"], ["M", "Move a card"], ["Ctrl S", "Save"], ["Ctrl Enter", "Save and add another, add note"],
-  ["Esc", "Close, clear selection"], ["?", "This list"],
+  ["Ctrl K", t("Search and commands")], ["J K", t("Next, previous row or record")], ["/", t("Search this list")],
+  ["X", t("Select row; with Shift a range")], ["N", t("New record")], ["E", t("Edit")], ["G C", t("Go to contacts")],
+  ["G D", t("Go to deals")], ["G T", t("Go to today")], ["G A", t("Go to the audit log")], ["Z", t("Undo the last change")],
+  ["Enter", t("Open the row, edit the cell")], ["← ↑ ↓ →", t("Cells, cards")], ["M", t("Move a card")], ["Ctrl S", t("Save")], ["Ctrl Enter", t("Save and add another, add note")],
+  ["Esc", t("Close, clear selection")], ["?", t("This list")],
 ];
 let leader = 0;
 

@@ -1,5 +1,5 @@
 // The palette (Ctrl K): records first, then views and actions, each group five rows, drawn from /search/palette?q=.
-import { $, debounce, el, latest, on, withQuery } from "c/dom";
+import { $, debounce, el, latest, on, t, withQuery } from "c/dom";
 import { listbox, option, remark } from "c/options";
 
 const ask = latest();
@@ -40,7 +40,7 @@ async function load() {
     parts.drawn = q;
     if (parts.enter) follow(parts.enter);
   } catch (error) {
-    if (error.name !== "AbortError") parts.list.replaceChildren(remark("Search did not answer. Try again in a moment.", "err"));
+    if (error.name !== "AbortError") parts.list.replaceChildren(remark(t("Search did not answer. Try again in a moment."), "err"));
   }
 }
 
@@ -50,8 +50,8 @@ function draw(groups, q) {
     const rows = group.items.map((item) => option(`pal-${count++}`, item, q, item.url));
     return el("div", { role: "group", "aria-label": group.label }, el("p", { class: "t3 sm px-3 pt-2", "aria-hidden": "true" }, group.label), ...rows);
   }));
-  if (!count) parts.list.append(remark("Nothing found that you may read."));
-  $("#palette-said").textContent = `${count} results`;
+  if (!count) parts.list.append(remark(t("Nothing found that you may read.")));
+  $("#palette-said").textContent = t("{n} results", { n: count });
   parts.options.first();
 }
 

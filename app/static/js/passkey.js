@@ -1,4 +1,6 @@
 // Asks the browser for a passkey as soon as the page is there, and sends what it answers (W3C WebAuthn level 3).
+import { t } from "c/dom";
+
 const form = document.querySelector("form[data-passkey]");
 
 const bytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (sign) => sign.charCodeAt(0));
@@ -35,7 +37,7 @@ async function use(options) {
 async function run() {
   const note = document.querySelector("[data-passkey-note]");
   if (!window.PublicKeyCredential) {
-    note.textContent = "This browser does not know passkeys. Use your password.";
+    note.textContent = t("This browser does not know passkeys. Use your password.");
     return;
   }
   try {
@@ -43,8 +45,8 @@ async function run() {
     form.elements.credential.value = JSON.stringify(await (form.dataset.passkey === "create" ? make(options) : use(options)));
     form.submit();
   } catch (error) {
-    note.textContent = error.name === "InvalidStateError" ? "This device has a passkey for your account already."
-      : "No passkey was used. Nothing has changed; try again, or go back.";
+    note.textContent = error.name === "InvalidStateError" ? t("This device has a passkey for your account already.")
+      : t("No passkey was used. Nothing has changed; try again, or go back.");
   }
 }
 

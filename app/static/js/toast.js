@@ -1,5 +1,5 @@
 // Toasts: good news with an undo, one at a time, 8 s, kept while pointed at or focused. Errors are never toasts.
-import { $, $$, el, icon, on } from "c/dom";
+import { $, $$, el, icon, on, t } from "c/dom";
 
 const STAY = 8000;
 let timer;
@@ -16,7 +16,7 @@ export function start() {
 
 /** Shows one line after those that wait. */
 export function toast(text) {
-  const close = el("button", { class: "btn btn-q btn-s btn-i", type: "button", "data-dismiss": true, "aria-label": "Dismiss" }, icon("x"));
+  const close = el("button", { class: "btn btn-q btn-s btn-i", type: "button", "data-dismiss": true, "aria-label": t("Dismiss") }, icon("x"));
   $("#toasts")?.append(el("div", { class: "c-float c-toast" }, el("span", {}, text), close));
   show();
 }
