@@ -11,35 +11,42 @@ from sqlalchemy.orm import Mapped
 from models import fields as f
 from models.base import Base, Link, Owned, Record, alive, searched
 from models.policy import Category, Erase, Policy, SubjectKind, years
+from models.words import N_
 
 TYPES = (
-    ("buyer", "Buyer"),
-    ("seller", "Seller"),
-    ("landlord", "Landlord"),
-    ("tenant", "Tenant"),
-    ("lead", "Website lead"),
-    ("farming", "Farming prospect"),
-    ("vendor", "Vendor"),
-    ("other", "Other"),
+    ("buyer", N_("Buyer")),
+    ("seller", N_("Seller")),
+    ("landlord", N_("Landlord")),
+    ("tenant", N_("Tenant")),
+    ("lead", N_("Website lead")),
+    ("farming", N_("Farming prospect")),
+    ("vendor", N_("Vendor")),
+    ("other", N_("Other")),
 )
 STAGES = (
-    ("new", "New"),
-    ("qualified", "Qualified"),
-    ("active", "Active"),
-    ("under_contract", "Under contract"),
-    ("closed", "Closed"),
-    ("nurture", "Nurture"),
-    ("lost", "Lost"),
+    ("new", N_("New")),
+    ("qualified", N_("Qualified")),
+    ("active", N_("Active")),
+    ("under_contract", N_("Under contract")),
+    ("closed", N_("Closed")),
+    ("nurture", N_("Nurture")),
+    ("lost", N_("Lost")),
 )
 BASES = (
-    ("unknown", "Not recorded"),
-    ("consent", "Consent"),
-    ("contract", "Contract"),
-    ("legitimate_interest", "Legitimate interest"),
-    ("legal_obligation", "Legal obligation"),
-    ("attested", "Attested in own words"),
+    ("unknown", N_("Not recorded")),
+    ("consent", N_("Consent")),
+    ("contract", N_("Contract")),
+    ("legitimate_interest", N_("Legitimate interest")),
+    ("legal_obligation", N_("Legal obligation")),
+    ("attested", N_("Attested in own words")),
 )
-LABELS = (("main", "Main"), ("work", "Work"), ("home", "Home"), ("mobile", "Mobile"), ("other", "Other"))
+LABELS = (
+    ("main", N_("Main")),
+    ("work", N_("Work")),
+    ("home", N_("Home")),
+    ("mobile", N_("Mobile")),
+    ("other", N_("Other")),
+)
 CONTACT = Policy(Category.CONTACT, subject="self", kind=SubjectKind.CLIENT, keep=years(7), erase=Erase.ANONYMISE)
 DETAIL = Policy(
     Category.CONTACT, subject="contact_id", kind=SubjectKind.CLIENT, keep=years(7), erase=Erase.DELETE, parent="contact"
@@ -53,7 +60,7 @@ class Contact(Owned, Base):
     __tablename__ = "contact"
     policy = CONTACT
     title_field = "name"
-    links: ClassVar = {"tags": Link("contact_tag", "contact_id", "tag_id", "tag", "Tags")}
+    links: ClassVar = {"tags": Link("contact_tag", "contact_id", "tag_id", "tag", N_("Tags"))}
 
     name: Mapped[str] = f.text(200, required=True, label="Name", personal=True)
     goes_by: Mapped[str | None] = f.text(80, label="Goes by", personal=True)

@@ -44,8 +44,8 @@ RESULTS = (
     ("date", N_("Date")),
     ("boolean", N_("Yes or no")),
 )
-CATEGORIES = tuple((c.value, c.value[:1].upper() + c.value[1:]) for c in Category)
-PURPOSES = tuple((p.value, p.value[:1].upper() + p.value[1:]) for p in Purpose)
+CATEGORIES = tuple((c.value, N_(c.value[:1].upper() + c.value[1:])) for c in Category)
+PURPOSES = tuple((p.value, N_(p.value[:1].upper() + p.value[1:])) for p in Purpose)
 RETENTIONS = (
     ("record", N_("As long as the record")),
     ("1", N_("1 year after it was last changed")),

@@ -13,8 +13,8 @@ from models.base import Base, Owned, Record, alive, searched
 from models.policy import Category, Erase, Policy, SubjectKind, years
 from models.words import N_
 
-SIDES = (("buy", "Buying"), ("sell", "Selling"), ("rent", "Renting"), ("let", "Letting"))
-OUTCOMES = (("open", N_("Open", "state")), ("won", "Closed"), ("lost", "Lost"))
+SIDES = (("buy", N_("Buying")), ("sell", N_("Selling")), ("rent", N_("Renting")), ("let", N_("Letting")))
+OUTCOMES = (("open", N_("Open", "state")), ("won", N_("Closed")), ("lost", N_("Lost")))
 
 
 class Pipeline(Record, Base):

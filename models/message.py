@@ -11,20 +11,29 @@ from sqlalchemy.orm import Mapped
 from models import fields as f
 from models.base import Base, Owned, Record, alive
 from models.policy import Category, Erase, Policy, Purpose, SubjectKind, years
+from models.words import N_
 
-KINDS = (("marketing", "Marketing"), ("transactional", "Transactional"))
-STATES = (("draft", "Draft"), ("queued", "Queued"), ("sending", "Sending"), ("sent", "Sent"), ("unknown", "Unknown"),
-          ("suppressed", "Not sent: suppressed"), ("failed", "Failed"), ("cancelled", "Cancelled"))  # fmt: skip
-CAUSES = (("user", "A person wrote it"), ("system", "The product"), ("form", "A public form"))
-REASONS = (
-    ("unsubscribe", "Unsubscribed"),
-    ("complaint", "Complained"),
-    ("bounce", "Address bounced"),
-    ("manual", "Added by hand"),
-    ("legal", "Legal request"),
-    ("minor", "Under age"),
+KINDS = (("marketing", N_("Marketing")), ("transactional", N_("Transactional")))
+STATES = (
+    ("draft", N_("Draft")),
+    ("queued", N_("Queued")),
+    ("sending", N_("Sending")),
+    ("sent", N_("Sent")),
+    ("unknown", N_("Unknown")),
+    ("suppressed", N_("Not sent: suppressed")),
+    ("failed", N_("Failed")),
+    ("cancelled", N_("Cancelled")),
 )
-SCOPES = (("marketing", "Marketing"), ("all", "Everything but account mail"))
+CAUSES = (("user", N_("A person wrote it")), ("system", N_("The product")), ("form", N_("A public form")))
+REASONS = (
+    ("unsubscribe", N_("Unsubscribed")),
+    ("complaint", N_("Complained")),
+    ("bounce", N_("Address bounced")),
+    ("manual", N_("Added by hand")),
+    ("legal", N_("Legal request")),
+    ("minor", N_("Under age")),
+)
+SCOPES = (("marketing", N_("Marketing")), ("all", N_("Everything but account mail")))
 
 
 class Template(Record, Base):

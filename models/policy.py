@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from models import words
+from models.words import N_
+
 
 class Category(StrEnum):
     """The data categories we hold; the whole list (P2)."""
@@ -94,23 +97,33 @@ class Erase(StrEnum):
     KEEP = "keep"
 
 
+_DAYS = ("{n} day", "{n} days")
+_YEARS = ("{n} year", "{n} years")
+
+
 @dataclass(frozen=True, slots=True)
 class Retention:
     """How long a row is kept after it was last needed; `days` None means as long as the workspace is active."""
 
     days: int | None
-    words: str
+    texts: tuple[str, str]
+    number: int
+
+    @property
+    def words(self) -> str:
+        """ "7 years" """
+        return words._n(*self.texts, self.number)
 
 
 def days(number: int) -> Retention:
-    return Retention(number, f"{number} days")
+    return Retention(number, _DAYS, number)
 
 
 def years(number: int) -> Retention:
-    return Retention(number * 365, f"{number} years")
+    return Retention(number * 365, _YEARS, number)
 
 
-WHILE_ACTIVE = Retention(None, "while the workspace is active")
+WHILE_ACTIVE = Retention(None, (N_("while the workspace is active"), N_("while the workspace is active")), 0)
 
 
 @dataclass(frozen=True, slots=True)

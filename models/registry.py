@@ -71,10 +71,10 @@ def entity(name: str) -> type[Any]:
 @per_model
 def fields(model: Any) -> dict[str, Field]:
     """The typed fields of a model by column name, in order of declaration; columns without a `Field` are plumbing."""
-    return {c.key: _spoken(c.info["field"]) for c in sa.inspect(model).columns if "field" in c.info}
+    return {c.key: spoken_field(c.info["field"]) for c in sa.inspect(model).columns if "field" in c.info}
 
 
-def _spoken(one: Field) -> Field:
+def spoken_field(one: Field) -> Field:
     """A field of the product, whose words follow the reader's language; those of a field that a brokerage adds are
     theirs.
     """

@@ -114,8 +114,17 @@ class Marked(str):
     def __radd__(self, other: str) -> str:
         return other + str(self)
 
+    def __getitem__(self, place: Any) -> str:
+        return str(self)[place]
+
+    def strip(self, signs: str | None = None) -> str:
+        return str(self).strip(signs)
+
     def lower(self) -> str:
         return str(self).lower()
+
+    def upper(self) -> str:
+        return str(self).upper()
 
     def capitalize(self) -> str:
         return str(self).capitalize()

@@ -14,17 +14,17 @@ from models.policy import Category, Erase, Policy, SubjectKind, years
 from models.words import N_
 
 ACTIVITY_KINDS = (
-    ("call", "Call"),
-    ("email", "E-mail"),
-    ("meeting", "Meeting"),
-    ("viewing", "Viewing"),
-    ("open_house", "Open house"),
-    ("inquiry", "Inquiry"),
-    ("text", "Text message"),
-    ("other", "Other"),
+    ("call", N_("Call")),
+    ("email", N_("E-mail")),
+    ("meeting", N_("Meeting")),
+    ("viewing", N_("Viewing")),
+    ("open_house", N_("Open house")),
+    ("inquiry", N_("Inquiry")),
+    ("text", N_("Text message")),
+    ("other", N_("Other")),
 )
-TASK_STATES = (("open", N_("Open", "state")), ("done", "Done"))
-PRIORITIES = (("low", "Low"), ("normal", "Normal"), ("high", "High"))
+TASK_STATES = (("open", N_("Open", "state")), ("done", N_("Done")))
+PRIORITIES = (("low", N_("Low")), ("normal", N_("Normal")), ("high", N_("High")))
 
 
 def _by_contact(table: str) -> tuple[Any, ...]:

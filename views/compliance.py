@@ -25,11 +25,12 @@ from models import formats, registry
 from models.base import session
 from models.fields import Field, Kind
 from models.job import Job
-from models.words import _, _n, grouped
+from models.words import N_, _, _n, grouped
 from models.workspace import Membership
 from views import compliance_names as names
 from views import shell
-from views.ledgers import ACTIONS, LEDGERS, Ledger, entry_words
+from views.action_words import entry_words
+from views.ledgers import ACTIONS, LEDGERS, Ledger
 from views.streaming import streamed
 
 HOME = "/compliance/"
@@ -39,7 +40,7 @@ Answer = str | AnyResponse
 
 def register(app: Flask) -> None:
     """Add the console; after identity, whose actor it asks."""
-    admin = Admin(app, name=_("Compliance"), index_view=AuditView(), url="/compliance")
+    admin = Admin(app, name="Compliance", index_view=AuditView(), url="/compliance")
     for ledger in LEDGERS:
         admin.add_view(LedgerView(ledger))
     admin.add_view(DataMapView())
@@ -63,7 +64,7 @@ class AuditView(ComplianceView, AdminIndexView):
     """The audit log: browse, filter, one entry beside the list, check, export."""
 
     def __init__(self) -> None:
-        super().__init__(name=_("Audit log"), url="/compliance", endpoint="compliance")
+        super().__init__(name=N_("Audit log"), url="/compliance", endpoint="compliance")
         self.static_folder = None
 
     @expose("/")
@@ -178,7 +179,7 @@ class DataMapView(ComplianceView):
     """Every column of every table with its category, subject, purpose and retention."""
 
     def __init__(self) -> None:
-        super().__init__(name=_("Data map"), url="/compliance/data-map", endpoint="compliance_data_map")
+        super().__init__(name=N_("Data map"), url="/compliance/data-map", endpoint="compliance_data_map")
 
     @expose("/")
     def index(self) -> Answer:

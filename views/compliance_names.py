@@ -18,7 +18,7 @@ from app.services import consent, relatives, schema
 from models import formats, registry
 from models.contact import BASES
 from models.fields import Field, Kind
-from models.words import N_
+from models.words import N_, _, grouped
 from views import shell
 from views.screen import screens
 
@@ -110,7 +110,7 @@ def words(value: Any, zone: ZoneInfo) -> str:
     if value is None or value == "":
         return ""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _("yes") if value else _("no")
     if isinstance(value, dt.datetime):
         local = value.astimezone(zone)
         return f"{formats.date(local)} {local:%H:%M}"
@@ -121,7 +121,7 @@ def words(value: Any, zone: ZoneInfo) -> str:
         )
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    return f"{value:,}" if isinstance(value, int) and value > 999_999 else str(value)
+    return grouped(value) if isinstance(value, int) and value > 999_999 else str(value)
 
 
 def labels(entity: str, names: Iterable[str]) -> str:
@@ -129,7 +129,7 @@ def labels(entity: str, names: Iterable[str]) -> str:
     model = registry.entities().get(entity)
     known, unseen = schema.known(model) if model else {}, _unseen(model)
     return ", ".join(
-        known[name].label if name in known else name.replace("_", " ") for name in names if name not in unseen
+        str(known[name].label) if name in known else name.replace("_", " ") for name in names if name not in unseen
     )
 
 

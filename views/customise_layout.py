@@ -57,7 +57,7 @@ def preview(entity: str) -> str:
         columns = [known[name].label for name in shown_columns(screen)]
     return render_template(
         "customise_preview.html",
-        title=f"{screen.label} as {role.label}",
+        title=_("{records} as {role}", records=screen.label, role=permissions.spoken(role.label)),
         back_url=f"/customise/{entity}/layout",
         roles=[
             {"label": r.label, "url": f"/customise/{entity}/preview?role={r.id}", "current": r.id == role.id}

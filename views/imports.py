@@ -321,7 +321,7 @@ def _note(batch: ImportBatch) -> str:
         return _("not started") if kept is None else _("preview ready") if kept.made_at else _("preview being made")
     counts = batches.counts_of(batch)
     words = {"created": _("new"), "updated": _("updated"), "skipped": _("skipped"), "errors": _("with errors")}
-    return ", ".join(f"{number:,} {words[name]}" for name, number in counts.items() if number) or batch.state
+    return ", ".join(f"{number:,} {words[name]}" for name, number in counts.items() if number) or N_(batch.state)
 
 
 def _row(line: Line) -> dict[str, Any]:

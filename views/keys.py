@@ -52,7 +52,7 @@ def show() -> Answer:
             "cells": [
                 _name(key, owner, prefixes, replaced),
                 _may_do(key.scopes),
-                _when(key.last_used_at) or "never",
+                _when(key.last_used_at) or _("never"),
                 _ends(key),
             ],
             "actions": _acts(key, actor) if may else [],
@@ -193,7 +193,7 @@ def _name(key: ApiKey, owner: str, prefixes: Mapping[int, str], replaced: Mappin
     elif key.id in replaced:
         note = _("New, replaces rec_{prefix}…", prefix=replaced[key.id].prefix)
     shown = Markup(
-        '<b class="fw-medium">{}</b><br><span class="t3 sm"><span class="font-monospace">rec_{}…</span> of {}</span>'
+        '<b class="fw-medium">{}</b><br><span class="t3 sm"><span class="font-monospace">rec_{}…</span> · {}</span>'
     )
     found = shown.format(key.name, key.prefix, owner)
     return found + Markup('<br><span class="t2 sm">{}</span>').format(note) if note else found
@@ -203,11 +203,15 @@ def _may_do(scopes: Iterable[str]) -> Markup:
     """Scopes as people read them: "Contacts: read, write"."""
     found: dict[str, list[str]] = {}
     for one in scopes:
-        entity, _, action = one.partition(":")
+        entity, _colon, action = one.partition(":")
         found.setdefault(entity, []).append(action)
     order = permissions.ACTIONS
     lines = [
-        f"{'All records' if entity == '*' else label_of(entity)}: {', '.join(sorted(acts, key=order.index))}"
+        _(
+            "{what}: {actions}",
+            what=_("All records") if entity == "*" else N_(label_of(entity)),
+            actions=", ".join(permissions.ACTION_WORDS[act].lower() for act in sorted(acts, key=order.index)),
+        )
         for entity, acts in found.items()
         if set(acts) <= set(order)
     ]
@@ -217,7 +221,7 @@ def _may_do(scopes: Iterable[str]) -> Markup:
 def _ends(key: ApiKey) -> str | Markup:
     """The day, and how far away it is."""
     if key.expires_at is None:
-        return "never"
+        return _("never")
     left = key.expires_at - now()
     local = key.expires_at.astimezone(shell.locale().zone)
     hours = max(int(left.total_seconds() // 3600), 1)
@@ -245,7 +249,7 @@ def _fields(actor: Actor, errors: dict[str, str]) -> list[dict[str, Any]]:
         )
     ]
     for name in permissions.subjects():
-        label = label_of(name)
+        label = N_(label_of(name))
         rows.append((label, [_scope(actor, name, action, label) for action in permissions.ACTIONS]))
     rows = [(label, cells) for label, cells in rows if any(cells)]
     return [
@@ -277,7 +281,11 @@ def _fields(actor: Actor, errors: dict[str, str]) -> list[dict[str, Any]]:
 
 
 def _scope(actor: Actor, name: str, action: str, label: str) -> tuple[str, str] | None:
-    return (f"{name}:{action}", f"{label}: {action}") if permissions.reach(actor, action, name) else None
+    return (
+        (f"{name}:{action}", f"{label}: {permissions.ACTION_WORDS[action].lower()}")
+        if permissions.reach(actor, action, name)
+        else None
+    )
 
 
 def _when(moment: Any) -> str:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from app.services import audit_log, consent, drafts, values
-from models import ai, job, registry
+from models import ai, job
 from models.access import AccessGrant
 from models.ai import AiCall
 from models.audit import Change
@@ -25,25 +25,6 @@ from models.words import N_
 from views import compliance_names as names
 from views.compliance_names import Choices, Titles
 
-_VERBS = {
-    "create": N_("created"),
-    "update": N_("updated"),
-    "delete": N_("deleted"),
-    "restore": N_("restored"),
-    "export": N_("exported"),
-    "open": N_("values opened"),
-    "verify": N_("checked"),
-    "add": N_("added"),
-    "remove": N_("removed"),
-    "failed": N_("failed"),
-    "attest": N_("attested"),
-    "start": N_("started"),
-    "finish": N_("finished"),
-    "undo": N_("undone"),
-    "revoke": N_("revoked"),
-    "accept": N_("accepted"),
-    "ask": N_("asked for"),
-}
 # Parts of the names of actions, in the words of those who look for them.
 ACTIONS = (
     ("create", N_("Added")), ("update", N_("Changed")), ("delete", N_("Deleted")), ("restore", N_("Restored")),
@@ -60,12 +41,11 @@ _BATCH_STATES = (
 )  # fmt: skip
 _BATCH_KINDS = (("csv", "CSV"), ("xlsx", N_("Spreadsheet")), ("vcard", "vCard"))
 _ATTESTED = (("import", N_("Import")),)
-_BAD = ("failed", "refused", "dead", "locked")
 
 
 def _plainly(values_: Iterable[str]) -> Choices:
     """Choices whose values are words already."""
-    return tuple((value, value[:1].upper() + value[1:]) for value in values_)
+    return tuple((value, N_(value[:1].upper() + value[1:])) for value in values_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +235,7 @@ LEDGERS = (
         N_("AI ledger"),
         AiCall,
         (
-            ("id", "AI"),
+            ("id", N_("AI no.")),
             ("at", N_("Time")),
             ("asked_by", N_("Who")),
             ("contact_id", N_("About")),
@@ -276,13 +256,3 @@ LEDGERS = (
         refers={"contact_id": "contact"},
     ),
 )
-
-
-def entry_words(action: str, facts: Any) -> tuple[str, bool]:
-    """An action in words, and whether it is bad news: "contact.update" is "updated", "sign_in.failed" is "sign in
-    failed"."""
-    thing, _, verb = action.rpartition(".")
-    bad = any(part in verb for part in _BAD) or (isinstance(facts, dict) and facts.get("ok") is False)
-    if thing in registry.entities() or thing == "audit":
-        return _VERBS.get(verb, verb.replace("_", " ")), bad
-    return f"{thing.replace('_', ' ').replace('.', ' ')} {_VERBS.get(verb, verb.replace('_', ' '))}".strip(), bad

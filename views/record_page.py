@@ -67,7 +67,7 @@ def _head(screen: Screen, record: Any, tab: str, titles: Titles) -> dict[str, An
         filter(
             None,
             (
-                values.to_text(known[n], getattr(record, n), shell.locale())
+                str(values.to_text(known[n], getattr(record, n), shell.locale()))
                 for n in screen.subtitle
                 if n in known and known[n].kind is not Kind.RELATION
             ),
@@ -196,7 +196,7 @@ def _facts(
         {
             "label": _("Added"),
             "value": shell.show(known["created_at"], record.created_at, loc),
-            "note": f"by {record.created_by}" if record.created_by else "",
+            "note": _("by {who}", who=record.created_by) if record.created_by else "",
         },
     ]
     return [*sections, {"title": _("Origin"), "link": None, "rows": origin}]

@@ -12,7 +12,7 @@ from app.services.timeline import Event
 from models import formats, registry
 from models.fields import Field, Kind
 from models.message import Message
-from models.words import _
+from models.words import _, _c, _n
 from views import shell
 from views.lists import TONES
 from views.screen import Screen, of, screens
@@ -123,30 +123,46 @@ def _talk(event: Event) -> dict[str, Any]:
     if event.kind == "note":
         return {"text": _("wrote a note"), "body": event.body, "url": of("note").url(event.id)}
     if event.kind == "activity":
-        return {"text": f"logged: {event.title}", "body": event.body, "url": of("activity").url(event.id)}
+        return {
+            "text": _("logged: {title}", title=event.title),
+            "body": event.body,
+            "url": of("activity").url(event.id),
+        }
     state = registry.fields(Message)["state"].words(event.body)
     badge = {"text": state, "cls": TONES.get(event.body or "", ""), "icon": ""}
     return {"text": _("wrote e-mail “{title}”", title=event.title), "badge": badge, "url": of("message").url(event.id)}
 
 
+def _done(event: Event, thing: str, fields: int) -> str:
+    """What somebody did to the record, or to the thing that belongs to it, after their name."""
+    if event.verb == "create":
+        return _("added {thing}", thing=thing) if thing else _("added this record")
+    if event.verb == "delete":
+        return _("deleted {thing}", thing=thing) if thing else _c("did", "deleted")
+    if event.verb == "restore":
+        return _("restored {thing}", thing=thing) if thing else _c("did", "restored")
+    if event.undoes:
+        if thing:
+            return _n(
+                "undid a change of {thing} {n} field", "undid a change of {thing} {n} fields", fields, thing=thing
+            )
+        return _n("undid a change of {n} field", "undid a change of {n} fields", fields)
+    if thing:
+        return _n("changed {thing} {n} field", "changed {thing} {n} fields", fields, thing=thing)
+    return _n("changed {n} field", "changed {n} fields", fields)
+
+
 def _change(event: Event, screen: Screen, every: bool, titles: Titles) -> dict[str, Any]:
     """What is special about a change: its words, its diff, and the way to take it back."""
     other = screens().get(event.entity)
-    thing = "" if event.entity == screen.entity else f" {other.singular if other else event.entity.replace('_', ' ')}"
+    thing = "" if event.entity == screen.entity else other.singular if other else registry.spoken(event.entity)
     known = schema.known(registry.entity(event.entity)) if event.entity in registry.entities() else {}
     diff = [
         _diff(known[n], event.old.get(n), v, titles)
         for n, v in event.new.items()
         if n in known and n not in ("deleted_at", "name_key", "last_activity")
     ]
-    words = {
-        "create": f"added{thing or ' this record'}",
-        "delete": f"deleted{thing}",
-        "restore": f"restored{thing}",
-    }.get(
-        event.verb,
-        f"{'undid a change of' if event.undoes else 'changed'}{thing} {len(diff)} field{'s' if len(diff) != 1 else ''}",
-    )
+    words = _done(event, thing, len(diff))
     # What nobody can set, nobody can set back.
     settable = event.verb == "delete" or any(n in known and not known[n].readonly for n in event.new)
     undoable = (

@@ -74,6 +74,7 @@ def init(app: Flask) -> None:
         _n=words._n,
         _c=words._c,
         _m=_with_markup,
+        N_=words.N_,
         grouped=words.grouped,
         language=words.code,
         script_words=script_words,

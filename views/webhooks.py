@@ -15,6 +15,7 @@ from app import permissions
 from app.services import records, values, webhooks
 from models import formats
 from models.fields import Choices
+from models.registry import spoken
 from models.webhook import EVERY, VERBS, Webhook, WebhookDelivery
 from models.words import N_, _
 from views import shell
@@ -168,6 +169,14 @@ def _row(one: WebhookDelivery, may: bool) -> dict[str, Any]:
     }
 
 
+_HEADS = {
+    "created": N_("Created"),
+    "updated": N_("Updated"),
+    "deleted": N_("Deleted"),
+    "restored": N_("Restored"),
+}
+
+
 def grid(choices: Choices) -> dict[str, Any]:
     """Events as a table: a line for each kind of record, a column for what may happen to it."""
     offered = dict(choices)
@@ -178,11 +187,11 @@ def grid(choices: Choices) -> dict[str, Any]:
     for name in sorted(entities, key=_label):
         keys = [f"{name}.{verb}" for verb in VERBS.values()]
         rows.append((_label(name), [(key, offered[key]) if key in offered else None for key in keys]))
-    return {"heads": [_("Records"), *(verb.capitalize() for verb in VERBS.values())], "rows": rows}
+    return {"heads": [_("Records"), *(_HEADS[verb] for verb in VERBS.values())], "rows": rows}
 
 
 def _label(entity: str) -> str:
-    return screens()[entity].label if entity in screens() else entity.replace("_", " ").capitalize()
+    return screens()[entity].label if entity in screens() else spoken(entity).capitalize()
 
 
 def _told(moment: Any, loc: values.Locale) -> str:

@@ -14,10 +14,11 @@ from typing import NamedTuple
 from flask import Flask
 from jinja2 import nodes
 
-from app.services import verbs
-from models import registry, words
+from app import permissions
+from app.services import drafts, verbs
+from models import ai, job, registry, words
 from models.fields import Field
-from models.policy import Category, Purpose, SubjectKind
+from models.policy import Category, Erase, Purpose, SubjectKind
 from views import translated
 from views.screen import screens
 
@@ -87,7 +88,22 @@ def in_registry() -> Iterator[Message]:
             for asked in act.asks.values():
                 yield from _of_field(asked, "app/services")
     yield from _plain([name.replace("_", " ") for name in registry.entities()], "models")
-    yield from _plain([one.value for kind in (Category, Purpose, SubjectKind) for one in kind], "models/policy.py")
+    yield from _plain(
+        [one.value for kind in (Category, Purpose, SubjectKind, Erase) for one in kind], "models/policy.py"
+    )
+    yield from _held()
+
+
+def _held() -> Iterator[Message]:
+    """Words of closed lists that are shown as they are kept, with a capital letter in filters."""
+    holds = {model.policy.hold for model in registry.models() if "policy" in vars(model)} - {None}
+    yield from _plain(sorted(map(str, holds)), "models")
+    states = (*job.STATES, *ai.OUTCOMES, *permissions.ACTIONS)
+    yield from _plain(states, "models")
+    capital = (*job.STATES, *ai.OUTCOMES, drafts.FEATURE, *(purpose.value for purpose in Purpose))
+    yield from _plain([text[:1].upper() + text[1:] for text in capital], "models")
+    yield Message("{n} day", "{n} days", "", "models/policy.py")
+    yield Message("{n} year", "{n} years", "", "models/policy.py")
 
 
 def _of_field(one: Field, place: str) -> Iterator[Message]:

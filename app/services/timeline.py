@@ -124,7 +124,7 @@ def _old_values(record: Any, change: Change) -> dict[str, Any]:
         n for n in change.new if n in writable and schema.stored(writable[n], schema.value(record, n)) != change.new[n]
     ]
     if clashes:
-        labels = ", ".join(writable[n].label for n in clashes)
+        labels = ", ".join(str(writable[n].label) for n in clashes)
         raise Conflict(
             _(
                 "{labels} was changed again since. Nothing was undone; open the record and set it by hand.",
@@ -150,7 +150,7 @@ def _changes(record: Any, actor: Actor, limit: int, before: dt.datetime | None) 
             "change",
             key,
             at,
-            f"{who}, for {owner}" if owner not in (None, who) else who,
+            _("{who}, for {owner}", who=who, owner=owner) if owner not in (None, who) else who,
             "",
             None,
             entity,

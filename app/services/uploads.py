@@ -315,4 +315,4 @@ def _too_large(cap: int) -> UploadRefused:
 
 def _offer(allowed: frozenset[str]) -> str:
     words = sorted(KINDS[name].words for name in allowed)
-    return _("Add one of these: {words}.", words=", ".join(words))
+    return _("Add one of these: {words}.", words=", ".join(map(str, words)))

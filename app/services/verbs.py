@@ -81,7 +81,7 @@ def verb(
         raise ValueError(f"{entity}.{name}: a verb needs one of the rights {permissions.ACTIONS}.")
 
     def keep(function: Run) -> Verb:
-        needed = {n: replace(one, required=True) for n, one in (asks or {}).items()}
+        needed = {n: replace(registry.spoken_field(one), required=True) for n, one in (asks or {}).items()}
         made = Verb(name, N_(label), icon, right, function, needed, N_(done), danger)
         if name in _verbs.setdefault(entity, {}):
             raise ValueError(f"{entity}.{name} is registered twice.")

@@ -25,17 +25,17 @@ _KEPT = re.compile(r"\{\{.*?\}\}|\{[^{}]*\}|<[^<>]*>|%\(\w+\)s|&\w+;")
 # What is never translated, with the reason that each line gives.
 _SILENT = frozenset({"script", "style", "code", "pre", "kbd", "textarea", "template"})  # programs, keys, typed texts
 _SPOKEN = ("placeholder", "title", "aria-label", "alt", "aria-description", "summary")
+_CONTINENTS = "(?:America|Europe|Asia|Africa|Australia|Pacific|Atlantic|Indian|Etc)"
 _ALLOWED = (
-    r"Real Estate CRM Pro",
     r"English|Español",  # languages by their own names
-    r"CSV|XLSX|JSON|PDF|URL|API|SHA-256|vCard|PNG|JPEG|WebP|UTC|[A-Z]{3,4}T|GMT[+-]?\d*|[A-Z]{3}",  # formats, zones
-    r"(?:America|Europe|Asia|Africa|Australia|Pacific|Atlantic|Indian|Etc)(?:/[\w+-]+)*(?: [\w+-]+)*",
+    r"CSV|XLSX|JSON|PDF|URL|API|SHA-256|vCard|PNG|JPEG|WebP|UTC|[A-Z]{3,4}T|GMT[+-]?\d*|[A-Z]{1,3}",  # formats, zones
     r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*",  # CLDR
     r"[\w.+-]+@[\w.-]+|https?://\S+|(?:[\w-]+\.)+[\w-]+\S*|/\S*",  # addresses
     r"x_\w+|rec_\w*…?|[a-z]+_[a-z_]+|[a-z_]+\.[a-z_.]+|[a-z_]+:[a-z_*]+",  # names in the API, codes of the audit log
     r"[0-9a-f]{4,}…?[0-9a-f]*|[a-z0-9-]{20,}",  # fingerprints, request ids
     r"Test|Chrome|Firefox|Safari|Edge|Linux|macOS|Windows|Android",
 )
+_PHRASES = re.compile(rf"Real Estate CRM Pro|{_CONTINENTS}/[\w -]+(?:/[\w -]+)*")
 _FINE = re.compile("|".join(f"(?:{one})" for one in _ALLOWED))
 _APART = re.compile(r"[\s,;:·/()“”\"'.!?…#|→←↑↓+–-]*(?:\s|$)[\s,;:·/()“”\"'.!?…#|→←↑↓+–-]*|[·|“”()→←↑↓]+")
 
@@ -81,9 +81,9 @@ class _Reader(HTMLParser):
         self.deep = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _SILENT:
-            self.inside.append(tag)
         given = dict(attrs)
+        if tag in _SILENT or given.get("translate") == "no":
+            self.inside.append(tag)
         spoken = [n for n in _SPOKEN if given.get(n)]
         if tag == "input" and given.get("type") in ("submit", "button"):
             spoken.append("value")
@@ -138,7 +138,7 @@ def foreign(shown: Iterable[tuple[str, str]], data: set[str]) -> list[str]:
 def _is_data(text: str, data: set[str]) -> bool:
     if text in data or any(value.startswith(text.rstrip("…")) for value in data if len(text) > 40):
         return True
-    rest = text
+    rest = _PHRASES.sub(" ", text)
     for value in sorted((v for v in data if v in text), key=len, reverse=True):
         rest = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", " ", rest)
     left = [part for part in _APART.split(rest) if part and re.search(r"[^\W\d_]{2,}", part)]
@@ -147,7 +147,8 @@ def _is_data(text: str, data: set[str]) -> bool:
 
 def data() -> set[str]:
     """Every text in the database, whole."""
-    return {" ".join(text.split()) for text in _texts() if len(text.strip()) > 1}
+    found = {" ".join(text.split()) for text in _texts() if len(text.strip()) > 1}
+    return found | {text.replace(".", " ").replace("_", " ") for text in found}
 
 
 def _texts() -> Iterator[str]:
