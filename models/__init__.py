@@ -6,6 +6,7 @@ from models import (  # noqa: F401
     audit,
     contact,
     custom,
+    dashboard,
     deal,
     intake,
     job,

@@ -66,6 +66,12 @@ def month(day: _Day) -> str:
     return words._("{month} {year}", month=month_name(day), year=day.year)
 
 
+def short_month(day: _Day, *, year: bool) -> str:
+    """ "Nov", or with its year "Jan 2026"."""
+    name = _months(words.code(), "abbreviated")[day.month - 1]
+    return f"{name} {day.year}" if year else name
+
+
 def moment(local: dt.datetime) -> str:
     """A time with its zone: "14 May 2026, 16:30 EDT". The caller has put it into the reader's zone."""
     return f"{date(local)}, {local:%H:%M %Z}"

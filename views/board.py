@@ -16,8 +16,7 @@ from app.services.filters import Filter
 from app.services.groups import Group, Grouped
 from models import registry
 from models.fields import Field, Kind
-from views import arrangement, list_frame, lists, shell
-from views.dashboard import short
+from views import arrangement, list_frame, lists, shell, totals
 from views.list_state import State
 from views.screen import of
 
@@ -145,7 +144,9 @@ def _lane(
         "label": lane.label,
         "takes": lane.takes,
         "count": f"{group.count:,}",
-        "sum": short(int(group.sums[money].total), loc) if money in group.sums and group.sums[money].count else "",
+        "sum": totals.short(int(group.sums[money].total), loc)
+        if money in group.sums and group.sums[money].count
+        else "",
         "cards": _cards(state, group, shown),
         "more": group.count - len(group.rows) if asked is not None else 0,
         "list_url": state.url([*mine, *rest]),

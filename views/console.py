@@ -29,6 +29,7 @@ from views import (
     customise,
     customise_layout,  # noqa: F401  adds its pages to those of Customise
     dashboard,
+    dashboard_arranging,  # noqa: F401  adds its pages to those of dashboards
     dev_inbox,
     displays,
     imports,
@@ -38,6 +39,7 @@ from views import (
     saved_views,
     search,
     shell,
+    tile_form,  # noqa: F401  adds its pages to those of dashboards
     webhooks,
 )
 from views.display_routes import DisplayPages

@@ -1,196 +1,184 @@
-"""The first page: what is new, what is open, what waits for this person. Every number links to the list behind it."""
+"""Dashboards, of which Today is the first page: tiles of numbers, charts and lists. Every number leads to its records.
+
+The first tiles are read with the page, as many as a page may ask statements for; the others fetch themselves when they
+come into view. Does not belong here: arranging them (`views.dashboard_arranging`).
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 
 from app import permissions
-from app.services import figures, values
-from models.fields import Field, Kind
-from views import shell
+from app.errors import NotFound
+from app.services import dashboards, figures
+from app.services.dashboards import HOME, Board
+from app.services.tiles import BLOCKS, Tile
+from models import formats
+from models.words import N_, _
+from views import shell, tiles
 from views.jobs import brief
 from views.screen import of
+from views.tile_lists import Asked, Undrawable, asked
 
 pages = Blueprint("dashboard", __name__)
-_MONEY = Field(Kind.MONEY)
+# Statements that the tiles of a page may take; the rest of the page takes one more.
+FIRST_PAINT = 5
+_MORNING, _AFTERNOON, _EVENING = N_("Good morning, {name}"), N_("Good afternoon, {name}"), N_("Good evening, {name}")
 # The right to write this, label, text, address.
 _STEPS = (
-    ("import", "Import your contacts", "A CSV or vCard file from Google, Outlook or your old CRM.", "/contacts/import"),
-    ("membership", "Invite a colleague", "Everybody gets a role that says what they see.", "/settings/members"),
-    (
-        "workspace", "Complete the brokerage's profile", "Name, address and colour stand on every public page.",
-        "/settings/workspace",
-    ),
+    ("import", N_("Import your contacts"), N_("A CSV or vCard file from Google, Outlook or your old CRM."),
+     "/contacts/import"),
+    ("membership", N_("Invite a colleague"), N_("Everybody gets a role that says what they see."), "/settings/members"),
+    ("workspace", N_("Complete the brokerage's profile"), N_("Name, address and colour stand on every public page."),
+     "/settings/workspace"),
 )  # fmt: skip
-_SOURCES = {"form": "Typed in", "import": "Imported", "lead form": "Website", "api": "API", "demo": "Demo data"}
 
 
 @pages.get("/")
 def today() -> str:
-    actor, loc = shell.actor(), shell.locale()
-    local = dt.datetime.now(loc.zone)
-    weeks = figures.new_contacts(actor, loc.zone) if figures.may(actor, "contact") else []
-    stages = figures.open_deals(actor) if figures.may(actor, "deal") and figures.may(actor, "stage") else []
-    tasks, open_tasks = figures.tasks_due(actor) if figures.may(actor, "task") else ([], 0)
-    kpis = [
-        *_contact_figures(weeks),
-        *(_deal_figures(stages, loc) if figures.may(actor, "deal") else []),
-        _task_figure(open_tasks),
-    ]
-    part = "morning" if local.hour < 12 else "afternoon" if local.hour < 18 else "evening"
-    return render_template(
-        "dashboard.html",
-        title=f"Good {part}, {actor.label.split()[0]}",
-        ranges=[],
-        scopes=None,
-        kpis=kpis,
-        leads=_leads(weeks) if any(by for _, by in weeks) else None,
-        stages=_stages(stages, loc) if stages else None,
-        jobs=brief(),
-        counted_at=f"Counted at {local:%H:%M %Z}",
-        first_steps=_first_steps(weeks, stages),
-        needs={
-            "note": f"{len(tasks)} of {open_tasks} tasks" if open_tasks > len(tasks) else "",
-            "items": [_need(row, local) for row in tasks],
-            "all_url": of("task").home,
-        },
-    )
+    return _page(dashboards.find(HOME, actor=shell.actor()))
 
 
-def _contact_figures(weeks: list[tuple[dt.date, dict[str, int]]]) -> list[dict[str, Any]]:
-    if not weeks:
-        return []
-    totals = [sum(by.values()) for _, by in weeks]
-    change = totals[-1] - totals[-2]
-    delta = (
-        {
-            "text": f"{abs(change)} {'more' if change > 0 else 'fewer'} than last week",
-            "cls": "ok" if change > 0 else "",
-            "icon": "arrow-up" if change > 0 else "arrow-down",
-        }
-        if change
-        else None
-    )
-    return [
-        {
-            "label": "New contacts this week",
-            "value": f"{totals[-1]:,}",
-            "url": f"/contacts/?f=created_at:after:{weeks[-1][0]}",
-            "delta": delta,
-            "points": totals,
-        }
-    ]
+@pages.get("/dashboards/<int:key>")
+def show(key: int) -> str:
+    return _page(dashboards.find(key, actor=shell.actor()))
 
 
-def _deal_figures(stages: list[figures.StageFigure], loc: values.Locale) -> list[dict[str, Any]]:
+@pages.get("/dashboards/<int:key>/tiles/<int:tile>")
+def one(key: int, tile: int) -> str:
+    """A tile that fetches itself; without script a page of its own."""
     actor = shell.actor()
-    today = dt.datetime.now(loc.zone).date()
-    closing = figures.closings(actor)
-    soon = f"/deals/?f=expected_close:between:{today}|{today + dt.timedelta(days=30)}&f=closed_on:empty"
-    open_ones: list[dict[str, Any]] = [
-        {
-            "label": "Open pipeline",
-            "value": short(sum(s.cents for s in stages), loc),
-            "url": "/deals/?f=closed_on:empty",
-            "delta": {"text": f"{sum(s.count for s in stages):,} deals", "cls": "", "icon": "briefcase"},
-            "points": [],
-        }
-    ]
-    if closing is None:
-        return open_ones
-    found: dict[str, Any] = {
-        "label": "Closings in 30 days",
-        "value": f"{closing:,}",
-        "url": soon,
-        "delta": None,
-        "points": [],
-    }
-    return [*open_ones, found]
+    board = dashboards.find(key, actor=actor)
+    found = next((t for t in dashboards.tiles(board, actor=actor) if t.id == tile), None)
+    drawn = None if found is None else _drawn(board, found)
+    if drawn is None:
+        raise NotFound(_("This tile is gone, or was not shared with you."))
+    if request.headers.get("HX-Request"):
+        return render_template("parts/tile_fetched.html", tile=drawn)
+    base = _frame(board)
+    return render_template("dashboard.html", **base, tiles=[drawn], first_steps=[])
 
 
-def _task_figure(number: int) -> dict[str, Any]:
-    return {
-        "label": "My open tasks",
-        "value": f"{number:,}",
-        "url": of("task").home,
-        "delta": None,
-        "points": [],
-    }
+def address(board: Board, page: str = "") -> str:
+    """The address of a dashboard, or of one of its pages."""
+    return "/" if board.home and not page else f"/dashboards/{board.key}" + (f"/{page}" if page else "")
 
 
-def _leads(weeks: list[tuple[dt.date, dict[str, int]]]) -> dict[str, Any]:
-    totals: dict[str, int] = {}
-    for _, by in weeks:
-        for source, number in by.items():
-            totals[source] = totals.get(source, 0) + number
-    top = sorted(totals, key=lambda s: -totals[s])[:3]
-    groups = [(f"{monday.day} {monday:%b}", [by.get(s, 0) for s in top]) for monday, by in weeks]
-    series = [_SOURCES.get(s, s.capitalize()) for s in top]
-    sentence = (
-        f"New contacts a week over eight weeks: {', '.join(f'{label} {sum(values_)}' for label, values_ in groups)}."
+def _page(board: Board) -> str:
+    left, found = FIRST_PAINT, []
+    for tile in dashboards.tiles(board, actor=shell.actor()):
+        drawn, cost = _within(board, tile, left)
+        left -= cost
+        if drawn is not None:
+            found.append(drawn)
+    return render_template(
+        "dashboard.html", **_frame(board), tiles=found, first_steps=_first_steps(found) if board.home else []
     )
+
+
+def _frame(board: Board) -> dict[str, Any]:
+    """What stands around the tiles."""
+    actor = shell.actor()
+    local = dt.datetime.now(shell.locale().zone)
+    greeting = _MORNING if local.hour < 12 else _AFTERNOON if local.hour < 18 else _EVENING
+    boards = dashboards.seen(actor=actor)
     return {
-        "title": "New contacts by week",
-        "series": series,
-        "groups": groups,
-        "sentence": sentence,
-        "url": "/contacts/",
+        "title": greeting.format(name=actor.label.split()[0]) if board.home else board.name,
+        "name": board.name,
+        "boards": [
+            {"label": b.name, "url": address(b), "current": b.key == board.key} for b in boards if len(boards) > 1
+        ],
+        "arrange_url": address(board, "arrange"),
+        "add_url": address(board, "tiles/new"),
+        "counted_at": _("Counted at {time} from records you may read.", time=f"{local:%H:%M %Z}"),
     }
 
 
-def _stages(stages: list[figures.StageFigure], loc: values.Locale) -> dict[str, Any]:
-    rows = [
-        {
-            "label": s.name,
-            "number": s.count,
-            "text": f"{s.count:,} · {short(s.cents, loc)}",
-            "url": f"/deals/?f=stage_id:is:{s.id}",
-        }
-        for s in stages
-    ]
-    return {"title": "Open deals by stage", "rows": rows, "url": "/deals/", "url_label": "All deals"}
+def _within(board: Board, tile: Tile, left: int) -> tuple[dict[str, Any] | None, int]:
+    """A tile and what it takes; where no more statements are left, what fetches it."""
+    try:
+        spec = _asked(tile)
+    except Undrawable as error:
+        return _undrawn(board, tile, error.why), 0
+    cost = 1 if spec is None else spec.cost
+    if cost > left:
+        return _shape(tile) | {"kind": "lazy", "url": address(board, f"tiles/{tile.id}")}, 0
+    return _read(tile, spec), cost
+
+
+def _drawn(board: Board, tile: Tile) -> dict[str, Any] | None:
+    try:
+        return _read(tile, _asked(tile))
+    except Undrawable as error:
+        return _undrawn(board, tile, error.why)
+
+
+def _asked(tile: Tile) -> Asked | None:
+    """The list of a tile; None for what is drawn without one."""
+    if tile.kind not in BLOCKS:
+        return asked(tile)
+    if tile.kind == "needs" and not figures.may_see_tasks(shell.actor()):
+        raise Undrawable(_("Your role does not see tasks and when they are due."))
+    return None
+
+
+def _read(tile: Tile, spec: Asked | None) -> dict[str, Any]:
+    if spec is not None:
+        return tiles.drawn(spec)
+    return _shape(tile) | (_needs() if tile.kind == "needs" else {"kind": "jobs", "jobs": brief(), "url": "/jobs/"})
+
+
+def _undrawn(board: Board, tile: Tile, why: str) -> dict[str, Any] | None:
+    """Only who may change a tile is told that there is one."""
+    if not dashboards.may_change(board, shell.actor()):
+        return None
+    return _shape(tile) | {"kind": "undrawn", "why": why, "url": None}
+
+
+def _shape(tile: Tile) -> dict[str, Any]:
+    return {"id": tile.id, "title": tile.title, "width": tile.width}
+
+
+def _needs() -> dict[str, Any]:
+    local = dt.datetime.now(shell.locale().zone)
+    rows, number = figures.tasks_due(shell.actor())
+    return {
+        "kind": "needs",
+        "url": of("task").home,
+        "note": _("{n} of {all} tasks", n=len(rows), all=number) if number > len(rows) else "",
+        "items": [_need(row, local) for row in rows],
+    }
 
 
 def _need(row: Any, local: dt.datetime) -> dict[str, Any]:
-    key, title, due, _, contact = row
+    key, title, due, _person, contact = row
     words = None
     if due is not None:
         at = due.astimezone(local.tzinfo)
         late = at < local
         today = at.date() == local.date()
         words = {
-            "text": f"late since {at.day} {at:%b}"
+            "text": _("late since {day}", day=formats.day_of_month(at))
             if late and not today
-            else f"today {at:%H:%M}"
+            else _("today {time}", time=f"{at:%H:%M}")
             if today
-            else f"{at.day} {at:%b}",
+            else formats.day_of_month(at),
             "cls": "bad" if late else "warn" if today else "",
             "icon": "alert-triangle" if late else "clock",
         }
-    return {"title": title, "url": of("task").url(key), "who": contact or "", "where": "", "due": words}
+    return {"title": title, "url": of("task").url(key), "who": contact or "", "due": words}
 
 
-def _first_steps(
-    weeks: list[tuple[dt.date, dict[str, int]]], stages: list[figures.StageFigure]
-) -> list[dict[str, Any]]:
-    """What this person may do of it, shown until the workspace has contacts or deals of its own."""
-    if any(by for _, by in weeks) or any(s.count for s in stages):
+def _first_steps(drawn: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What this person may do of it, shown until there is anything to count."""
+    counts = [one["count"] for one in drawn if "count" in one]
+    if any(counts) or not counts:
         return []
     return [
         {"label": label, "text": text, "url": url, "done": False}
         for entity, label, text, url in _STEPS
         if permissions.reach(shell.actor(), "write", entity) is not None
     ]
-
-
-def short(cents: int, loc: values.Locale) -> str:
-    """An amount for a tile: $102.4M, $5.9M, $820K; below that in full."""
-    units = cents / 100
-    sign = values.to_text(_MONEY, 0, loc).replace("0.00", "").replace("0", "")
-    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
-        if units >= size:
-            return f"{sign}{units / size:.1f}".removesuffix(".0") + letter
-    return values.to_text(_MONEY, cents, loc)

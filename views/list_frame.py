@@ -128,7 +128,7 @@ def _facts(state: State, actor: Actor, saved: tuple[View, ...]) -> dict[str, Any
         "columns_state": state.pairs(without=frozenset({"cols"})),
         "head_actions": _head_actions(state, actor),
         "views": _views(state, pairs, saved),
-        "save_view_url": state.url(pairs, page="views/save") if (pairs or state.q) and _is_changed(state) else None,
+        "save_view_url": state.url(pairs, page="views/save") if (pairs or state.q) and state.changed else None,
         "views_url": screen.url(page="views"),
         "builder_url": state.url(pairs, page="builder"),
         "fields": tuple((n, f.label) for n, f in filters.filterable(screen.model).items())[:MENU],
@@ -137,6 +137,7 @@ def _facts(state: State, actor: Actor, saved: tuple[View, ...]) -> dict[str, Any
         "reset_url": _reset(state),
         "displays": _displays(state),
         "arrange_url": state.url(pairs, page="arrange"),
+        "tile_url": state.tile_url,
         "sorts": _sorts(state),
         "sort_label": _sort_label(state),
         "all_columns": _offered(state, fields),
@@ -230,15 +231,10 @@ def _views(state: State, pairs: list[tuple[str, str]], saved: tuple[View, ...]) 
             "label": one.name,
             "url": f"{screen.url()}?view={one.id}",
             "current": state.view is one,
-            "edited": state.view is one and _is_changed(state),
+            "edited": state.view is one and state.changed,
         }
         for one in saved
     ]
-
-
-def _is_changed(state: State) -> bool:
-    """Whether what is shown is kept in no view as it is."""
-    return state.view is None or state.kept() != state.view.query
 
 
 def _sorts(state: State) -> tuple[tuple[str, str, bool], ...]:

@@ -79,6 +79,18 @@ class State:
         own = self.pairs(without=frozenset({"view", "month"}))
         return urlencode(([("q", self.q)] if self.q else []) + own)
 
+    @property
+    def changed(self) -> bool:
+        """Whether what is shown is kept in no view as it is."""
+        return self.view is None or self.kept() != self.view.query
+
+    @property
+    def tile_url(self) -> str:
+        """Where a tile of these records is made: of the saved view as it is, or of what is asked here."""
+        source = f"{self.screen.entity}/{self.view.id}" if self.view and not self.changed else self.screen.entity
+        query = self.kept() if self.changed else ""
+        return f"/dashboards/0/tiles/new?{urlencode({'source': source} | ({'query': query} if query else {}))}"
+
     def here(self, *, without: frozenset[str], extra: tuple[tuple[str, str], ...]) -> str:
         """This view with other parameters, as an address within the list's own page: a list holds many of them."""
         found = ([("q", self.q)] if self.q else []) + self.pairs(without=without, extra=extra)

@@ -9,8 +9,11 @@ from typing import Any
 from app.services import group_keys, groups, values
 from app.services.groups import Sum
 from app.services.queries import ListQuery
+from models import words
 from models.fields import Field, Kind
 from views import shell
+
+_MONEY = Field(Kind.MONEY)
 
 
 def summed(shown: list[tuple[str, Field]], query: ListQuery) -> dict[str, Field]:
@@ -45,3 +48,14 @@ def average(field: Field, one: Sum) -> str:
     if field.kind is Kind.MONEY:
         return values.to_text(field, int((mean / 100).to_integral_value()) * 100, shell.locale())
     return f"{mean.quantize(Decimal('0.01')).normalize():,f}"
+
+
+def short(cents: int, loc: values.Locale) -> str:
+    """An amount for a tile: $102.4M, $5.9M, $820K; below that in full."""
+    units = cents / 100
+    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
+        if units >= size:
+            point = words.marks(words.code(), words.region())[1]
+            digits = f"{units / size:.1f}".removesuffix(".0").replace(".", point) + letter
+            return values.to_text(_MONEY, 1_00, loc).replace("1", digits)
+    return values.to_text(_MONEY, cents, loc)

@@ -110,7 +110,7 @@ def totals(query: ListQuery, names: Iterable[str], *, actor: Actor) -> tuple[dic
         inner = _joined(inner.add_columns(value.label(f"s{place}")), joins)
     narrowed, bound = queries.narrowed(inner, query, actor=actor)
     found = _first(narrowed, query).subquery()
-    parts = [one for place in range(len(names)) for one in _parts(found.c[f"s{place}"])]
+    parts = [one for place in range(len(names)) for one in halves(found.c[f"s{place}"])]
     row = session.execute(sa.select(sa.func.count(), *parts).select_from(found), bound).one()
     return _sums(query.model, names, row[1:]), row[0], row[0] >= MOST
 
@@ -171,14 +171,9 @@ def _windows(found: Any, query: ListQuery, sums: Sequence[str]) -> Any:
     picked = [found.c.id, place.label("place"), found.c.key, found.c.title]
     picked += [sa.func.count().over(partition_by=found.c.key).label("number"), sa.func.count().over().label("every")]
     for number in range(len(sums)):
-        for part, one in enumerate(_parts(found.c[f"s{number}"])):
+        for part, one in enumerate(halves(found.c[f"s{number}"])):
             picked.append(one.over(partition_by=found.c.key).label(f"s{number}_{part}"))
     return sa.select(*picked).subquery()
-
-
-def _parts(value: Any) -> tuple[Any, ...]:
-    """A sum in two halves, and the number of values."""
-    return sa.func.sum(value // _HALF), sa.func.sum(value % _HALF), sa.func.count(value)
 
 
 def _gathered(query: ListQuery, rows: list[Any], sums: Sequence[str]) -> Grouped:
@@ -199,10 +194,17 @@ def _gathered(query: ListQuery, rows: list[Any], sums: Sequence[str]) -> Grouped
 def _sums(model: type[Any], names: Sequence[str], values: Sequence[Any]) -> dict[str, Sum]:
     known = schema.fields(model)
     return {
-        name: Sum(_scaled(known[name], int(values[at] or 0) * _HALF + int(values[at + 1] or 0)), values[at + 2])
+        name: whole(known[name], values[at : at + 3])
         for name, at in zip(names, range(0, 3 * len(names), 3), strict=True)
     }
 
 
-def _scaled(one: Field, whole: int) -> int | Decimal:
-    return Decimal(whole).scaleb(-one.places) if one.places else whole
+def halves(value: Any) -> tuple[Any, ...]:
+    """A sum in two halves, and the number of values, for `whole`."""
+    return sa.func.sum(value // _HALF), sa.func.sum(value % _HALF), sa.func.count(value)
+
+
+def whole(one: Field, given: Sequence[Any]) -> Sum:
+    """The sum of a field that the database gave as `halves`."""
+    total = int(given[0] or 0) * _HALF + int(given[1] or 0)
+    return Sum(Decimal(total).scaleb(-one.places) if one.places else total, int(given[2] or 0))

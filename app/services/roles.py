@@ -20,6 +20,7 @@ from app.services.operation import operation
 from models import registry, scope, tenancy
 from models.base import session
 from models.custom import EntityLayout, FieldRight
+from models.dashboard import DashboardLayer
 from models.scope import Actor, Reach, Rights
 from models.user import Permission, PermissionView, Role, ViewMenu, assoc_permissionview_role
 from models.words import N_, _, _n
@@ -126,7 +127,7 @@ def delete(role_id: int, *, actor: Actor) -> None:
             sa.delete(assoc_permissionview_role).where(assoc_permissionview_role.c.role_id == role.id),
             execution_options=_WHY,
         )
-        for own in (FieldRight.__table__, EntityLayout.__table__):
+        for own in (FieldRight.__table__, EntityLayout.__table__, DashboardLayer.__table__):
             mine = (own.c.workspace_id == scope.workspace_id(), own.c.role_id == role.id)
             session.execute(sa.delete(own).where(*mine), execution_options=_WHY)
         # SQLite gives the id to the next role that is made: no worker may still know the rights of this one, nor what

@@ -13,6 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from tests.browser.conftest import OWNER, PHONE, Visit
+from tests.browser.dashboards import every_kind
 from tests.browser.product import Product
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
@@ -33,6 +34,9 @@ CUSTOMISE = [
 # Layouts of lists, which an address of the URL map alone does not show.
 LAYOUTS = ("/contacts/?display=board", "/deals/?display=board", "/contacts/?display=board&by=owner_id",
            "/tasks/?display=calendar", "/contacts/?group=stage&totals=1", "/contacts/1/cell/stage")  # fmt: skip
+# Dashboards with a tile of every kind, and the pages that make and arrange them.
+DASHBOARDS = ("/dashboards/0/arrange", "/dashboards/0/tiles/new", "/dashboards/0/history",
+              *(f"/dashboards/0/tiles/new?source=deal&kind={kind}" for kind in ("bar", "funnel", "table")))  # fmt: skip
 PHONE_PAGES = re.compile(r"^/($|contacts/|deals/|jobs/|settings/|compliance/$|account/|search/)")
 
 
@@ -53,7 +57,7 @@ def test_the_check_finds_what_is_wrong(visit: Visit) -> None:
 
 def test_every_page_at_a_desk(addresses: list[str], visit: Visit) -> None:
     page = visit(OWNER, **STILL)
-    found = problems(page, [*addresses, *CUSTOMISE, *LAYOUTS, *records(page, addresses)])
+    found = problems(page, [*addresses, *CUSTOMISE, *LAYOUTS, *DASHBOARDS, *records(page, addresses)])
     assert not found, "\n".join(found)
 
 
@@ -61,8 +65,15 @@ def test_the_pages_people_open_on_a_phone(addresses: list[str], visit: Visit) ->
     chosen = [path for path in addresses if PHONE_PAGES.search(path)]
     found = problems(
         visit(OWNER, **PHONE, **STILL),
-        [*chosen, *CUSTOMISE, *LAYOUTS, *records(visit(OWNER), ["/contacts/new", "/deals/new"])],
+        [*chosen, *CUSTOMISE, *LAYOUTS, *DASHBOARDS, *records(visit(OWNER), ["/contacts/new", "/deals/new"])],
     )
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("options", [{}, PHONE], ids=["desk", "phone"])
+def test_a_dashboard_with_every_kind_of_tile(owner: Page, visit: Visit, options: dict[str, Any]) -> None:
+    url = every_kind(owner, f"Every kind{' again' if options else ''}")
+    found = problems(visit(OWNER, **options, **STILL), [url, f"{url}/arrange"])
     assert not found, "\n".join(found)
 
 

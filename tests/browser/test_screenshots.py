@@ -16,6 +16,7 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from tests.browser.conftest import OWNER, PHONE, Visit
+from tests.browser.dashboards import every_kind
 from tests.browser.people import make_contact
 from tests.browser.test_forms import save
 from tests.browser.test_import import FILES, choose_file
@@ -42,6 +43,18 @@ def test_screens_at_a_desk(owner: Page) -> None:
     owner.goto("/contacts/")
     owner.locator("tbody a").first.click()
     shoot(owner, "contact")
+
+
+def test_screens_of_a_dashboard(owner: Page, visit: Visit) -> None:
+    url = every_kind(owner, "Month's end")
+    for name, page in (("dashboard", owner), ("phone-dashboard", visit(OWNER, **PHONE))):
+        page.goto(url)
+        page.locator(".c-tiles > section").last.scroll_into_view_if_needed()
+        page.wait_for_load_state("networkidle")
+        page.locator(".c-tiles > section").first.scroll_into_view_if_needed()
+        shoot(page, name)
+    owner.goto(f"{url}/arrange")
+    shoot(owner, "arrange")
 
 
 def test_screens_of_an_import(owner: Page) -> None:

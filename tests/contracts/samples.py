@@ -58,6 +58,14 @@ _NAMED: dict[str, dict[str, Any]] = {
     },
     "saved_view": {"entity": "contact", "audience": "workspace", "query": f"q={WORD}+{{mark}}"},
     "view_subscription": {"rhythm": "weekly"},
+    "dashboard": {"audience": "workspace"},
+    "dashboard_layer": {
+        "role_id": 0,
+        "membership_id": None,
+        "facts": {
+            "tiles": {"{key}": {"kind": "bar", "title": f"{WORD} {{mark}} tile", "entity": "contact", "by": "stage"}}
+        },
+    },
     "custom_value": {"n": None, "t": f"{WORD} {{mark}} custom"},
     "contact": {"custom": {"x_{mark}": f"{WORD} {{mark}} custom"}},
     "import_batch": {"mapping": {"origin": "", "choices": []}},
@@ -217,13 +225,13 @@ def _row(table: sa.Table, office: Office, key: int) -> dict[str, Any]:
             row[column.name] = found
     if "name_key" in row:
         row["name_key"] = normal.name_key(row["name"])
-    return row | {n: _marked(v, office.slug) for n, v in _NAMED.get(table.name, {}).items()}
+    return row | {n: _marked(v, office.slug, str(key)) for n, v in _NAMED.get(table.name, {}).items()}
 
 
-def _marked(given: Any, mark: str) -> Any:
+def _marked(given: Any, mark: str, key: str) -> Any:
     if isinstance(given, dict):
-        return {n.replace("{mark}", mark): _marked(v, mark) for n, v in given.items()}
-    return given.replace("{mark}", mark) if isinstance(given, str) else given
+        return {_marked(n, mark, key): _marked(v, mark, key) for n, v in given.items()}
+    return given.replace("{mark}", mark).replace("{key}", key) if isinstance(given, str) else given
 
 
 def _cell(column: sa.Column[Any], office: Office, key: int, ids: Mapping[str, int]) -> Any:
