@@ -92,6 +92,16 @@ def _cases(
                 keys,
             ),
         ),
+        "filtered by a rare value": (
+            console.get(person.client, f"/contacts/?{columns}&f=x_bench_score:is:77"),
+            _page(
+                bare,
+                "select c.id, c.name, c.custom from custom_value a join contact c on c.id = a.record_id "
+                f"{alive} and a.workspace_id = c.workspace_id and a.field_id = ? and a.n = 77 {newest}",
+                (here, score),
+                keys,
+            ),
+        ),
         "filtered and sorted": (
             console.get(person.client, f"/contacts/?{columns}&f=x_bench_area:is:north&sort=-x_bench_sum"),
             _page(bare, f"select c.id, c.name, c.custom {walk} and {has_area} {order}", (total, here, area), keys),

@@ -43,7 +43,7 @@ def of(
         operands[id(one)] = given
         values |= bound
     words: Words = ()
-    ids = hits.ids if hits is not None and q.strip() else None
+    ids = hits.ids if hits is not None else None
     if ids is not None:
         values["found"] = search_index.as_parameter(ids)
     if q.strip() and not (ids is not None and hits is not None and hits.exact):

@@ -50,13 +50,14 @@ def condition(model: type[Any], name: str, one: Field, op: str, given: Sequence[
             return having(None)
         case "not":
             return ~having(lambda column: column.in_(keys))
-        case "contains" | "starts":
-            return having(lambda column: like(column, keys[0]))
-    return having(lambda column: _compared(column, op, keys))
+    return having(lambda column: fits(column, op, keys, like))
 
 
-def _compared(column: Any, op: str, keys: list[Any]) -> Any:
+def fits(column: Any, op: str, keys: Sequence[Any], like: Like) -> Any:
+    """The condition on the column of an index row, of an operator that asks for a value."""
     match op:
+        case "contains" | "starts":
+            return like(column, keys[0])
         case "after":
             return column > keys[0]
         case "before":

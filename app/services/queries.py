@@ -16,7 +16,18 @@ from sqlalchemy import orm
 
 from app import permissions
 from app.errors import Invalid
-from app.services import asked, custom_columns, custom_index, filters, kept, paging, parts, schema, search_index
+from app.services import (
+    asked,
+    custom_columns,
+    custom_index,
+    filters,
+    kept,
+    paging,
+    parts,
+    schema,
+    search_index,
+    value_index,
+)
 from app.services.conditions import Group
 from app.services.filters import Filter
 from app.services.paging import Cursor, Order, Part
@@ -71,8 +82,10 @@ class Page:
 
 def searched(query: ListQuery, actor: Actor) -> ListQuery:
     """The query after its search, which page and count then share; needs no call where only one of them is wanted."""
-    if query.hits is not None or not query.q.strip():
+    if query.hits is not None:
         return query
+    if not query.q.strip():
+        return replace(query, hits=value_index.look_up(query.model, query.filters, query.where, actor=actor))
     seen = schema.fields(query.model)
     query = replace(query, search=tuple(name for name in query.search if name in seen))
     return replace(query, hits=search_index.look_up(query.model, query.search, query.q, actor=actor))
@@ -159,7 +172,7 @@ def _part(
     targets = [registry.entity(target) for n in columns if (target := known[n].target)]
     seen = (kept.sight(actor, (query.model, *targets)), kept.sight(actor, (query.model,), query.action))
     sorting = (order.name if order.added is None else order.added.kind, order.added is None, down, last, empty)
-    return list(session.execute(kept.statement(("page", plan, counted, sorting, seen), build), bound))
+    return list(session.execute(kept.statement(("page", plan, counted, _cap(query), sorting, seen), build), bound))
 
 
 def count(query: ListQuery, *, actor: Actor, exact: bool = False) -> tuple[int, bool]:
@@ -173,7 +186,7 @@ def count(query: ListQuery, *, actor: Actor, exact: bool = False) -> tuple[int, 
 def _count_unasked(query: ListQuery, actor: Actor, exact: bool) -> tuple[int, bool] | None:
     """The count that a search knows already, if nothing else narrows it."""
     hits = query.hits
-    if hits is None or query.filters or query.where is not None:
+    if hits is None or query.where is not None or query.filters != ((hits.of,) if hits.of else ()):
         return None
     if hits.common and not exact:
         narrow = permissions.criterion(query.model, actor, query.action) is not None
@@ -210,6 +223,7 @@ def ids(query: ListQuery, *, actor: Actor, limit: int | None = None) -> list[int
 
 def stream(query: ListQuery, *, actor: Actor, chunk: int = 2000) -> Iterator[list[Any]]:
     """Chunks of rows in list order with flat memory; each chunk is a statement of its own, so no cursor stays open."""
+    query = searched(query, actor)
     cursor: str | None = ""
     while cursor is not None:
         found = page(replace(query, cursor=cursor, limit=chunk), actor=actor)

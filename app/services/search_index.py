@@ -38,12 +38,14 @@ _ODD = {"i": "\u0130", "k": "\u212a"}
 class Hits:
     """`ids` of all records that may match, or None where they were not looked up; `common` when there are more than
     `CAP`. `exact` where the ids are those that match, no more and no less; `sure` where the viewer may read them all.
+    `of` is the filter that was looked up (`value_index`), None for what was typed into the search.
     """
 
     ids: tuple[int, ...] | None
     common: bool = False
     sure: bool = False
     exact: bool = False
+    of: filters.Filter | None = None
 
 
 # For each word: the fields it is looked for in, whether LIKE must not understand some sign of it, what `_letters` says
