@@ -15,6 +15,7 @@ from typing import Literal
 from babel import dates, numbers
 
 from models import normal, words
+from models.words import _
 
 _Day = dt.date | dt.datetime
 
@@ -53,17 +54,17 @@ def day_of_month(day: _Day) -> str:
 
 def long_date(day: _Day) -> str:
     """ "14 May 2026" with the whole name of the month; Spanish has "14 de mayo de 2026"."""
-    return words._("{day} {month} {year}", day=day.day, month=month_name(day), year=day.year)
+    return _("{day} {month} {year}", day=day.day, month=month_name(day), year=day.year)
 
 
 def long_day(day: _Day) -> str:
     """ "14 May" with the whole name of the month."""
-    return words._("{day} {month}", day=day.day, month=month_name(day))
+    return _("{day} {month}", day=day.day, month=month_name(day))
 
 
 def month(day: _Day) -> str:
     """ "May 2026" """
-    return words._("{month} {year}", month=month_name(day), year=day.year)
+    return _("{month} {year}", month=month_name(day), year=day.year)
 
 
 def short_month(day: _Day, *, year: bool) -> str:

@@ -147,7 +147,7 @@ class EntityView(DisplayPages, BaseView):
     @expose("/<int:key>/restore", methods=("POST",))
     def restore(self, key: int) -> Answer:
         records.restore(self.screen.model, key, actor=shell.actor())
-        shell.toast(f"{self.screen.singular.capitalize()} restored")
+        shell.toast(_("{what} restored", what=self.screen.singular.capitalize()))
         return redirect(self.screen.url(key))
 
     @expose("/<int:key>/note", methods=("POST",))

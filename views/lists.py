@@ -66,7 +66,7 @@ def _context(state: State, page: queries.Page, editor_error: str) -> dict[str, A
     pairs = around["state"]
     return {
         **around,
-        "range_text": f"{len(page.rows)} shown",
+        "range_text": _("{n} shown", n=len(page.rows)),
         "rows": table_rows(state.screen, list_frame.shown_fields(state), page.rows),
         "prev_url": state.url([*pairs, ("cursor", page.previous)]) if page.previous else None,
         "next_url": state.url([*pairs, ("cursor", page.next)]) if page.next else None,

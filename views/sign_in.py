@@ -139,7 +139,7 @@ def invitation(token: str) -> Answer:
     page = render_template(
         "auth/step.html",
         title=_("Join {workspace}", workspace=asked["workspace"]),
-        text=f"{asked['invited_by']} invites {asked['email']}.",
+        text=_("{who} invites {email}.", who=asked["invited_by"], email=asked["email"]),
         action=f"/auth/invitation/{token}",
         submit=_("Join"),
         inputs=inputs,

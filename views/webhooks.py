@@ -17,7 +17,7 @@ from models import formats
 from models.fields import Choices
 from models.registry import spoken
 from models.webhook import EVERY, VERBS, Webhook, WebhookDelivery
-from models.words import N_, _
+from models.words import N_, _, _n
 from views import shell
 from views.freshness import require_fresh
 from views.screen import Screen, of, screens
@@ -148,7 +148,7 @@ def _row(one: WebhookDelivery, may: bool) -> dict[str, Any]:
     label, tone = _STATES.get(one.state, (one.state, ""))
     # Before the first attempt nobody has checked whether this record may be known of.
     checked = one.attempts > 0 or one.entity is None
-    tries = f"{one.attempts} attempt{'' if one.attempts == 1 else 's'}"
+    tries = _n("{n} attempt", "{n} attempts", one.attempts)
     return {
         "event": one.event_type,
         "what": f"#{one.record_id}" if checked and one.record_id else "",

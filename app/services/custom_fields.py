@@ -85,7 +85,9 @@ def reshape(key: int, given: Mapping[str, Any], *, actor: Actor) -> CustomField:
     empty, as `custom_rework.preview` says beforehand; history keeps it.
     """
     one: CustomField = records.load(CustomField, key, actor=actor, action="write")
-    with operation("custom_field.reshape", actor=actor, reason=f"The field “{one.label}” was changed") as op:
+    with operation(
+        "custom_field.reshape", actor=actor, reason=_("The field “{label}” was changed", label=one.label)
+    ) as op:
         before = schema.made(one)
         _shape(one, given, before)
         problems = _problems(one)

@@ -282,7 +282,7 @@ def _filled(name: str, text: str, words: Mapping[str, str]) -> str:
     if name == "subject":
         text = " ".join(text.split())
     if not text.strip():
-        raise Invalid({name: f"{'Subject' if name == 'subject' else 'Text'} is needed."})
+        raise Invalid({name: _("{label} is needed.", label=_("Subject") if name == "subject" else _("Text"))})
     try:
         filled = merge.fill(text, words)
     except merge.UnknownField as error:

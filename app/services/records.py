@@ -221,18 +221,20 @@ def _prepare(record: Any, values: Mapping[str, Any], actor: Actor, op: Operation
 def needed(model: type[Any], given: Mapping[str, Any]) -> dict[str, str]:
     """What a form leaves empty that must not be, by field, so that all its problems can be said at once."""
     missing = {
-        name: f"{label} is needed."
+        name: _("{label} is needed.", label=label)
         for name, label, has_default in _needed(model)
         if not has_default and name in given and given[name] in (None, "")
     }
     more = {n: one for n, one in schema.writable(model).items() if one.required and given.get(n, "-") in (None, "")}
-    return missing | {n: f"{one.label} is needed." for n, one in more.items() if not layouts.hides(model, n, given.get)}
+    return missing | {
+        n: _("{label} is needed.", label=one.label) for n, one in more.items() if not layouts.hides(model, n, given.get)
+    }
 
 
 def _missing(record: Any, values: Mapping[str, Any]) -> dict[str, str]:
     stored = sa.inspect(record).persistent
     missing = {
-        name: f"{label} is needed."
+        name: _("{label} is needed.", label=label)
         for name, label, has_default in _needed(type(record))
         if (stored or not has_default) and getattr(record, name) in (None, "")
     }
@@ -245,7 +247,7 @@ def _missing(record: Any, values: Mapping[str, Any]) -> dict[str, str]:
             and schema.value(record, name) in (None, "")
             and not layouts.hides(type(record), name, partial(schema.value, record))
         ):
-            missing[name] = f"{one.label} is needed."
+            missing[name] = _("{label} is needed.", label=one.label)
     return missing
 
 

@@ -117,7 +117,7 @@ def answers(asked: Verb, model: type[Any], texts: Mapping[str, str], locale: val
         try:
             clean[name] = values.from_text(field, texts.get(name, ""), locale)
             if clean[name] is None and field.required:
-                problems[name] = f"{field.label} is needed."
+                problems[name] = _("{label} is needed.", label=field.label)
         except ValueError as error:
             problems[name] = str(error)
     if problems:

@@ -21,7 +21,7 @@ from models.base import Model, db
 CODE = "en_XA"
 _OPEN, _CLOSE = "⟦", "⟧"
 _STRANGE = str.maketrans("aeiouyAEIOUY", "áéíóúýÁÉÍÓÚÝ")
-_KEPT = re.compile(r"\{\{.*?\}\}|\{[^{}]*\}|<[^<>]*>|%\(\w+\)s|&\w+;")
+_KEPT = re.compile(r"\{\{+.*?\}\}+|\{[^{}]*\}|<[^<>]*>|%\(\w+\)s|&\w+;")
 # What is never translated, with the reason that each line gives.
 _SILENT = frozenset({"script", "style", "code", "pre", "kbd", "textarea", "template"})  # programs, keys, typed texts
 _SPOKEN = ("placeholder", "title", "aria-label", "alt", "aria-description", "summary")
@@ -61,14 +61,16 @@ class Pseudo(words.Catalog):
 
 
 def strange(text: str) -> str:
-    """The text in brackets, its vowels with accents; places and markup stay as they are."""
-    if not text.strip():
-        return text
+    """The words of the text in brackets, their vowels with accents; what stands in its places stays outside."""
     parts, at = [], 0
     for kept in _KEPT.finditer(text):
-        parts += (text[at : kept.start()].translate(_STRANGE), kept.group())
+        parts += (_marked(text[at : kept.start()]), kept.group())
         at = kept.end()
-    return f"{_OPEN}{''.join(parts)}{text[at:].translate(_STRANGE)}{_CLOSE}"
+    return "".join(parts) + _marked(text[at:])
+
+
+def _marked(words_: str) -> str:
+    return f"{_OPEN}{words_.translate(_STRANGE)}{_CLOSE}" if words_.strip() else words_
 
 
 class _Reader(HTMLParser):

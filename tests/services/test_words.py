@@ -77,6 +77,7 @@ def test_dates_have_the_day_before_the_month_in_letters() -> None:
     assert (formats.date(day), formats.day_of_month(day), formats.month(day)) == ("14 May 2026", "14 May", "May 2026")
     assert formats.moment(day) == "14 May 2026, 16:30 UTC"
     with words.speaking("es"):
+        assert (formats.long_date(day), formats.month(day)) == ("14 de mayo de 2026", "mayo de 2026")
         assert (formats.date(day), formats.weekday_name(day), formats.month_name(day)) == (
             "14 may 2026",
             "jueves",

@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Set
 from dataclasses import dataclass
 
+from models.words import N_, _
+
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
@@ -20,7 +22,7 @@ class Meaning:
     group: str = ""
     label: str = ""
     confidence: float = 0.95
-    reason: str = "Known column name."
+    reason: str = N_("Known column name.")
 
 
 _WORDS = {
@@ -221,7 +223,9 @@ def meaning(name: str, others: Set[str]) -> Meaning | None:
         "cognome",
         "last name",
     }:
-        return Meaning("name", confidence=0.85, reason="Known column name, with no column for last names beside it.")
+        return Meaning(
+            "name", confidence=0.85, reason=N_("Known column name, with no column for last names beside it.")
+        )
     return _numbered(name) or _placed(name) or _plain(name) or _loose(name)
 
 
@@ -248,8 +252,8 @@ def contradicts(field: str, hint: str) -> bool:
 
 def _title(others: Set[str]) -> Meaning:
     if "job title" in others:
-        return Meaning("prefix", reason="“Title” beside a job title is the form of address.")
-    return Meaning("job_title", confidence=0.7, reason="“Title” is mostly a job title.")
+        return Meaning("prefix", reason=N_("“Title” beside a job title is the form of address."))
+    return Meaning("job_title", confidence=0.7, reason=N_("“Title” is mostly a job title."))
 
 
 def _numbered(name: str) -> Meaning | None:
@@ -293,7 +297,7 @@ def _plain(name: str) -> Meaning | None:
         return Meaning(_KNOWN[name], confidence=0.7 if name in _WEAK else 0.95)
     if _LEFT_OUT.fullmatch(name):
         return Meaning(
-            "", confidence=0.9, reason="Contacts have no field for this, or it belongs to the other program."
+            "", confidence=0.9, reason=N_("Contacts have no field for this, or it belongs to the other program.")
         )
     return None
 
@@ -310,7 +314,7 @@ def _loose(name: str) -> Meaning | None:
             return Meaning("street" if base in (None, "address") else base, confidence=0.85)
     bare = " ".join(_FILLERS.sub(" ", name).split())
     if bare != name and (field := _KNOWN.get(bare)):
-        return Meaning(field, confidence=0.8, reason=f"Reads like “{bare}”.")
+        return Meaning(field, confidence=0.8, reason=_("Reads like “{name}”.", name=bare))
     if bare != name and (placed := _placed(bare)):
         return placed
     for word, field in (
@@ -321,5 +325,5 @@ def _loose(name: str) -> Meaning | None:
         ("birthday", "birthday"),
     ):
         if word in name.split():
-            return Meaning(field, confidence=0.6, reason=f"Its name holds “{word}”.")
+            return Meaning(field, confidence=0.6, reason=_("Its name holds “{word}”.", word=word))
     return None

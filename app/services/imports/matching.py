@@ -131,12 +131,12 @@ class Matcher:
         found: dict[Ref, str] = {}
         for detail in row.emails:
             for ref in self._seen.holders(detail.value):
-                found.setdefault(ref, f"e-mail {detail.value}")
+                found.setdefault(ref, _("e-mail {address}", address=detail.value))
         for detail in row.phones:
             refs = self._seen.holders(_pair(detail.value, row.name_key)) if row.name_key else ()
             if not any(ref in found for ref in refs):
                 for ref in refs:
-                    found.setdefault(ref, f"phone {normal.show_phone(detail.value)} and the name")
+                    found.setdefault(ref, _("phone {phone} and the name", phone=normal.show_phone(detail.value)))
         return found
 
     def _decision(self, row: ContactRow, person: Person, *, is_new: bool) -> Decision:
@@ -175,12 +175,12 @@ class Matcher:
         if key:
             self._seen.add(_pair(phone, key), ref)
 
+    def _named(self, ref: Ref, how: str) -> str:
+        place = _("contact {number}", number=ref) if ref > 0 else _("line {number} of this file", number=-ref)
+        return _("{name} ({place}) by {how}", name=self._seen.person(ref).name, place=place, how=how)
+
     def _ambiguous(self, found: Mapping[Ref, str]) -> str:
-        people = [
-            f"{self._seen.person(ref).name} ({f'contact {ref}' if ref > 0 else f'line {-ref} of this file'}) by {how}"
-            for ref, how in found.items()
-        ]
-        who = " or ".join(people)
+        who = f" {_('or')} ".join(self._named(ref, how) for ref, how in found.items())
         return _(
             "This row could be {who}. Nothing was changed: merge them, or take out what belongs to the other.", who=who
         )

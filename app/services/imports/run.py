@@ -194,5 +194,5 @@ def _status(done: int, total: int, counts: dict[str, int]) -> str:
             errors=grouped(counts["errors"]),
         )
         if counts["errors"]
-        else f"{done:,} of {total:,} rows"
+        else _("{done} of {total} rows", done=grouped(done), total=grouped(total))
     )
