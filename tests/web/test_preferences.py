@@ -20,14 +20,16 @@ from models.message import Suppression
 from models.privacy import Consent
 from public_site import preferences as page
 from tests import jobs_kit
-from views import headers
+from views import headers, translated
 
 
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[Flask]:
     made = jobs_kit.make_app(tmp_path, WTF_CSRF_ENABLED=True)
     made.static_folder = str(Path(page.__file__).parent.parent / "app" / "static")
+    translated.use(made)
     headers.init(made)
+    translated.init(made)
     csrf = CSRFProtect(made)
     page.register(made, csrf)
     yield made
