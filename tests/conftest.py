@@ -20,7 +20,7 @@ from flask import Flask
 
 import config
 from app import permissions
-from app.services import schema, webhooks
+from app.services import dashboards, schema, webhooks
 from models.base import Model, db
 from tests.factories import Browser, World, make_world
 from tests.hooks_kit import Receiver, listening
@@ -94,6 +94,7 @@ def start_over(app: Flask, _built: tuple[Flask, Path, Path, World]) -> Callable[
 def _start_over(found: Flask, live: Path, template: Path) -> None:
     permissions._cache.clear()
     schema._cache.clear()
+    dashboards._cache.clear()
     with found.app_context():
         db.engine.dispose()
     for suffix in ("-wal", "-shm"):

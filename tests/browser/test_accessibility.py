@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from tests.browser.conftest import OWNER, PHONE, Visit
-from tests.browser.dashboards import every_kind
+from tests.browser.dashboards import every_kind, tidy
 from tests.browser.product import Product
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
@@ -74,6 +74,7 @@ def test_the_pages_people_open_on_a_phone(addresses: list[str], visit: Visit) ->
 def test_a_dashboard_with_every_kind_of_tile(owner: Page, visit: Visit, options: dict[str, Any]) -> None:
     url = every_kind(owner, f"Every kind{' again' if options else ''}")
     found = problems(visit(OWNER, **options, **STILL), [url, f"{url}/arrange"])
+    tidy(owner)
     assert not found, "\n".join(found)
 
 

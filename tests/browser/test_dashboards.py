@@ -5,14 +5,21 @@ without script.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import AGENT, OWNER, PHONE, Visit
-from tests.browser.dashboards import add_tile, boxes, make_dashboard, titles
+from tests.browser.dashboards import add_tile, boxes, make_dashboard, tidy, titles
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
+
+
+@pytest.fixture(autouse=True)
+def _tidied(owner: Page) -> Iterator[None]:
+    yield
+    tidy(owner)
 
 
 def three(page: Page, name: str) -> str:

@@ -5,6 +5,7 @@ light.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,6 +25,7 @@ from models.workspace import Workspace
 from tests.contracts import samples
 from tests.contracts.conftest import program
 from tests.factories import SYSTEM, Browser, World, sign_in
+from tests.web.dashboards_kit import add_tile
 from views.screen import Screen, screens
 
 MOST = 6
@@ -56,6 +58,34 @@ def test_the_first_page_asks_as_often_with_fifty_rows_as_with_five(app: Flask, t
         _stock(app, present, rows)
         asked.append(_statements(app, client, "/"))
     assert asked[0] == asked[1] <= MOST
+
+
+def test_a_full_dashboard_asks_no_more_than_any_page_and_each_tile_once(
+    app: Flask, twins: World, client: Browser
+) -> None:
+    sign_in(client, twins.harbour.owner)
+    board = int(client.submit("/dashboards/new", {"name": "Full", "audience": "workspace"}, page="/").location[12:])
+    date = {"date": "created_at"}
+    for kind, form in (
+        ("number", {"measure": "sum:budget_max"}), ("trend", {**date, "every": "day"}), ("table", {"width": "3"}),
+        ("bar", {"by": "owner_id", "measure": "average:budget_max"}), ("bar", {"by": "@created_at", "split": "source"}),
+        ("line", {**date, "steps": "week:26", "split": "owner_id"}), ("funnel", {"by": "stage"}),
+        ("number", {**date, "period": "last30", "query": f"q={samples.WORD}&{_filter(screens()['contact'])}"}),
+    ):  # fmt: skip
+        assert add_tile(client, "contact", kind, board, **form).status_code == 303, kind
+    for kind, form in (("funnel", {"by": "stage_id"}), ("bar", {"by": "stage_id", "measure": "sum:price"})):
+        assert add_tile(client, "deal", kind, board, **form).status_code == 303, kind
+    asked = []
+    for present, rows in ((1, FEW), (FEW, MANY)):
+        _stock(app, present, rows)
+        page = f"/dashboards/{board}"
+        tiles = [f"{page}/tiles/{key}" for key in re.findall(r'id="t(\d+)"', client.get(page).text)]
+        asked.append({url: _statements(app, client, url) for url in (page, f"{page}/arrange", *tiles)})
+    few, many = asked
+    assert few == many and len(many) == 12
+    words = [url for url, number in many.items() if "/tiles/" in url and number > 2]
+    assert max(many.values()) <= MOST and len(words) == 1, "one statement beside the session's, and one for a search"
+    assert many[words[0]] == 3, many
 
 
 @pytest.mark.parametrize("entity", sorted(screens()))
