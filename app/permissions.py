@@ -141,11 +141,12 @@ def rights_of_role(role_id: int, keys_version: int) -> Rights:
     if key not in _cache:
         if len(_cache) > 5000:
             _cache.clear()
-        _cache[key] = _read_rights(role_id)
+        _cache[key] = read_rights(role_id)
     return _cache[key]
 
 
-def _read_rights(role_id: int) -> Rights:
+def read_rights(role_id: int) -> Rights:
+    """The rights of a role as the open transaction has them."""
     rows = session.execute(
         sa.select(ViewMenu.name, Permission.name)
         .join(PermissionView, PermissionView.view_menu_id == ViewMenu.id)

@@ -26,6 +26,7 @@ MODULES = (
     "jobs.custom_fields",
     "jobs.views",
     "jobs.webhooks",
+    "jobs.setup",
 )
 Function = Callable[["Run"], dict[str, Any] | None]
 Ended = Callable[[Mapping[str, Any], str, str], None]

@@ -43,6 +43,7 @@ TIMETABLE = (
         "logs.trim", Purpose.COMPLY_WITH_LAW, DAY, dt.timedelta(hours=3, minutes=20), N_("Delete what is past its time")
     ),
     Timed("views.promise", Purpose.SEND_REQUESTED, dt.timedelta(minutes=30), label=N_("Send views by e-mail")),
+    Timed("setup.begin", Purpose.PROVISION, dt.timedelta(hours=1), label=N_("Begin the history of set-ups")),
     Timed(
         "access.clean",
         Purpose.SECURE_ACCOUNTS,

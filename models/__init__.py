@@ -12,6 +12,7 @@ from models import (  # noqa: F401
     job,
     message,
     privacy,
+    setup,
     stored_file,
     tenancy,
     user,

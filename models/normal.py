@@ -234,3 +234,17 @@ def _decimal(number: str, currency: str, *, scaled: bool) -> Decimal:
     if not scaled and len(plain.partition(".")[2]) > 2:
         raise ValueError(_TWO_DECIMALS)
     return Decimal(plain)
+
+
+def slug(label: str) -> str:
+    """A label as a name in files and programs: small letters, digits and underscores."""
+    plain = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:40].rstrip("_")
+
+
+def distinct(wanted: str, taken: set[str]) -> str:
+    """A name that is not taken: with a number behind it where it is."""
+    number, found = 2, wanted
+    while found in taken:
+        found, number = f"{wanted}_{number}", number + 1
+    return found

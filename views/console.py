@@ -38,6 +38,7 @@ from views import (
     query_builder,
     saved_views,
     search,
+    setup,  # noqa: F401  as well
     shell,
     tile_form,  # noqa: F401  adds its pages to those of dashboards
     webhooks,

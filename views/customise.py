@@ -159,6 +159,7 @@ def _page(screen: Screen, editor: Mapping[str, Any] | None) -> str:
         editor=editor,
         base_url=f"/customise/{screen.entity}",
         layout_url=f"/customise/{screen.entity}/layout" if may else None,
+        setup_url="/customise/setup" if may else None,
     )
 
 

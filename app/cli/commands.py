@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.cli import api_keys, audit, contacts, jobs, keys, openapi, seed, users, words, workspaces
+from app.cli import api_keys, audit, config, contacts, jobs, keys, openapi, seed, users, words, workspaces
 
 
 def init(app: Flask) -> None:
@@ -14,6 +14,7 @@ def init(app: Flask) -> None:
         workspaces.group,
         api_keys.group,
         audit.group,
+        config.group,
         contacts.group,
         jobs.group,
         keys.group,

@@ -7,7 +7,6 @@ Does not belong here: reading the fields (`app.services.schema`) and rewriting v
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ from models import custom, registry, tenancy
 from models.base import session
 from models.custom import CustomField
 from models.fields import Field
+from models.normal import distinct, slug
 from models.policy import Category, Purpose
 from models.registry import CUSTOM_PREFIX
 from models.scope import Actor
@@ -66,7 +66,7 @@ def define(entity: str, given: Mapping[str, Any], *, actor: Actor, key: str = ""
         made = CustomField(entity=entity, **facts)
         made.options = _keyed(facts.get("options") or (), ()) or None
         problems = {n: _("This is needed.") for n in ("category", "purpose", "keep", "kind") if not facts.get(n)}
-        problems |= _problems(made)
+        problems |= problems_of(made)
         if problems:
             raise Invalid(problems)
         made.key = key or _free_key(entity, made.label)
@@ -90,7 +90,7 @@ def reshape(key: int, given: Mapping[str, Any], *, actor: Actor) -> CustomField:
     ) as op:
         before = schema.made(one)
         _shape(one, given, before)
-        problems = _problems(one)
+        problems = problems_of(one)
         if problems:
             raise Invalid(problems)
         session.flush()
@@ -114,18 +114,20 @@ def change(
 
 def _shape(one: CustomField, given: Mapping[str, Any], before: Field) -> None:
     """Set what is given of a definition's shape; choices keep the keys they had."""
+    former = {o["key"] for o in one.options or () if o.get("former")}
     for name in SHAPE:
         if name in given:
             setattr(one, name, given[name])
     if "options" in given:
-        one.options = _keyed(given["options"] or (), before.choices + before.retired) or None
+        options = _keyed(given["options"] or (), before.choices + before.retired)
+        one.options = [o | ({"former": True} if o["retired"] and o["key"] in former else {}) for o in options] or None
 
 
 def described(given: Mapping[str, Any], one: CustomField) -> Field:
     """The field as it would be with `given`, for a preview."""
     draft = CustomField(**{name: getattr(one, name) for name in (*_WORDS, *SHAPE, "entity", "key")})
     _shape(draft, given, schema.made(one))
-    problems = _problems(draft, but=one.id)
+    problems = problems_of(draft, but=one.id)
     if problems:
         raise Invalid(problems)
     draft.id = one.id
@@ -134,12 +136,12 @@ def described(given: Mapping[str, Any], one: CustomField) -> Field:
 
 @records.rule(CustomField)
 def _sound(one: CustomField, _op: Operation) -> None:
-    problems = _problems(one)
+    problems = problems_of(one)
     if problems:
         raise Invalid(problems)
 
 
-def _problems(one: CustomField, *, but: int | None = None) -> dict[str, str]:
+def problems_of(one: CustomField, *, but: int | None = None) -> dict[str, str]:
     """What is wrong with a definition, by field."""
     found = {}
     one.label, one.section = " ".join((one.label or "").split()), " ".join((one.section or "More").split())
@@ -228,7 +230,7 @@ def _keyed(options: Sequence[Any], before: Sequence[tuple[str, str]]) -> list[di
             problems["options"] = _(
                 "“{label}” holds a sign that parts choices in files: ; or |. Leave it out.", label=label
             )
-        key = key if key in taken else _distinct(slug(label) or "choice", taken | {o["key"] for o in found})
+        key = key if key in taken else distinct(slug(label) or "choice", taken | {o["key"] for o in found})
         found.append({"key": key, "label": label, "retired": False})
     if len(found) > MOST_OPTIONS:
         problems["options"] = _("A field has at most {most} choices.", most=MOST_OPTIONS)
@@ -251,20 +253,7 @@ def _free_key(entity: str, label: str) -> str:
     taken = set(session.scalars(statement, execution_options=tenancy.with_deleted()))
     if len(taken) >= MOST:
         raise Invalid({"": _("An entity has at most {most} fields of your own.", most=MOST)})
-    return _distinct(CUSTOM_PREFIX + (slug(label) or "field"), taken)
-
-
-def _distinct(wanted: str, taken: set[str]) -> str:
-    number, found = 2, wanted
-    while found in taken:
-        found, number = f"{wanted}_{number}", number + 1
-    return found
-
-
-def slug(label: str) -> str:
-    """A label as a name in files and programs."""
-    plain = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:40]
+    return distinct(CUSTOM_PREFIX + (slug(label) or "field"), taken)
 
 
 def _next_position(entity: str) -> int:

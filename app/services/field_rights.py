@@ -65,17 +65,20 @@ def counts(role_id: int) -> dict[str, int]:
     return {row.entity: row.number for row in session.execute(number)}
 
 
-def limit(role_id: int, entity: str, wanted: Mapping[str, str], *, actor: Actor) -> None:
+def limit(role_id: int, entity: str, wanted: Mapping[str, str], *, actor: Actor, whole: bool = False) -> None:
     """Set the levels of a role's fields; those not named stay. Acts on the next request. Raises `Invalid` and
-    `Forbidden`.
+    `Forbidden`. A set-up that comes `whole` may limit a field of the workspace's own that is required: made required
+    after it was limited, it can be so by hand.
     """
     permissions.require(actor, "write", "role")
     if entity not in registry.entities():
         raise NotFound()
     role = _limited(role_id, actor)
     known = limitable(registry.entity(entity))
+    own_fields = schema.every_added(registry.entity(entity)) if whole else {}
     for name, level in wanted.items():
-        if name not in known or level not in known[name][1]:
+        offered = LEVELS if name in own_fields or (whole and level == OPEN) else known.get(name, (None, ()))[1]
+        if level not in offered:
             raise Invalid({name: _("This field cannot be limited so. Choose one of the levels offered.")})
     before = of_role(role.id, entity)
     changed = {n: level for n, level in wanted.items() if before.get(n, OPEN) != level}

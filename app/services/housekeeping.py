@@ -21,6 +21,7 @@ from models.fields import now
 from models.intake import Idempotency, ReceivedEvent
 from models.job import Job, ScheduledRun
 from models.scope import Actor
+from models.setup import SetupFile
 from models.webhook import WebhookDelivery
 
 BIN_DAYS = 30
@@ -32,6 +33,7 @@ LOGS: Mapping[type[Any], str] = {
     ReceivedEvent: "at",
     Idempotency: "at",
     WebhookDelivery: "created_at",
+    SetupFile: "at",
 }
 ACCESS: Mapping[type[Any], str] = {UserSession: "seen_at", SignInLink: "expires_at", Throttle: "window_ends"}
 _WHY = tenancy.reason("rows past their time are deleted in every workspace")

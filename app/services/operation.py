@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.services import custom_index, history, hook_events, schema
+from app.services.setup import states
 from models import scope
 from models.base import ScopedSession, session
 from models.fields import now
@@ -133,12 +134,14 @@ def operation(name: str, *, actor: Actor, reason: str | None = None, undoes: int
         raise
     finally:
         info.pop("operation", None)
+        states.forget()
     _ring(opened)
 
 
 def _close(opened: Operation) -> None:
     session.flush()
     schema.renew(e.record for e in opened.tracker.edits)
+    states.note(opened)
     custom_index.write((e.record, None if e.verb == "create" else e.new) for e in opened.tracker.edits)
     hook_events.write(opened)
     opened.tracker.write(opened)
@@ -174,6 +177,7 @@ def _gate(live: ScopedSession) -> bool:
         raise
     finally:
         live.info.pop("operation", None)
+        states.forget()
     _ring(opened)
     return True
 

@@ -57,15 +57,16 @@ def get(role_id: int) -> Role:
     return role
 
 
-def create(label: str, rights: Rights, *, actor: Actor, like: int | None = None) -> Role:
+def create(label: str, rights: Rights, *, actor: Actor, like: int | None = None, key: str = "") -> Role:
     """A role of this brokerage's own; `like` another, it sees no more fields than that one. Nobody grants more than
-    they may do and see themselves. Raises `Invalid`, `Forbidden`.
+    they may do and see themselves. With `key` it is known to files of the set-up by that name. Raises `Invalid`,
+    `Forbidden`.
     """
     permissions.require(actor, "write", "role")
     clean = _checked(label, rights, actor)
     workspace_id = scope.workspace_id()
     with operation("role.create", actor=actor) as op:
-        key = f"c{secrets.token_hex(6)}"
+        key = key or f"c{secrets.token_hex(6)}"
         role = Role(name=f"w{workspace_id}:{key}", workspace_id=workspace_id, key=key, label=clean, builtin=False)
         session.add(role)
         session.flush()
@@ -139,9 +140,10 @@ def delete(role_id: int, *, actor: Actor) -> None:
 
 
 def current_rights(role: Role) -> Rights:
-    """What a role grants now."""
-    version = session.scalar(sa.select(Workspace.keys_version).where(Workspace.id == role.workspace_id)) or 0
-    return permissions.rights_of_role(role.id, version)
+    """What a role grants now, also in the middle of an operation that changes it: what may still be taken back must
+    not stay in the cache.
+    """
+    return permissions.read_rights(role.id)
 
 
 def within(actor: Actor, rights: Rights) -> None:
@@ -226,6 +228,7 @@ def _checked(label: str, rights: Mapping[str, Mapping[str, Reach]], actor: Actor
 
 
 def _store(role: Role, rights: Rights) -> None:
+    schema.touch(role.workspace_id)
     pairs = [
         (f"{action}.{reach.value}", entity) for entity, actions in rights.items() for action, reach in actions.items()
     ]

@@ -18,8 +18,10 @@ from app.services.operation import operation
 from models import registry, scope
 from models.base import session
 from models.scope import Actor
+from models.user import Role
 from models.view import AUDIENCES, MOST_QUERY, RHYTHMS, SavedView, ViewSubscription
 from models.words import _
+from models.workspace import Membership
 
 MOST = 200
 
@@ -87,6 +89,48 @@ def delete(entity: str, key: int, *, actor: Actor) -> str:
         schema.renew_workspace(scope.workspace_id())
         op.audit("view.deleted", entity=entity, record_id=key, facts={"name": name})
     return name
+
+
+# In a set-up that comes whole, from a file or an earlier state
+
+
+def place(
+    entity: str, key: int | None, name: str, query: str, audience: str, team_id: int | None, *, actor: Actor
+) -> int:
+    """Keep a shared view, or change the one with the id `key`, whoever shared it: who may share with everybody may.
+    Returns its id.
+    """
+    permissions.require(actor, "write", "view")
+    with operation("view.save", actor=actor) as op:
+        row = None if key is None else session.scalar(sa.select(SavedView).where(SavedView.id == key))
+        if row is None:
+            row = SavedView(entity=entity, membership_id=actor.membership_id or _an_owner())
+        row.name, row.query, row.audience, row.team_id = name, query, audience, team_id
+        session.add(row)
+        session.flush()
+        schema.renew_workspace(scope.workspace_id())
+        op.audit("view.saved", entity=entity, record_id=row.id, facts={"name": name, "audience": audience})
+    return row.id
+
+
+def take_away(entity: str, key: int, *, actor: Actor) -> None:
+    """Remove a shared view, whoever shared it."""
+    permissions.require(actor, "write", "view")
+    with operation("view.delete", actor=actor) as op:
+        row = session.scalars(sa.select(SavedView).where(SavedView.id == key)).one()
+        session.delete(row)
+        session.flush()
+        schema.renew_workspace(scope.workspace_id())
+        op.audit("view.deleted", entity=entity, record_id=key, facts={"name": row.name})
+
+
+def _an_owner() -> int:
+    """Whose a view is that the product itself keeps: the first owner's."""
+    owners = sa.select(Membership.id).join(Role, Role.id == Membership.role_id)
+    found = session.scalar(owners.where(Role.key == "owner", Membership.active).order_by(Membership.id).limit(1))
+    if found is None:
+        raise Invalid({"": _("This workspace has no active owner to keep the view.")})
+    return found
 
 
 def _load(entity: str, key: int, actor: Actor) -> SavedView:

@@ -42,6 +42,7 @@ _HELD: Mapping[Kind, type[Any] | tuple[type[Any], ...]] = {
 _BLANK = (None, "", False, ())
 _INNER = frozenset({"deleted_at", "name_key"})
 _MOST = 500
+TOUCHED = "setup touched"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _COLUMNS = (
     "id", "entity", "key", "label", "kind", "hint", "section", "required", "searchable", "options", "target", "places",
@@ -303,7 +304,13 @@ def renew_workspace(workspace: int) -> None:
     table = Workspace.__table__
     statement = sa.update(table).where(table.c.id == workspace).values(schema_mark=secrets.randbits(62) or 1)
     session.execute(statement, execution_options=_WHY)
+    touch(workspace)
     leave()
+
+
+def touch(workspace: int) -> None:
+    """Have the open operation look, when it closes, whether the set-up changed (`app.services.setup.states`)."""
+    session().info.setdefault(TOUCHED, set()).add(workspace)
 
 
 def hold() -> None:

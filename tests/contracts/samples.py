@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
+import zlib
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -66,6 +67,8 @@ _NAMED: dict[str, dict[str, Any]] = {
             "tiles": {"{key}": {"kind": "bar", "title": f"{WORD} {{mark}} tile", "entity": "contact", "by": "stage"}}
         },
     },
+    "setup_state": {"document": zlib.compress(b"{}")},
+    "setup_file": {"document": zlib.compress(b'{"items": {}, "names": {}}')},
     "custom_value": {"n": None, "t": f"{WORD} {{mark}} custom"},
     "contact": {"custom": {"x_{mark}": f"{WORD} {{mark}} custom"}},
     "import_batch": {"mapping": {"origin": "", "choices": []}},

@@ -150,6 +150,7 @@ def test_ended_sessions_locks_and_old_jobs_go_and_the_rest_stays(app: Flask) -> 
             "received_event": 0,
             "idempotency": 0,
             "webhook_delivery": 0,
+            "setup_file": 0,
         }
         assert session.scalars(sa.select(UserSession.id)).all() == ["new"]
     assert _jobs() == ["new"]
