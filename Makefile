@@ -38,6 +38,7 @@ bench: $(DEV_STAMP)
 
 soak: $(DEV_STAMP)
 	$(PY) -m benchmarks.soak
+	$(PY) -m benchmarks.undo
 
 # Brings the catalogs of app/translations up to date with the texts of the product; see docs/languages.md.
 words: $(DEV_STAMP)

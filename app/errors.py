@@ -123,6 +123,13 @@ class Gone(DomainError):
     title = N_("This link no longer works")
 
 
+class Erased(DomainError):
+    """What was asked for was erased for good."""
+
+    status = 410
+    title = N_("This was erased")
+
+
 class TooMany(DomainError):
     """A limit was reached; `retry_after` is in seconds."""
 

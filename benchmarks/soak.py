@@ -182,7 +182,7 @@ def _soak_on(url: str, folder: Path) -> bool:
 
 def worker() -> int:
     """A worker as in production, with the soak's job on its list and short leases and waits."""
-    _quiet()
+    quiet()
     runner.BACKOFF_SECONDS = 0.5
     app = jobs_kit.make_app(
         Path(os.environ["SOAK_FOLDER"]), os.environ["SOAK_URL"], create=False,
@@ -192,13 +192,13 @@ def worker() -> int:
     return 0
 
 
-def _quiet() -> None:
+def quiet() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 
 def main() -> int:
     """0 when every effect happened exactly once on each database."""
-    _quiet()
+    quiet()
     results: list[bool] = []
     with tempfile.TemporaryDirectory(prefix="soak-") as name:
         results.append(_soak_on(database_kit.sqlite(Path(name)), Path(name)))

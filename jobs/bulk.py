@@ -19,24 +19,33 @@ def run_verb(run: Run) -> None:
         verbs.find(run.args["entity"], run.args["verb"]),
         run.args["ids"],
     )
+    left: dict[str, int] = dict(run.noted().get("left", {}))
     for start in range(run.reached(), len(ids), _CHUNK):
         run.progress(start, len(ids), _("{n} of {all}", n=grouped(start), all=grouped(len(ids))))
         with run.step(f"{run.args['entity']}.{asked.name}", done=min(start + _CHUNK, len(ids))) as op:
             op.batch = run.args.get("batch", "")
-            allowed = verbs.allowed(model, asked, ids[start : start + _CHUNK], actor=run.actor)
-            verbs.run_here(model, asked, allowed, run.args["given"], actor=run.actor)
+            some = ids[start : start + _CHUNK]
+            allowed = verbs.allowed(model, asked, some, actor=run.actor)
+            problems = dict(verbs.run_here(model, asked, allowed, run.args["given"], actor=run.actor).problems)
+            if len(allowed) < len(some):
+                problems[_("Deleted meanwhile, or out of your reach by now.")] = len(some) - len(allowed)
+            for reason, number in problems.items():
+                left[reason] = left.get(reason, 0) + number
+            run.note({"left": left})
     with run.finish() as result:
-        result["records"] = len(ids)
+        result |= {"records": len(ids) - sum(left.values()), "left": left}
 
 
 @job(batches.UNDO, purpose=Purpose.RUN_TRANSACTIONS, queue="bulk", outside=True)
 def undo_batch(run: Run) -> None:
     """Arguments: batch (what is taken back), as (the batch that this is itself)."""
-    changes, left = batches.changes(run.args["batch"]), dict[str, int]()
+    changes = batches.changes(run.args["batch"])
+    left: dict[str, int] = dict(run.noted().get("left", {}))
     for start in range(run.reached(), len(changes), _CHUNK):
         run.progress(start, len(changes), _("{n} of {all}", n=grouped(start), all=grouped(len(changes))))
         with run.step("batch.undo", done=min(start + _CHUNK, len(changes))) as op:
             op.batch = run.args["as"]
             batches.undo_here(changes[start : start + _CHUNK], left, actor=run.actor)
+            run.note({"left": left})
     with run.finish() as result:
-        result |= {"records": len(changes), "left": left}
+        result |= {"records": len(changes) - sum(left.values()), "left": left}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from app.services import custom_rework, records
+from app.services import custom_rework
 from jobs.registry import job
 from jobs.run import Run
 from models import registry
-from models.custom import CustomField
 from models.policy import Purpose
 from models.words import _, grouped
 
@@ -17,9 +16,9 @@ def rework(run: Run) -> None:
     before, reached = custom_rework.of_plain(run.args["before"]), run.reached()
     while True:
         with run.step():
-            one = records.load(CustomField, run.args["field"], actor=run.actor)
-            some = custom_rework.next_records(one, reached)
-            if some:
+            one = custom_rework.definition(run.args["field"])
+            some = custom_rework.next_records(one, reached) if one is not None else ()
+            if one is not None and some:
                 stale = some if before is None else custom_rework.untouched(one, some, run.args["since"])
                 custom_rework.rewrite(registry.entity(one.entity), one, before, stale, actor=run.actor)
                 reached = some[-1].id

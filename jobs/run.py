@@ -94,6 +94,17 @@ class Run:
         statement = sa.select(store.table.c.progress).where(store.table.c.id == self.id)
         return session.scalar(statement, execution_options=_WHY) or 0
 
+    def note(self, found: dict[str, Any]) -> None:
+        """Keep what a step found, in its transaction: a later attempt goes on from `noted()`."""
+        fence(self.claimed, {"result": found})
+
+    def noted(self) -> dict[str, Any]:
+        """What the steps of this job have noted so far."""
+        found = session.scalar(
+            sa.select(store.table.c.result).where(store.table.c.id == self.id), execution_options=_WHY
+        )
+        return dict(found or {})
+
     @contextmanager
     def finish(self, name: str = "") -> Iterator[dict[str, Any]]:
         """The last transaction: its effects and `done` are one. What the block puts into the yielded dict is the job's
@@ -107,15 +118,10 @@ class Run:
 
 
 def ending(spec: Spec | None, state: str, error: str | None, result: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The last values of a job row."""
-    values = {
-        "state": state,
-        "error": error,
-        "result": result or None,
-        "token": None,
-        "lease_until": None,
-        "finished_at": now(),
-    }
+    """The last values of a job row. Without a result, what its steps noted stays for a further attempt."""
+    values: dict[str, Any] = {"state": state, "error": error, "token": None, "lease_until": None, "finished_at": now()}
+    if result is not None:
+        values["result"] = result or None
     return {**values, "args": {}} if spec is not None and spec.forget else values
 
 

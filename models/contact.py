@@ -70,9 +70,9 @@ class Contact(Owned, Base):
     stage: Mapped[str] = f.choice(STAGES, default="new", label="Stage")
     email: Mapped[str | None] = f.email(label="E-mail", personal=True)
     phone: Mapped[str | None] = f.phone(label="Phone", personal=True)
-    next_step: Mapped[str | None] = f.text(200, label="Next step")
-    budget_min: Mapped[int | None] = f.money(label="Budget from")
-    budget_max: Mapped[int | None] = f.money(label="Budget to")
+    next_step: Mapped[str | None] = f.text(200, label="Next step", personal=True)
+    budget_min: Mapped[int | None] = f.money(label="Budget from", personal=True)
+    budget_max: Mapped[int | None] = f.money(label="Budget to", personal=True)
     birthday: Mapped[dt.date | None] = f.date(label="Birthday", personal=True)
     website: Mapped[str | None] = f.url(label="Website", personal=True)
     lawful_basis: Mapped[str] = f.choice(

@@ -67,12 +67,12 @@ class Deal(Owned, Base):
     )
     title_field = "title"
 
-    title: Mapped[str] = f.text(200, required=True, label="Title")
+    title: Mapped[str] = f.text(200, required=True, label="Title", personal=True)
     contact_id: Mapped[int] = f.ref("contact", required=True, label="Contact")
     side: Mapped[str] = f.choice(SIDES, default="buy", label="Side")
     stage_id: Mapped[int] = f.ref("stage", required=True, label="Stage")
     price: Mapped[int | None] = f.money(label="Price")
-    property_address: Mapped[str | None] = f.text(300, label="Property")
+    property_address: Mapped[str | None] = f.text(300, label="Property", personal=True)
     expected_close: Mapped[dt.date | None] = f.date(label="Expected closing")
     closed_on: Mapped[dt.date | None] = f.date(label="Closed on")
     last_activity: Mapped[dt.datetime] = f.moment(required=True, default=f.now, label="Last activity", readonly=True)

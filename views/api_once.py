@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial, wraps
 from typing import Any
 
+import orjson
 from flask import Response, g, request
 
-from app.errors import Invalid
-from app.services import idempotency
+from app.errors import Invalid, NotFound
+from app.services import idempotency, records, schema
 from app.services.idempotency import Answer, Asked
 from app.services.operation import operation
 from views import shell
@@ -38,7 +40,7 @@ def once(verb: str) -> Callable[[View], View]:
                     return view(api, *args, **kwargs)
             work = partial(view, api, *args, **kwargs)
             answer, again = idempotency.answered(_asked(), lambda: _kept(work()), name=name, actor=actor)
-            return _told(answer, again)
+            return _told(_seen(answer, api.screen.model) if again else answer, again)
 
         return run
 
@@ -62,6 +64,20 @@ def _kept(answer: Response) -> Answer:
     return Answer(
         answer.status_code, answer.get_data(), head.get("ETag"), head.get("Location"), g.get("answer_subject")
     )
+
+
+def _seen(answer: Answer, model: type[Any]) -> Answer:
+    """The answer as far as the program may see it now: who it acts for may have got another role since, or the record
+    another owner.
+    """
+    body = orjson.loads(answer.body) if answer.body else {}
+    if "id" not in body:  # nothing, or a bulk answer, which holds no values
+        return answer
+    if not records.is_within_reach(model, body["id"], actor=shell.actor()):
+        raise NotFound()
+    members = schema.readable(model)
+    left = {name: value for name, value in body.items() if name == "id" or name in members}
+    return answer if left == body else replace(answer, body=orjson.dumps(left), etag=None)
 
 
 def _told(answer: Answer, again: bool) -> Response:

@@ -214,7 +214,9 @@ class EntityView(DisplayPages, BaseView):
         if kind not in ("csv", "xlsx"):
             raise NotFound()
         state = read_state(self.screen, request.args)
-        body = exports.export(state.query(action="export"), kind, locale=shell.locale(), actor=shell.actor())
+        query = state.query(action="export")
+        query = exports.of_all_fields(query) if request.args.get("all") else query
+        body = exports.export(query, kind, locale=shell.locale(), actor=shell.actor())
         types = {
             "csv": "text/csv; charset=utf-8",
             "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",

@@ -127,7 +127,7 @@ def card(job: Job, shape: str = "") -> dict[str, Any]:
         "poll_url": _poll_url(job, shape),
         "retry_url": url_for("jobs_pages.retry", key=job.id) if mine and job.state in jobs.OVER else None,
         "cancel_url": url_for("jobs_pages.cancel", key=job.id)
-        if mine and job.state in _MOVING and not job.cancel_asked
+        if jobs.may_cancel(job, shell.actor()) and job.state in _MOVING and not job.cancel_asked
         else None,
     }
 

@@ -9,8 +9,8 @@ from flask import Blueprint, jsonify, redirect, render_template, request, url_fo
 from werkzeug.wrappers import Response
 
 from app import permissions
-from app.errors import Invalid
-from app.services import drafts, merge, messages, queries, records, suppressions, values
+from app.errors import Forbidden, Invalid
+from app.services import drafts, merge, messages, queries, records, schema, suppressions, values
 from app.services.drafts import Card
 from models.contact import Contact
 from models.message import KINDS, Message, Template
@@ -30,6 +30,8 @@ def compose(key: int) -> Answer:
     actor = shell.actor()
     permissions.require(actor, "write", "message")
     contact: Contact = records.load(Contact, key, actor=actor)
+    if not schema.sees(Contact, "email"):
+        raise Forbidden("write", "message", _("Your role does not see e-mail addresses of contacts."))
     if request.method == "GET":
         return _form(contact, {}, {})
     typed = {name: request.form.get(name, "") for name in ("subject", "body", "kind", "occasion")}
@@ -106,7 +108,7 @@ def actions(message: Message) -> list[dict[str, Any]]:
         "draft": ((_("Discard"), "x", "discard"), (_("Approve and send"), "send", "send")),
         "queued": ((_("Call back"), "x", "discard"),),
     } | dict.fromkeys(messages.AGAIN, ((_("Send again"), "send", "again"),))
-    if not of("message").can(shell.actor(), "write"):
+    if not of("message").can(shell.actor(), "write") or not schema.sees(Message, "state"):
         return []
     return [
         {
@@ -212,7 +214,5 @@ def _contact_url(key: int) -> str:
 
 
 def _after(message: Message) -> str:
-    return back(
-        request.form.get("next"),
-        _contact_url(message.contact_id) if message.contact_id else of("message").url(message.id),
-    )
+    whose = message.contact_id if schema.sees(Message, "contact_id") else None
+    return back(request.form.get("next"), _contact_url(whose) if whose else of("message").url(message.id))

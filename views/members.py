@@ -13,11 +13,11 @@ from werkzeug.wrappers import Response
 
 from app import permissions
 from app.errors import Invalid, NotFound
-from app.services import invitations, members, roles, values
+from app.services import invitations, members, roles, schema, values
 from models import formats
 from models.base import session
 from models.words import _
-from models.workspace import Team
+from models.workspace import Membership, Team
 from views import role_compare, shell, why
 from views.freshness import require_fresh
 from views.settings_kit import field, labels_of, page, problems
@@ -32,6 +32,7 @@ def show() -> Answer:
     actor = shell.actor()
     may = permissions.reach(actor, "write", "membership") is not None
     explains = permissions.reach(actor, "read", "role") is not None
+    named, teamed = schema.sees(Membership, "email"), schema.sees(Membership, "team_id")
     rows = []
     for one in members.listed(actor=actor):
         acts: list[dict[str, Any]] = [{"label": _("Rights"), "url": why.address(member=one.id)}] if explains else []
@@ -43,7 +44,12 @@ def show() -> Answer:
         factor = _("Second factor") if one.second_factor else _("Password only")
         rows.append(
             {
-                "cells": [_who(one.name, one.email), permissions.spoken(one.role), one.team or "", factor],
+                "cells": [
+                    _who(one.name, one.email if named else ""),
+                    permissions.spoken(one.role),
+                    (one.team or "") if teamed else "",
+                    factor,
+                ],
                 "actions": acts,
             }
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 from flask import render_template, request
@@ -33,10 +34,9 @@ def show_record(screen: Screen, key: int) -> str:
         return render_template("record.html", **base, tab=tab, log=webhooks.log(record))
     if tab == "history":
         return render_template("record.html", **base, tab="history", history=timelines.history(screen, record))
-    if tab.startswith("related-") and tab.removeprefix("related-") in screen.related:
-        return render_template(
-            "record.html", **base, tab="related", table=_table(record, of(tab.removeprefix("related-")))
-        )
+    other = screens().get(tab.removeprefix("related-")) if tab.startswith("related-") else None
+    if other is not None and other.entity in screen.related and _is_linked(screen, other):
+        return render_template("record.html", **base, tab="related", table=_table(record, other))
     if tab != "overview":
         raise NotFound(_("This record has no such tab."))
     related = timeline.related(record, screen.related, actor=actor)
@@ -50,6 +50,11 @@ def show_record(screen: Screen, key: int) -> str:
         timeline=timelines.shown(screen, record),
         **_work(screen, record, related),
     )
+
+
+def _is_linked(screen: Screen, other: Screen) -> bool:
+    """Whether the viewer's role sees what the records of the other screen hang on this one by."""
+    return filters.reference(other.model, screen.entity) is not None
 
 
 def _titles(screen: Screen, record: Any, tab: str) -> Titles:
@@ -77,7 +82,7 @@ def _head(screen: Screen, record: Any, tab: str, titles: Titles) -> dict[str, An
     tabs = [{"label": _("Overview"), "url": url, "current": tab == "overview"}]
     for name in screen.related:
         other = screens().get(name)
-        if other is not None and other.stands and other.can(actor, "read"):
+        if other is not None and other.stands and other.can(actor, "read") and _is_linked(screen, other):
             tabs.append({"label": other.label, "url": f"{url}?tab=related-{name}", "current": tab == f"related-{name}"})
     if screen.entity == "webhook":
         tabs.append(webhooks.log_tab(url, tab))
@@ -187,19 +192,27 @@ def _facts(
         rows = [_fact(known[n], n, record, titles, loc) for n in webhooks.FACTS]
         sections.append({"title": _("Sending"), "link": None, "rows": rows})
     if related.get("tags"):
+        if not sections:
+            sections.append({"title": _("Tags"), "link": None, "rows": []})
         sections[0]["rows"].append(
             {"label": _("Tags"), "value": ", ".join(t.title for t in related["tags"]), "note": ""}
         )
-    came = f"{record.source or 'unknown'}{' · ' + record.source_ref if record.source_ref else ''}"
-    origin = [
-        {"label": _("Source"), "value": came},
-        {
-            "label": _("Added"),
-            "value": shell.show(known["created_at"], record.created_at, loc),
-            "note": _("by {who}", who=record.created_by) if record.created_by else "",
-        },
-    ]
-    return [*sections, {"title": _("Origin"), "link": None, "rows": origin}]
+    origin = _origin(record, known, loc)
+    return [*sections, {"title": _("Origin"), "link": None, "rows": origin}] if origin else sections
+
+
+def _origin(record: Any, known: Mapping[str, Field], loc: values.Locale) -> list[dict[str, Any]]:
+    """How the record came, as far as the viewer's role sees it."""
+    rows: list[dict[str, Any]] = []
+    if "source" in known:
+        ref = f" · {record.source_ref}" if record.source_ref and "source_ref" in known else ""
+        rows.append({"label": _("Source"), "value": f"{record.source or 'unknown'}{ref}"})
+    by = _("by {who}", who=record.created_by) if record.created_by and "created_by" in known else ""
+    if "created_at" in known:
+        rows.append({"label": _("Added"), "value": shell.show(known["created_at"], record.created_at, loc), "note": by})
+    elif by:
+        rows.append({"label": _("Added"), "value": by})
+    return rows
 
 
 def _fact(one: Field, name: str, record: Any, titles: Titles, loc: values.Locale) -> dict[str, Any]:
@@ -242,6 +255,7 @@ def _related(screen: Screen, record: Any, found: dict[str, list[timeline.Related
             or not other.stands
             or name in ("task", "stored_file", "note", "activity", "message")
             or not other.can(shell.actor(), "read")
+            or not _is_linked(screen, other)
         ):
             continue
         items = [
@@ -270,7 +284,9 @@ def _work(screen: Screen, record: Any, found: dict[str, list[timeline.Related]])
         return {"draft": None, "tasks": None, "files": None}
     actor, today = shell.actor(), dt.datetime.now(shell.locale().zone).date()
     task, stored = of("task"), of("stored_file")
-    items = [_task(task, r, today) for r in found.get("task", [])] if task.can(actor, "read") else []
+    # Without the field that they hang on the record by, nobody is told what hangs on it.
+    tasked, filed = (one.can(actor, "read") and _is_linked(screen, one) for one in (task, stored))
+    items = [_task(task, r, today) for r in found.get("task", [])] if tasked else []
     back = screen.url(record.id)
     tasks = {
         "add_url": f"{task.url(page='new')}?{screen.entity}_id={record.id}&back={back}"
@@ -279,7 +295,7 @@ def _work(screen: Screen, record: Any, found: dict[str, list[timeline.Related]])
         "items": items,
     }
     files = None
-    if stored.can(actor, "read"):
+    if filed:
         files = {
             "upload_url": f"/files/upload?{screen.entity}_id={record.id}" if stored.can(actor, "write") else None,
             "items": [
@@ -287,13 +303,14 @@ def _work(screen: Screen, record: Any, found: dict[str, list[timeline.Related]])
             ],
             "hint": _("PDF, pictures, Office or text, at most 25 MB."),
         }
-    return {"draft": _draft(screen, record), "tasks": tasks if task.can(actor, "read") else None, "files": files}
+    return {"draft": _draft(screen, record), "tasks": tasks if tasked else None, "files": files}
 
 
 def _draft(screen: Screen, record: Any) -> dict[str, Any] | None:
     """The offer to have a message drafted; the card itself comes from `views.mail` once it was asked for."""
     actor = shell.actor()
-    if screen.entity != "contact" or not record.email or not (actor.everything or actor.rights.get("ai")):
+    reached = schema.sees(screen.model, "email") and record.email
+    if screen.entity != "contact" or not reached or not (actor.everything or actor.rights.get("ai")):
         return None
     asked = request.args.get("draft", "")
     if asked.isascii() and asked.isdigit() and len(asked) < 19:

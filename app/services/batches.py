@@ -24,7 +24,7 @@ from models.words import _, grouped
 
 UNDO = "batch.undo"
 INLINE = 300
-_NAMED = 50
+_NAMED = 500
 
 
 @dataclass(slots=True)

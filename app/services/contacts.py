@@ -39,13 +39,20 @@ def complete(contact: Contact, _op: Operation) -> None:
     if seen and low is not None and high is not None and low > high:
         problems["budget_max"] = _("Budget to: this is less than “Budget from”.")
     young = contact.minor or (contact.birthday is not None and _age(contact.birthday) < 13)
-    if young and not contact.minor_authority:
+    if young and not contact.minor_authority and _may_ask_of_minors(contact):
         problems["minor_authority"] = _(
             "This person is under 13. Write down who gave authority to keep the data, or do not save it."
         )
     if problems:
         raise Invalid(problems)
     contact.minor = young
+
+
+def _may_ask_of_minors(contact: Contact) -> bool:
+    """Who sees not all of it must not find out what is hidden by changing something else."""
+    names = ("minor", "birthday", "minor_authority")
+    touched = any(sa.inspect(contact).attrs[name].history.has_changes() for name in names)
+    return touched or all(schema.sees(Contact, name) for name in names)
 
 
 @records.rule(ContactEmail)

@@ -104,7 +104,7 @@ def _rework(
         name, after = (one.entity, one.key), schema.made(one)
         past = before.get(name)
         if past is not None and custom_rework.is_needed(past, after):
-            if custom_rework.is_under_way(one):
+            if custom_rework.under_way(one):
                 found[name] = _(
                     "Its values are still being rewritten after its last change. Try again when that is done."
                 )

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Invalid, NotFound
-from app.services import custom_rework, formulas, records, schema, values
+from app.services import custom_rework, formulas, jobs, records, schema, values
 from app.services.operation import Operation, operation
 from models import custom, registry, tenancy
 from models.base import session
@@ -36,6 +36,10 @@ _CHOOSING = frozenset({"choice", "multichoice"})
 _UNDER_WAY = N_(
     "The values of this field are still being rewritten after its last change. Nothing was "
     "changed: try again when that job is done."
+)
+_STOPPED = N_(
+    "The job that rewrites the values of this field after its last change has stopped. Nothing was changed: open it "
+    "under Jobs and press Try again first."
 )
 
 
@@ -97,8 +101,8 @@ def reshape(key: int, given: Mapping[str, Any], *, actor: Actor) -> CustomField:
         schema.renew((one,))
         after = schema.made(one)
         if custom_rework.is_needed(before, after):
-            if custom_rework.is_under_way(one):
-                raise Invalid({"kind": _UNDER_WAY})
+            if state := custom_rework.under_way(one):
+                raise Invalid({"kind": _STOPPED if state in jobs.OVER else _UNDER_WAY})
             custom_rework.begin(one, before, op, actor=actor)
     return one
 

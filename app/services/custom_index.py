@@ -37,19 +37,28 @@ def write(changed: Iterable[tuple[Any, Iterable[str] | None]]) -> None:
     stale: dict[tuple[int, int], list[int]] = {}
     fresh: list[Row] = []
     for record, names in changed:
-        if not isinstance(record, Record) or (
-            names is not None and not any(n.startswith(CUSTOM_PREFIX) for n in names)
-        ):
+        if not isinstance(record, Record) or (names is not None and not _concern(record, names)):
             continue
         with scope.inside(record.workspace_id):
             known = schema.every_added(type(record))
-        touched = {n: one for n, one in known.items() if names is None or n in names}
+        # Index rows name the person whom their record is about: one that changes hands has all of them written anew.
+        every = names is None or _subject(record) in names
+        touched = {n: one for n, one in known.items() if every or n in (names or ())}
         if names is not None:
             for one in touched.values():
                 stale.setdefault((record.workspace_id, one.custom or 0), []).append(record.id)
         if touched and record.custom:
             fresh += rows(touched, record.custom, record.workspace_id, record.id, history.subject_of(record))
     replace(stale, fresh)
+
+
+def _concern(record: Record, names: Iterable[str]) -> bool:
+    """Whether index rows depend on any of these fields."""
+    return any(n.startswith(CUSTOM_PREFIX) or n == _subject(record) for n in names)
+
+
+def _subject(record: Record) -> str:
+    return type(record).policy.subject or ""
 
 
 def replace(stale: Mapping[tuple[int, int], Sequence[int]], fresh: Sequence[Row]) -> None:

@@ -2,7 +2,8 @@
 
 Up to `AT_ONCE` records are rewritten with the change itself; more by a job, in steps. Until it is through, a value that
 does not fit the new type yet shows as empty. What somebody set meanwhile is of the new type already and stays. History
-keeps what each record held.
+keeps what each record held. The job ends what was begun, whatever becomes of the one who began it or of the field: it
+acts for the product, and nobody stops it half-way.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from app import permissions
-from app.services import custom_index, formulas, schema, values
+from app.services import custom_index, formulas, history, jobs, schema, values
 from app.services.operation import Operation, operation
-from models import registry, tenancy, words
+from models import registry, scope, tenancy, words
 from models.audit import Change
 from models.base import session
 from models.custom import CustomField
@@ -24,12 +25,19 @@ from models.fields import Field, Kind
 from models.job import Job
 from models.policy import Purpose
 from models.scope import Actor, Reach
-from models.words import _
+from models.words import N_, _
 
 JOB = "custom_field.rework"
 AT_ONCE = 500
 CHUNK = 500
 _SAMPLE = 5
+jobs.must_end(
+    JOB,
+    N_(
+        "This job ends what a change of a field began: stopped half-way, values would be left unreadable. Wait for its "
+        "end, then change the field back."
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +109,16 @@ def begin(one: CustomField, before: Field | None, op: Operation, *, actor: Actor
     label = _(
         "Rewrite “{label}” of all records of the kind “{kind}”", label=one.label, kind=registry.spoken(one.entity)
     )
-    return op.promise(JOB, args, purpose=Purpose.RUN_TRANSACTIONS, label=label, queue="bulk")
+    acting = scope.system(actor.label, request_id=actor.request_id)
+    job = op.promise(JOB, args, purpose=Purpose.RUN_TRANSACTIONS, label=label, queue="bulk", acting=acting)
+    job.membership_id = actor.membership_id
+    return job
+
+
+def definition(key: int) -> CustomField | None:
+    """The field of a rewriting, be it in the bin, from where it comes back with its values; None when it is gone."""
+    wanted = sa.select(CustomField).where(CustomField.id == key)
+    return session.scalars(wanted, execution_options=tenancy.with_deleted()).one_or_none()
 
 
 def next_records(one: CustomField, after: int) -> Sequence[Any]:
@@ -118,10 +135,11 @@ def _records(model: type[Any], one: CustomField, after: int, most: int) -> Seque
     return session.scalars(found, execution_options=tenancy.with_deleted()).all()
 
 
-def is_under_way(one: CustomField) -> bool:
-    """Whether a job still brings values of an earlier type to this field."""
-    open_ones = sa.select(Job.args).where(Job.name == JOB, Job.state.in_(("waiting", "running")))
-    return any(args["field"] == one.id and args["before"] is not None for args in session.scalars(open_ones))
+def under_way(one: CustomField) -> str:
+    """The state of the job that still has to bring values of an earlier type to this field; "" where there is none."""
+    open_ones = sa.select(Job.state, Job.args).where(Job.name == JOB, Job.state.not_in(("done", "cancelled")))
+    mine = (s for s, args in session.execute(open_ones) if args.get("field") == one.id and args["before"] is not None)
+    return next(mine, "")
 
 
 def untouched(one: CustomField, some: Sequence[Any], since: int) -> Sequence[Any]:
@@ -148,7 +166,20 @@ def rewrite(model: type[Any], one: CustomField, before: Field | None, some: Sequ
                 value = None if before is None or kept is None else converted(before, after, kept, locale)
             _set(record, one.key, schema.stored(after, value))
         session.flush()
-        custom_index.write((record, (one.key,)) for record in some)
+        _index(one, after, some)
+
+
+def _index(one: CustomField, after: Field, some: Sequence[Any]) -> None:
+    """Also of a field in the bin, which the schema does not know."""
+    known = {one.key: after}
+    fresh = [
+        row
+        for record in some
+        for row in custom_index.rows(
+            known, record.custom or {}, one.workspace_id, record.id, history.subject_of(record)
+        )
+    ]
+    custom_index.replace({(one.workspace_id, one.id): [record.id for record in some]}, fresh)
 
 
 def _set(record: Any, key: str, stored: Any) -> None:

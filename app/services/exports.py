@@ -50,6 +50,13 @@ def export(query: ListQuery, kind: str, *, locale: values.Locale, actor: Actor) 
     return _csv(head, lines) if kind == "csv" else _xlsx(head, lines)
 
 
+def of_all_fields(query: ListQuery) -> ListQuery:
+    """The same records with every field that the role in force sees, those that the brokerage added among them."""
+    title = registry.title_of(query.model)
+    known = {n: one for n, one in schema.readable(query.model).items() if one.kind is not Kind.JSON and n != title}
+    return replace(query, columns=(title, *known))
+
+
 def _lines(
     query: ListQuery, makers: list[Callable[[Column], Column]], place: tuple[int, int | None], actor: Actor
 ) -> Iterator[Iterable[tuple[Any, ...]]]:

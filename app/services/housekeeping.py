@@ -77,7 +77,7 @@ def _trim(model: type[Any], column: str) -> int:
 
 
 def _purge(table: sa.Table, before: dt.datetime, op: Operation) -> int:
-    past = sa.select(table.c.workspace_id, table.c.id).where(table.c.deleted_at < before, *_unreferenced(table))
+    past = sa.select(table.c.workspace_id, table.c.id).where(table.c.deleted_at < before, *unreferenced(table))
     if session.get_bind().dialect.name == "sqlite":
         past = past.where(table.c.id < sa.select(sa.func.max(table.alias().c.id)).scalar_subquery())
     rows = session.execute(past, execution_options=_WHY).all()
@@ -94,7 +94,7 @@ def _purge(table: sa.Table, before: dt.datetime, op: Operation) -> int:
     return len(rows)
 
 
-def _unreferenced(table: sa.Table) -> Iterator[sa.ColumnElement[bool]]:
+def unreferenced(table: sa.Table) -> Iterator[sa.ColumnElement[bool]]:
     """No row of another table points here; asked beforehand, as a refused delete would undo the whole night's work."""
     for other in Base.metadata.sorted_tables:
         for constraint in other.foreign_key_constraints:

@@ -1,5 +1,8 @@
 """A request that comes twice under one `Idempotency-Key` is done once and answered the same both times.
 
+What is replayed is what was answered, as far as the program may still see it (`views.api_once`); after the erasure of
+the person it told of, nothing is left of it but that the request was done.
+
 The answer is written in the transaction of its effect, so that neither can be there without the other. What was refused
 changed nothing and is not kept: the same key may be used for the corrected request. While the first request is worked
 on, a second one is refused; the database (PostgreSQL) or the file system (SQLite, thus one machine) frees the key when
@@ -20,7 +23,7 @@ from functools import cache
 
 import sqlalchemy as sa
 
-from app.errors import Busy, Invalid
+from app.errors import Busy, Erased, Invalid
 from app.services.operation import operation
 from models import scope
 from models.base import session
@@ -30,6 +33,7 @@ from models.scope import Actor
 
 KEPT_FOR = dt.timedelta(hours=24)
 _BUSY = "The same request is still being worked on. Send it again in a few seconds: it will not be done twice."
+_ERASED = "This request was done before, and the person it was about has been erased since. Nothing was done again."
 _OTHER = "This key came before with another request. Nothing was done: send a new request under a new key."
 _running: set[int] = set()
 _one_at_a_time = threading.Lock()
@@ -97,6 +101,8 @@ def _known(asked: Asked) -> Answer | None:
         return None
     if row.digest != asked.digest:
         raise Invalid({"Idempotency-Key": _OTHER})
+    if row.status == Erased.status:
+        raise Erased(_ERASED)
     return Answer(row.status, row.body or b"", row.etag, row.location)
 
 

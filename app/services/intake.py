@@ -170,7 +170,7 @@ def _person(inquiry: Inquiry, source: str, actor: Actor) -> tuple[Contact, bool]
         # Steps that the person asked for before a contract (GDPR Art. 6 (1) b).
         "lawful_basis": "contract",
     }
-    return records.create(Contact, values, actor=actor, source=source), True
+    return records.create(Contact, values, actor=actor, source=source, asked=False), True
 
 
 def _match(inquiry: Inquiry) -> Contact | None:
@@ -231,7 +231,7 @@ def _task(inquiry: Inquiry, contact: Contact, source: str, actor: Actor) -> None
         "contact_id": contact.id,
         "owner_id": owner,
     }
-    records.create(Task, values, actor=actor, source=source)
+    records.create(Task, values, actor=actor, source=source, asked=False)
 
 
 def _consents(inquiry: Inquiry, contact: Contact, source: str, actor: Actor) -> None:

@@ -30,7 +30,15 @@ TABS: Mapping[str, tuple[str, ...]] = {
 }
 OVER = frozenset({"failed", "dead", "refused", "cancelled"})
 PAGE = 50
+# In the result of a job: its arguments went with a person who was erased.
+ERASED = "erased"
+_must_end: dict[str, str] = {}
 COUNT_CAP = 1000
+
+
+def must_end(name: str, why: str) -> None:
+    """Have the jobs of a name run to their end: what they began can't be left half done. `why` tells so."""
+    _must_end[name] = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +96,11 @@ def may_change(job: Job, actor: Actor) -> bool:
     return mine or permissions.reach(actor, "write", "job") is not None
 
 
+def may_cancel(job: Job, actor: Actor) -> bool:
+    """Whether `actor` may stop this job."""
+    return job.name not in _must_end and may_change(job, actor)
+
+
 def retry(job_id: int, *, actor: Actor) -> Job:
     """Give a job that was given up a new set of attempts, starting now; it still acts for the one who asked first."""
     with operation("job.retry", actor=actor) as op:
@@ -96,9 +109,11 @@ def retry(job_id: int, *, actor: Actor) -> Job:
             raise Conflict(
                 _("This job is {state}; only a job that ended without success can be tried again.", state=N_(job.state))
             )
+        if (job.result or {}).get(ERASED):
+            raise Conflict(_("What this job was about has been erased. It can’t be tried again."))
         job.state, job.attempts, job.run_at, job.cancel_asked = "waiting", 0, now(), None
-        job.error = job.finished_at = job.result = None
-        # `progress` stays: a job with several steps goes on where it was.
+        job.error = job.finished_at = None
+        # `progress` and what the steps noted stay: a job with several steps goes on where it was.
         job.status = ""
         op.queues.add(job.queue)
         op.audit("job.retry", entity="job", record_id=job.id, facts={"name": job.name})
@@ -111,6 +126,8 @@ def cancel(job_id: int, *, actor: Actor) -> Job:
         job = _changeable(job_id, actor)
         if job.state not in {"waiting", "running"}:
             raise Conflict(_("This job is {state}; there is nothing left to cancel.", state=N_(job.state)))
+        if job.name in _must_end:
+            raise Conflict(_must_end[job.name])
         # The worker settles it, also where it only waits: what the job was about hears of it in the same transaction.
         job.cancel_asked = op.at
         if job.state == "waiting":

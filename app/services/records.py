@@ -28,6 +28,8 @@ from models.words import _
 
 Rule = Callable[[Any, Operation], None]
 MAX_ID = 2**63
+# Where a record comes from that somebody fills in with all its fields before them.
+_ASKED = frozenset({"form", "api"})
 _rules: dict[type[Any], list[Rule]] = {}
 
 
@@ -73,9 +75,17 @@ def _allowed(model: type[Any], actor: Actor, action: str) -> Any:
 
 
 def create(
-    model: type[Any], values: Mapping[str, Any], *, actor: Actor, source: str = "form", source_ref: str | None = None
+    model: type[Any],
+    values: Mapping[str, Any],
+    *,
+    actor: Actor,
+    source: str = "form",
+    source_ref: str | None = None,
+    asked: bool = True,
 ) -> Any:
-    """Add a record. `values` are clean field values (see `app.services.values`); raises `Invalid`, `Forbidden`."""
+    """Add a record. `values` are clean field values (see `app.services.values`); raises `Invalid`, `Forbidden`. With
+    `asked` False it comes without what the brokerage asks of its own people.
+    """
     entity = registry.permission_entity(model)
     permissions.require(actor, "write", entity)
     _only_known(model, values)
@@ -85,7 +95,7 @@ def create(
         record.source, record.source_ref, record.created_by = source, source_ref, actor.label
         if isinstance(record, Owned):
             _take_ownership(record, actor)
-        _prepare(record, values, actor, op)
+        _prepare(record, values, actor, op, asked=asked and source in _ASKED)
         session.add(record)
         _flush(record)
         _stay_in_reach(record, actor)
@@ -147,6 +157,12 @@ def restore(model: type[Any], key: int, *, actor: Actor) -> Any:
     return record
 
 
+def is_within_reach(model: type[Any], key: int, *, actor: Actor) -> bool:
+    """Whether the actor may read the record, be it in the bin by now."""
+    found = permissions.restrict(sa.select(model.id).where(model.id == key), model, actor)
+    return session.scalar(found, execution_options=tenancy.with_deleted()) is not None
+
+
 def merged(record: Any, values: Mapping[str, Any], version: int) -> dict[str, Any]:
     """`values` without what nobody here touched, if no field was changed by both; else raises `Conflict` with the
     clashes.
@@ -205,10 +221,10 @@ def _take_ownership(record: Owned, actor: Actor) -> None:
         )
 
 
-def _prepare(record: Any, values: Mapping[str, Any], actor: Actor, op: Operation) -> None:
+def _prepare(record: Any, values: Mapping[str, Any], actor: Actor, op: Operation, *, asked: bool = True) -> None:
     # Without autoflush: a wrong reference is to become a sentence, not the database's error.
     with session.no_autoflush:
-        problems = _missing(record, values)
+        problems = _missing(record, values, asked)
         problems.update(_bad_references(record, values, actor))
         problems.update(_duplicates(record))
     if problems:
@@ -231,15 +247,16 @@ def needed(model: type[Any], given: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _missing(record: Any, values: Mapping[str, Any]) -> dict[str, str]:
+def _missing(record: Any, values: Mapping[str, Any], asked: bool) -> dict[str, str]:
     stored = sa.inspect(record).persistent
     missing = {
         name: _("{label} is needed.", label=label)
         for name, label, has_default in _needed(type(record))
         if (stored or not has_default) and getattr(record, name) in (None, "")
     }
-    # A field that was made required later is asked for where somebody sets it, not where a colleague is assigned.
-    for name, one in schema.fields(type(record)).items():
+    # A field that was made required later is asked for where somebody sets it, not where a colleague is assigned. What
+    # a visitor or a file brings can't answer what the brokerage asks of its own people.
+    for name, one in schema.fields(type(record)).items() if asked else ():
         if (
             one.required
             and not one.readonly

@@ -75,7 +75,7 @@ def save(entity: str, name: str, query: str, audience: str, *, actor: Actor, key
         session.add(row)
         session.flush()
         schema.renew_workspace(scope.workspace_id())
-        op.audit("view.saved", entity=entity, record_id=row.id, facts={"name": name, "audience": audience})
+        op.audit("view.saved", entity=entity, record_id=row.id, facts={"audience": audience})
     return row.id
 
 
@@ -87,7 +87,7 @@ def delete(entity: str, key: int, *, actor: Actor) -> str:
         session.delete(row)
         session.flush()
         schema.renew_workspace(scope.workspace_id())
-        op.audit("view.deleted", entity=entity, record_id=key, facts={"name": name})
+        op.audit("view.deleted", entity=entity, record_id=key)
     return name
 
 

@@ -16,7 +16,7 @@ from app import permissions
 from app.errors import Conflict, NotFound
 from app.services import filters, kept, parts, records, schema
 from app.services.operation import operation
-from models import registry
+from models import registry, tenancy
 from models.audit import Change
 from models.base import session
 from models.message import Message
@@ -89,13 +89,15 @@ def related(record: Any, names: tuple[str, ...], *, actor: Actor, most: int = 5)
 
 
 def undo(change_id: int, *, actor: Actor) -> Any:
-    """Take one change back, as a change of its own. Fields that were changed again since raise `Conflict` with both
-    values."""
+    """Take one change back, as a change of its own. What was changed, deleted or brought back again since raises
+    `Conflict`."""
     change = session.scalars(sa.select(Change).where(Change.id == change_id)).one_or_none()
     if change is None or change.entity not in registry.entities():
         raise NotFound()
     model = registry.entity(change.entity)
     with operation(f"{change.entity}.undo", actor=actor, undoes=change.id):
+        if change.verb != "update":
+            _untouched_since(change)
         if change.verb in ("create", "restore"):
             return records.delete(model, change.record_id, actor=actor, as_part=bool(model.policy.parent))
         if change.verb == "delete":
@@ -107,7 +109,7 @@ def undo(change_id: int, *, actor: Actor) -> Any:
 
 
 def name_of(change_id: int, *, actor: Actor) -> str:
-    """What the record of a change is called, as far as it still stands and may be read."""
+    """What the record of a change is called, be it in the bin, as far as it may be read."""
     change = session.scalars(sa.select(Change).where(Change.id == change_id)).one_or_none()
     model = registry.entities().get(change.entity) if change is not None else None
     if change is None or model is None:
@@ -115,7 +117,22 @@ def name_of(change_id: int, *, actor: Actor) -> str:
     if permissions.reach(actor, "read", registry.permission_entity(model)) is None:
         return f"#{change.record_id}"
     title = sa.select(getattr(model, registry.title_of(model))).where(model.id == change.record_id)
-    return str(session.scalar(permissions.restrict(title, model, actor)) or f"#{change.record_id}")[:60]
+    named = session.scalar(permissions.restrict(title, model, actor), execution_options=tenancy.with_deleted())
+    return str(named or f"#{change.record_id}")[:60]
+
+
+def _untouched_since(change: Change) -> None:
+    """To add, delete and bring back is taken back only where nobody has done anything to the record since: of two
+    deletions the second is somebody's wish, and what was changed after it came is more than what came.
+    """
+    later = sa.select(Change.verb).where(
+        Change.entity == change.entity, Change.record_id == change.record_id, Change.id > change.id
+    )
+    verbs = set(session.scalars(later.distinct()))
+    if {"delete", "restore"} & verbs:
+        raise Conflict(_("This record was deleted or brought back again since. Nothing was undone."))
+    if verbs:
+        raise Conflict(_("This record was changed since. Nothing was undone; delete it by hand if it is not needed."))
 
 
 def _old_values(record: Any, change: Change) -> dict[str, Any]:
@@ -181,15 +198,30 @@ def _changes_of(readable: tuple[str, ...] | None, limit: int, earlier: bool) -> 
 
 def _talk(record: Any, actor: Actor, limit: int, before: dt.datetime | None) -> list[Event]:
     link = f"{record.__tablename__}_id"
-    key = ("talk", link, limit, before is None, kept.sight(actor, (Note, Activity, Message)))
+    key = ("talk", link, limit, before is None, kept.sight(actor, (Note, Activity, Message)), schema.sight())
     whole = kept.statement(key, lambda: _talk_of(link, actor, limit, before is not None))
     if whole is None:
         return []
     bound = _bound(record) | ({} if before is None else {"before": before})
     return [
-        Event(kind, key, at, who, *_seen(kind, title, body), kind, key, verb)
+        Event(
+            kind,
+            key,
+            at,
+            _sight(kind, "created_by", who),
+            *_seen(kind, title, body),
+            kind,
+            key,
+            _sight(kind, "kind", verb),
+        )
         for kind, key, at, who, title, body, verb in session.execute(whole, bound, execution_options=parts.WHY)
     ]
+
+
+def _sight(kind: str, name: str, value: str) -> str:
+    """A value that only some entities have, as far as the role in force sees it."""
+    known = registry.fields(registry.entity(kind))
+    return value if name not in known or schema.sees(registry.entity(kind), name) else ""
 
 
 # What the timeline shows of a note, an activity and an e-mail: its title and its text.
@@ -212,7 +244,9 @@ def _talk_of(link: str, actor: Actor, limit: int, earlier: bool) -> Any | None:
     each = []
     for model, kind, at, title, body, extra in shapes:
         c = parts.columns(model)
-        if link not in c or permissions.reach(actor, "read", kind) is None:
+        # What has no time that the role sees has no place in a timeline.
+        timed = schema.sees(model, "happened_at" if model is Activity else "created_at")
+        if link not in c or not timed or permissions.reach(actor, "read", kind) is None:
             continue
         part = sa.select(
             parts.constant(kind).label("kind"),
@@ -233,7 +267,8 @@ def _related(model: type[Any], names: tuple[str, ...], actor: Actor, most: int) 
     each = []
     for name in names:
         other = registry.entity(name)
-        if permissions.reach(actor, "read", registry.permission_entity(other)) is not None:
+        linked = filters.reference(other, model.__tablename__) is not None
+        if linked and permissions.reach(actor, "read", registry.permission_entity(other)) is not None:
             each.append(_part(other, model.__tablename__, actor, most))
     for name, link in filters.links(model).items():
         target, through = registry.entity(link.target), registry.entity(link.through)

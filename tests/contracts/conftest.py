@@ -14,7 +14,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 import app.factory  # noqa: F401  every entity and screen, before the contracts ask for their names
-from app.services import api_keys
+from app import permissions
+from app.services import api_keys, schema
 from models.base import db, session
 from models.workspace import Membership
 from tests.contracts import samples
@@ -50,17 +51,33 @@ def twins(app: Flask, world: World, _built: tuple[Any, Path, Path, World]) -> Wo
     """The world, with a row in every table for each brokerage: `samples.HARBOUR_ID` and `samples.SUMMIT_ID`."""
     live, template = _built[1:3]
     planted = template.with_name("planted.sqlite3")
-    with app.app_context():
-        if not planted.exists():
+    if not planted.exists():
+        with app.app_context():
             samples.plant(world.harbour, samples.HARBOUR_ID)
             samples.plant(world.summit, samples.SUMMIT_ID)
-            with contextlib.closing(db.engine.raw_connection()) as connection:
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            shutil.copyfile(live, planted)
+        put_down(app, live, planted)
+    take_up(app, planted, live)
+    return world
+
+
+def put_down(app: Flask, live: Path, kept: Path) -> None:
+    """Keep a copy of the database as it stands."""
+    with app.app_context():
+        db.session.remove()
+        with contextlib.closing(db.engine.raw_connection()) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.engine.dispose()
+    shutil.copyfile(live, kept)
+
+
+def take_up(app: Flask, kept: Path, live: Path) -> None:
+    """Go on with a copy that was kept."""
+    permissions._cache.clear()
+    schema._cache.clear()
+    with app.app_context():
         db.session.remove()
         db.engine.dispose()
     for suffix in ("-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{live}{suffix}")
-    shutil.copyfile(planted, live)
-    return world
+    shutil.copyfile(kept, live)

@@ -14,7 +14,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 
 from app import permissions
-from app.services.imports import known, matching
+from app.services.imports import known, matching, needed
 from app.services.imports.known import Chunk
 from app.services.imports.matching import Action, Decision, Matcher
 from app.services.imports.people import Person, fill, new_person
@@ -69,7 +69,11 @@ class Decider:
     _new_tags: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        self.matcher = Matcher(update=self.terms.on_match != "skip", overwrite=self.terms.on_match == "overwrite")
+        self.matcher = Matcher(
+            update=self.terms.on_match != "skip",
+            overwrite=self.terms.on_match == "overwrite",
+            lacking=needed.of_new(self.terms),
+        )
         self._new_tags = permissions.reach(self.actor, "write", "tag") is not None
 
     def go_on(self, since: dt.datetime) -> None:

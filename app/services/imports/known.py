@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from app import permissions
+from app.services import schema
 from app.services.imports.matching import Keys, Known
 from app.services.imports.people import Person
 from models.audit import Change
@@ -75,6 +76,8 @@ def look_up(keys: Keys, names: Collection[str], *, actor: Actor, source_ref: str
 def unreachable(names: Collection[str], *, actor: Actor, source_ref: str) -> dict[str, list[Person]]:
     """By name, the contacts without any e-mail and phone that an earlier import or a person brought."""
     found, by_name = Chunk(), dict[str, list[Person]]()
+    if not (schema.sees(Contact, "email") and schema.sees(Contact, "phone")):
+        return by_name  # that somebody has no address is told to who sees addresses
     bare = (
         Contact.email.is_(None),
         Contact.phone.is_(None),

@@ -139,6 +139,11 @@ def added() -> dict[str, Field]:
     return {n: one for n, one in writable.items() if one.custom and one.kind is not Kind.RELATION}
 
 
+def fillable() -> frozenset[str]:
+    """The fields of a contact that a column can fill."""
+    return frozenset({"name", *_COLUMNS.values(), *added()})
+
+
 def _allowed(choice: Choice) -> Choice:
     known = choice.field in FIELDS or choice.field.startswith(CUSTOM_PREFIX)
     return replace(choice, field="") if known and choice.field not in targets() else choice

@@ -8,7 +8,7 @@ office or a family has one number for many. Asks no database of the product: the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -59,11 +59,18 @@ class Matcher:
     """Decides rows in file order, chunk after chunk; how the rows are cut in chunks changes nothing.
 
     Keeps the e-mails and phone-name pairs of the file (`seen`), nothing else of the rows. With `overwrite` the first
-    row about a known contact gives it its name: from then on it is matched under both.
+    row about a known contact gives it its name: from then on it is matched under both. `lacking` says what a row that
+    would bring a new contact leaves out.
     """
 
-    def __init__(self, *, update: bool = True, overwrite: bool = False) -> None:
-        self.update, self.overwrite = update, overwrite
+    def __init__(
+        self,
+        *,
+        update: bool = True,
+        overwrite: bool = False,
+        lacking: Callable[[ContactRow], list[Problem]] | None = None,
+    ) -> None:
+        self.update, self.overwrite, self._lacking = update, overwrite, lacking
         self._seen = Seen()
 
     def decide(self, rows: Sequence[ContactRow], known: Sequence[Known] = ()) -> list[Decision]:
@@ -113,6 +120,10 @@ class Matcher:
         found = self._matches(row)
         if len(found) > 1:
             row.errors.append(Problem("", self._ambiguous(found)))
+            return Decision(Action.ERROR, row)
+        if not found and self._lacking is not None and (problems := self._lacking(row)):
+            # Nobody yet: a later row about the same person may bring what this one lacks.
+            row.errors.extend(problems)
             return Decision(Action.ERROR, row)
         person = self._seen.person(next(iter(found), -row.line))
         decision = self._decision(row, person, is_new=not found)
