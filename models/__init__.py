@@ -13,6 +13,7 @@ from models import (  # noqa: F401
     message,
     privacy,
     setup,
+    star,
     stored_file,
     tenancy,
     user,

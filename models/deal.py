@@ -93,5 +93,5 @@ class Deal(Owned, Base):
             sa.Index(
                 "ix_deal_last_activity", "workspace_id", sa.text("last_activity DESC"), sa.text("id DESC"), **alive()
             ),
-            *searched("deal", "title"),
+            *searched("deal", "title", "property_address"),
         )

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped
 
 from models import fields as f
-from models.base import Base, Owned, Record, alive
+from models.base import Base, Owned, Record, alive, searched
 from models.policy import Category, Erase, Policy, Purpose, SubjectKind, years
 from models.words import N_
 
@@ -91,6 +91,7 @@ class Message(Owned, Base):
             sa.UniqueConstraint("workspace_id", "cause", "cause_id", "occasion", "recipient", name="uq_message_cause"),
             sa.Index("ix_message_contact", "workspace_id", "contact_id", sa.text("id DESC"), **alive()),
             sa.Index("ix_message_alive", "workspace_id", sa.text("id DESC"), **alive()),
+            *searched("message", "subject", "recipient"),
         )
 
 

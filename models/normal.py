@@ -104,6 +104,11 @@ def name_key(text: str) -> str:
     return _fold(text)[:200].rstrip()
 
 
+def folded(text: str) -> str:
+    """Words as they are compared: no case, accents or punctuation, parted by single spaces."""
+    return _fold(text)
+
+
 def money(text: str, currency: str = "USD") -> int:
     """An amount in cents: "1,250,000.50", "$450k", "1.2M", "(500)", and "1.250.000,50". Raises ValueError."""
     bare = "".join(unicodedata.normalize("NFKC", text).split()).replace("'", "").replace("’", "").replace("−", "-")

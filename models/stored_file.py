@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped
 
 from models import fields as f
-from models.base import Base, Owned, alive
+from models.base import Base, Owned, alive, searched
 from models.policy import Category, Erase, Policy, SubjectKind, years
 
 LOGO = sa.text("role = 'logo' AND deleted_at IS NULL")
@@ -36,5 +36,6 @@ class StoredFile(Owned, Base):
         return (
             sa.Index("ix_stored_file_contact", "workspace_id", "contact_id", sa.text("id DESC"), **alive()),
             sa.Index("ix_stored_file_alive", "workspace_id", sa.text("id DESC"), **alive()),
+            *searched("stored_file", "name"),
             sa.Index("ix_stored_file_logo", "workspace_id", "id", sqlite_where=LOGO, postgresql_where=LOGO),
         )

@@ -1,4 +1,6 @@
-"""Views of lists that people keep: a name for a search, filters, order and columns; and who has them sent by e-mail."""
+"""Views of lists that people keep: a name for a search, filters, order and columns; who has them sent by e-mail, and
+for whom one opens first.
+"""
 
 from __future__ import annotations
 
@@ -63,3 +65,38 @@ class ViewSubscription(WorkspaceScoped, Base):
         ),
         sa.UniqueConstraint("workspace_id", "view_id", "membership_id", name="uq_view_subscription_member"),
     )  # fmt: skip
+
+
+# "member" or "role", and its id.
+Whose = tuple[str, int | None]
+
+
+class FirstView(WorkspaceScoped, Base):
+    """What opens from the menu for an entity: for one person (`membership_id`), or for a role (`role_id`). Without a
+    `view_id` it is the plain list. A view that is deleted takes these rows along.
+    """
+
+    __tablename__ = "first_view"
+    policy = Policy(Category.USER_PROFILE, subject="membership_id", kind=SubjectKind.USER, erase=Erase.DELETE)
+
+    entity: Mapped[str] = mapped_column(sa.String(60))
+    membership_id: Mapped[int | None] = mapped_column(Key)
+    role_id: Mapped[int | None] = mapped_column(sa.ForeignKey("ab_role.id", ondelete="CASCADE"))
+    view_id: Mapped[int | None] = mapped_column(Key)
+
+    __table_args__ = (
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "membership_id"], ["membership.workspace_id", "membership.id"], name="fk_first_view_member"
+        ),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "view_id"], ["saved_view.workspace_id", "saved_view.id"], name="fk_first_view_view",
+            ondelete="CASCADE",
+        ),
+        sa.UniqueConstraint("workspace_id", "entity", "membership_id", name="uq_first_view_member"),
+        sa.UniqueConstraint("workspace_id", "entity", "role_id", name="uq_first_view_role"),
+        sa.Index("ix_first_view_view", "workspace_id", "view_id"),
+    )  # fmt: skip
+
+    @property
+    def whose(self) -> Whose:
+        return ("member", self.membership_id) if self.membership_id else ("role", self.role_id)

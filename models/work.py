@@ -52,7 +52,7 @@ class Note(Owned, Base):
 
     @classmethod
     def indexes(cls) -> tuple[Any, ...]:
-        return _by_contact("note")
+        return (*_by_contact("note"), *searched("note", "body"))
 
 
 class Activity(Owned, Base):
@@ -73,7 +73,7 @@ class Activity(Owned, Base):
 
     @classmethod
     def indexes(cls) -> tuple[Any, ...]:
-        return _by_contact("activity")
+        return (*_by_contact("activity"), *searched("activity", "title"))
 
 
 class Task(Owned, Base):

@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response as AnyResponse
 import views.screens.crm  # noqa: F401  registers the screens
 from app import permissions
 from app.errors import Forbidden, Invalid, NotFound
-from app.services import batches, exports, queries, records, relatives, timeline, values, verbs
+from app.services import batches, exports, queries, records, relatives, stars, timeline, values, verbs
 from app.services.verbs import Verb
 from models import registry
 from models.fields import Field, Kind
@@ -113,6 +113,10 @@ class EntityView(DisplayPages, BaseView):
     def delete_view(self, key: int) -> Answer:
         return saved_views.delete(self.screen, key)
 
+    @expose("/views/first", methods=("POST",))
+    def first_view(self) -> Answer:
+        return saved_views.first(self.screen)
+
     @expose("/views/<int:key>/mail", methods=("POST",))
     def mail_view(self, key: int) -> Answer:
         return saved_views.mail(self.screen, key)
@@ -150,6 +154,14 @@ class EntityView(DisplayPages, BaseView):
         records.restore(self.screen.model, key, actor=shell.actor())
         shell.toast(_("{what} restored", what=self.screen.singular.capitalize()))
         return redirect(self.screen.url(key))
+
+    @expose("/<int:key>/star", methods=("POST",))
+    def star(self, key: int) -> Answer:
+        """Keep the record at hand, or not any more; a script is answered with nothing."""
+        stars.put(self.screen.entity, key, bool(request.form.get("on")), actor=shell.actor())
+        if request.accept_mimetypes.best == "application/json":
+            return Response(status=204)
+        return redirect(back(request.form.get("next"), self.screen.url(key)))
 
     @expose("/<int:key>/note", methods=("POST",))
     def note(self, key: int) -> Answer:

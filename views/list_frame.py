@@ -121,6 +121,7 @@ def _facts(state: State, actor: Actor, saved: tuple[View, ...]) -> dict[str, Any
         "singular": screen.singular,
         "intro": screen.hint or _("{label} will stand here.", label=screen.label),
         "key": screen.slug,
+        "entity": screen.entity,
         "base_url": screen.url(),
         "q": state.q,
         "search_hint": ", ".join(fields[n].label.lower() for n in screen.search if n in fields),

@@ -62,7 +62,12 @@ def _titles(screen: Screen, record: Any, tab: str) -> Titles:
     known = schema.fields(screen.model)
     names = tuple(known) if tab == "overview" else tuple(n for n in (screen.badge,) if n in known)
     wanted = {(target, key) for n in names if (target := known[n].target) and (key := schema.value(record, n))}
-    return relatives.titles(wanted, actor=shell.actor()) if wanted else {}
+    return relatives.titles(wanted, actor=shell.actor(), starred=record if _may_star(screen) else None)
+
+
+def _may_star(screen: Screen) -> bool:
+    """Stars are a person's own: none for who acts as another, nor on parts of another record."""
+    return screen.stands and shell.actor().grant_id is None
 
 
 def _head(screen: Screen, record: Any, tab: str, titles: Titles) -> dict[str, Any]:
@@ -89,6 +94,10 @@ def _head(screen: Screen, record: Any, tab: str, titles: Titles) -> dict[str, An
     tabs.append({"label": _("History"), "url": f"{url}?tab=history", "current": tab == "history"})
     return {
         "notice": webhooks.notice(record) if screen.entity == "webhook" else None,
+        "key": f"{screen.entity}.{record.id}",
+        "star": {"url": screen.url(record.id, "star"), "on": (relatives.STARRED, record.id) in titles}
+        if _may_star(screen)
+        else None,
         "title": f"{title:.100}",
         "initials": shell.initials(title) if screen.avatars else "",
         "icon_name": screen.icon,

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from app import permissions
 from app.errors import Invalid, NotFound
-from app.services import saved_views, values
+from app.services import first_views, roles, saved_views, values
 from models import registry
 from models.view import AUDIENCES, RHYTHMS
 from models.words import _
@@ -45,6 +45,7 @@ def show(screen: Screen) -> str:
         title=_("Views of {label}", label=screen.label.lower()),
         base_url=screen.url(),
         rhythms=RHYTHMS,
+        **_opening(screen),
         rows=[
             {
                 "name": one.name,
@@ -87,6 +88,42 @@ def delete(screen: Screen, key: int) -> Answer:
     name = saved_views.delete(screen.entity, key, actor=shell.actor())
     shell.toast(_("View “{name}” deleted", name=name))
     return redirect(screen.url(page="views"), 303)
+
+
+def first(screen: Screen) -> Answer:
+    """Set what opens from the menu: for oneself, or with `role` for everybody of a role."""
+    actor, choice, role = shell.actor(), request.form.get("view", ""), request.form.get("role", "")
+    if role:
+        first_views.set_for_role(screen.entity, values.whole(role) or 0, choice, actor=actor)
+        shell.toast(_("Set for everybody of this role who has made no choice of their own"))
+    else:
+        first_views.choose(screen.entity, choice, actor=actor)
+        shell.toast(_("{label} in the menu opens so from now on", label=screen.label))
+    return redirect(screen.url(page="views"), 303)
+
+
+def _opening(screen: Screen) -> dict[str, Any]:
+    """What opens from the menu, for oneself and, for those who may say so, for each role."""
+    actor = shell.actor()
+    seen = saved_views.seen(screen.entity, actor=actor)
+    every = _("All {label}", label=screen.label.lower())
+    usual = _("As usual: {view}", view=screen.views[0][0] if screen.views else every)
+    plain = [(first_views.PLAIN, every)]
+    shared = [(str(one.id), one.name) for one in seen if one.audience == "workspace"]
+    may_set = permissions.reach(actor, "write", "custom_field") is not None
+    of_roles = first_views.chosen_for_roles(screen.entity) if may_set else {}
+    known = {first_views.NONE, first_views.PLAIN, *(str(one.id) for one in seen)}
+    chosen = first_views.chosen(screen.entity, actor=actor)
+    return {
+        "first_url": screen.url(page="views/first") if actor.grant_id is None else None,
+        "first": chosen if chosen in known else first_views.NONE,
+        "first_choices": [
+            (first_views.NONE, _("As my role has it") if of_roles or not may_set else usual), *plain,
+            *((str(one.id), one.name) for one in seen),
+        ],
+        "role_choices": [(first_views.NONE, usual), *plain, *shared],
+        "of_roles": [(r.id, r.label, of_roles.get(r.id, first_views.NONE)) for r in roles.of_workspace()] * may_set,
+    }  # fmt: skip
 
 
 def mail(screen: Screen, key: int) -> Answer:

@@ -13,14 +13,14 @@ from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup, escape
 
 from app import permissions
-from app.services import values
+from app.services import first_views, schema, values
 from app.services.access_grants import Acting
 from models import formats
 from models.fields import Field, Kind
 from models.scope import Actor, Rights
 from models.words import N_, _
 from views import drawing
-from views.screen import screens
+from views.screen import of, screens
 
 _EXTRA = (
     # group, label, url, icon, entity, action
@@ -77,7 +77,8 @@ class Group(NamedTuple):
     items: tuple[Item, ...]
 
 
-_menus: dict[tuple[int, str], tuple[Rights, tuple[Group, ...]]] = {}
+Homes = tuple[tuple[str, str], ...]
+_menus: dict[tuple[int, str, Homes], tuple[Rights, tuple[Group, ...]]] = {}
 
 
 def init(app: Flask) -> None:
@@ -220,14 +221,15 @@ def _acting(found: Acting | None) -> dict[str, str] | None:
 
 
 def menu(found: Actor) -> tuple[Group, ...]:
-    """The menu filtered by rights, in memory. Kept for these rights and the entry that one is at."""
+    """The menu filtered by rights, in memory. Kept for these rights, the entry that one is at, and where it leads."""
     here = request.path
     at = "/" if here == "/" else next((url for url in _urls() if here.startswith(url)), "")
-    kept = _menus.get((id(found.rights), at))
+    homes = _homes(found)
+    kept = _menus.get((id(found.rights), at, homes))
     if kept is None or kept[0] is not found.rights or found.everything:
         if len(_menus) >= _MOST_MENUS:
             _menus.clear()
-        kept = _menus[id(found.rights), at] = (found.rights, _menu(found, at))
+        kept = _menus[id(found.rights), at, homes] = (found.rights, _menu(found, at, homes))
     return kept[1]
 
 
@@ -236,17 +238,35 @@ def _urls() -> list[str]:
     return [spec.url() for spec in screens().values() if spec.group] + [url for _, _, url, *_ in _EXTRA]
 
 
-def _menu(found: Actor, at: str) -> tuple[Group, ...]:
+def _menu(found: Actor, at: str, homes: Homes) -> tuple[Group, ...]:
     groups: dict[str, list[Item]] = {name: [] for name in _GROUPS}
     groups[""].append(Item(N_("Today"), "/", "layout-dashboard", at == "/", quick=True, key="t"))
     for spec in screens().values():
         if spec.group and spec.can(found, "read"):
             groups.setdefault(spec.group, []).append(
                 Item(
-                    spec.label, spec.home or spec.url(), spec.icon, at == spec.url(), spec.quick, _KEYS.get(spec.entity)
+                    spec.label,
+                    dict(homes).get(spec.entity) or spec.home or spec.url(),
+                    spec.icon,
+                    at == spec.url(),
+                    spec.quick,
+                    _KEYS.get(spec.entity),
                 )
             )
     for group, label, url, symbol, entity, action in _EXTRA:
         if permissions.reach(found, action, entity) is not None:
             groups[group].append(Item(label, url, symbol, at == url))
     return tuple(Group(name, tuple(items)) for name, items in groups.items() if items)
+
+
+def _homes(found: Actor) -> Homes:
+    """Where the menu leads for entities that this person, or their role, has open with a view of a choice."""
+    known = schema.current().firsts
+    if not known:
+        return ()
+    firsts = ((of(entity), first_views.opens(entity, actor=found)) for entity in known if entity in screens())
+    return tuple(
+        (spec.entity, spec.url() + ("" if isinstance(first, str) else f"?view={first.id}"))
+        for spec, first in firsts
+        if first is not None
+    )

@@ -16,17 +16,21 @@ from models import registry, tenancy
 from models.audit import Change
 from models.base import session
 from models.custom import CustomField, CustomValue, FieldRight
+from models.star import Star
 
 _CHUNK = 500
 _WHY = tenancy.reason("what a record or field that is deleted for good leaves behind, in every workspace")
 
 
 def of_records(table: sa.Table, ids: Sequence[int], *, but: Collection[int] = ()) -> None:
-    """Delete the index rows of these records, `but` those of these fields."""
+    """Delete the index rows of these records, `but` those of these fields, and the stars that people gave them."""
     values, fields = CustomValue.__table__, CustomField.__table__
     theirs = sa.select(fields.c.id).where(fields.c.entity == table.name, fields.c.id.not_in(list(but)))
     gone = sa.delete(values).where(values.c.record_id.in_(ids), values.c.field_id.in_(theirs))
     session.execute(gone, execution_options=_WHY)
+    stars = Star.__table__
+    given = sa.delete(stars).where(stars.c.entity == table.name, stars.c.record_id.in_(ids))
+    session.execute(given, execution_options=_WHY)
 
 
 def of_fields(before: dt.datetime) -> int:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Forbidden, Invalid, NotFound
-from app.services import api_keys, role_differences, roles, values, webhooks
+from app.services import api_keys, first_views, role_differences, roles, stars, values, webhooks
 from app.services.operation import operation
 from app.services.role_differences import Differences
 from models import normal, registry, tenancy
@@ -115,6 +115,8 @@ def remove(membership_id: int, *, actor: Actor) -> Membership:
         member.active = False
         keys = api_keys.revoke_of_member(member.id)
         hooks = webhooks.pause_of_member(member.id, member.name)
+        first_views.forget_member(member.id)
+        stars.forget_member(member.id)
         sessions_ended = _end_sessions(member)
         _revoke_invitations(member.email)
         op.audit(

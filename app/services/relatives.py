@@ -15,23 +15,31 @@ from app.services import filters, kept, parts
 from models import registry
 from models.base import Link, session
 from models.scope import Actor
+from models.star import Star
+
+STARRED = "star"
 
 
-def titles(wanted: set[tuple[str, int]], *, actor: Actor, linked: Any = None) -> dict[tuple[str, int], str]:
+def titles(
+    wanted: set[tuple[str, int]], *, actor: Actor, linked: Any = None, starred: Any = None
+) -> dict[tuple[str, int], str]:
     """Titles of related records by (entity, id), as far as the actor may read them; one statement for all entities.
 
-    With `linked`, a record, also those of everything its links lead to, under ("<link>", id).
+    With `linked`, a record, also those of everything its links lead to, under ("<link>", id). With `starred`, a record,
+    also whether the actor has starred it: then (STARRED, id) is among them.
     """
     model = None if linked is None else type(linked)
     names = tuple(sorted(e for e in {e for e, _ in wanted} if _readable(e, actor)))
     links = {n: k for n, k in (filters.links(model) if model else {}).items() if _readable(k.target, actor)}
-    if not names and not links:
+    if not names and not links and starred is None:
         return {}
     shown = [registry.entity(n) for n in (*names, *(k.target for k in links.values()))]
-    key = ("titles", names, model, tuple(links), kept.sight(actor, shown))
-    statement = kept.statement(key, lambda: _titles(names, links, actor))
+    key = ("titles", names, model, tuple(links), starred is not None, kept.sight(actor, shown))
+    statement = kept.statement(key, lambda: _titles(names, links, actor, starred is not None))
     bound: dict[str, Any] = {f"{n}_ids": [key for e, key in wanted if e == n] for n in names}
     bound |= parts.here() | ({"record": linked.id} if links else {})
+    if starred is not None:
+        bound |= {"member": actor.membership_id, "kind": starred.__tablename__, "starred": starred.id}
     rows = session.execute(statement, bound, execution_options=parts.WHY)
     return {(entity, key): str(title) for entity, key, title in rows}
 
@@ -40,10 +48,22 @@ def _readable(entity: str, actor: Actor) -> bool:
     return permissions.reach(actor, "read", registry.permission_entity(registry.entity(entity))) is not None
 
 
-def _titles(names: tuple[str, ...], links: dict[str, Link], actor: Actor) -> Any:
+def _titles(names: tuple[str, ...], links: dict[str, Link], actor: Actor, starred: bool) -> Any:
     each = [_titles_of(registry.entity(n), actor) for n in names]
     each += [_titles_of_link(name, link, actor) for name, link in links.items()]
+    each += [_star()] if starred else []
     return sa.union_all(*each) if len(each) > 1 else each[0]
+
+
+def _star() -> Any:
+    c = parts.columns(Star)
+    mine = sa.select(parts.constant(STARRED).label("entity"), c.record_id.label("id"), c.entity.label("title"))
+    return mine.where(
+        c.workspace_id == parts.WORKSPACE,
+        c.membership_id == sa.bindparam("member", type_=sa.BigInteger),
+        c.entity == sa.bindparam("kind", type_=sa.String),
+        c.record_id == sa.bindparam("starred", type_=sa.BigInteger),
+    )
 
 
 def _titles_of(model: type[Any], actor: Actor) -> Any:

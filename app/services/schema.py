@@ -23,7 +23,7 @@ from models.base import session
 from models.custom import CustomField, EntityLayout, FieldRight
 from models.fields import Field, Kind
 from models.policy import Category, Purpose
-from models.view import SavedView
+from models.view import FirstView, SavedView, Whose
 from models.webhook import Webhook
 from models.words import _
 from models.workspace import Workspace
@@ -66,9 +66,9 @@ class View:
 class Schema:
     """What one workspace added and what its roles see. `added` and `retired`: entity -> key -> field, in order; retired
     fields are in the bin: their values are kept and named in history, and nothing else. `limits`: role -> entity ->
-    field -> "hidden" or "read". `views`: entity -> saved views by name. `layouts`: entity -> role, or 0 for
-    everybody -> facts of `EntityLayout`. `hooks`: active webhooks (id, events), as every operation must know whether
-    there are any.
+    field -> "hidden" or "read". `views`: entity -> saved views by name. `firsts`: entity -> ("member" or "role", id) ->
+    the view that opens first, None for the plain list. `layouts`: entity -> role, or 0 for everybody -> facts of
+    `EntityLayout`. `hooks`: active webhooks (id, events), as every operation must know whether there are any.
     """
 
     mark: int
@@ -76,13 +76,14 @@ class Schema:
     retired: Mapping[str, Mapping[str, Field]]
     limits: Mapping[int, Mapping[str, Mapping[str, str]]]
     views: Mapping[str, list[View]]
+    firsts: Mapping[str, Mapping[Whose, int | None]]
     layouts: Mapping[str, Mapping[int, Mapping[str, Any]]]
     hooks: tuple[tuple[int, frozenset[str]], ...]
     seen: dict[tuple[str, int | None], Mapping[str, Field]] = field(default_factory=dict)
     writable: dict[tuple[str, int | None], Mapping[str, Field]] = field(default_factory=dict)
 
 
-_NOTHING = Schema(0, {}, {}, {}, {}, {}, ())
+_NOTHING = Schema(0, {}, {}, {}, {}, {}, {}, ())
 _cache: dict[int, tuple[int, Schema]] = {}
 
 
@@ -356,14 +357,17 @@ def _read(workspace: int, mark: int) -> Schema:
                 levels |= _told_by_formulas({**retired.get(entity, _EMPTY), **added.get(entity, _EMPTY)}, levels)
         views: dict[str, list[View]] = {}
         for one in session.scalars(sa.select(SavedView).order_by(SavedView.name, SavedView.id)):
-            kept = View(one.id, one.name, one.query, one.audience, one.membership_id, one.team_id)
-            views.setdefault(one.entity, []).append(kept)
+            facts = (one.id, one.name, one.query, one.audience, one.membership_id, one.team_id)
+            views.setdefault(one.entity, []).append(View(*facts))
+        firsts: dict[str, dict[Whose, int | None]] = {}
+        for first in session.scalars(sa.select(FirstView)):
+            firsts.setdefault(first.entity, {})[first.whose] = first.view_id
         layouts: dict[str, dict[int, Mapping[str, Any]]] = {}
         for plan in session.scalars(sa.select(EntityLayout)):
             layouts.setdefault(plan.entity, {})[plan.role_id] = plan.facts
         active = session.execute(sa.select(Webhook.id, Webhook.events).where(Webhook.state == "active")).all()
     hooks = tuple((key, frozenset(events)) for key, events in active)
-    return Schema(mark, added, retired, limits, views, layouts, hooks)
+    return Schema(mark, added, retired, limits, views, firsts, layouts, hooks)
 
 
 def _told_by_formulas(added: Mapping[str, Field], levels: Mapping[str, str]) -> dict[str, str]:
@@ -386,12 +390,6 @@ def made(row: Any) -> Field:
         retired=tuple((key, label) for key, label, gone in options if gone),
         target="stored_file" if row.kind == "file" else row.target,
         max_length={"text": 200, "textarea": 20_000, "email": 254, "phone": 40, "url": 2000}.get(kind),
-        category=Category(row.category),
-        purpose=Purpose(row.purpose),
-        custom=row.id,
-        required=row.required,
-        searchable=row.searchable,
-        places=row.places,
-        formula=row.formula or "",
-        section=row.section,
-    )
+        category=Category(row.category), purpose=Purpose(row.purpose), custom=row.id, required=row.required,
+        searchable=row.searchable, places=row.places, formula=row.formula or "", section=row.section,
+    )  # fmt: skip

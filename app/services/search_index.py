@@ -24,6 +24,8 @@ from models.fields import Kind
 from models.scope import Actor
 
 CAP = 1000
+# So many records that walking them all in order finds a page of them at once.
+_MANY = 200
 _MOST_WORDS = 6
 _FOUND = frozenset({Kind.TEXT, Kind.EMAIL, Kind.PHONE})
 # A trigram index has nothing on shorter words.
@@ -57,7 +59,7 @@ def look_up(model: type[Any], names: tuple[str, ...], q: str, *, actor: Actor) -
     """The records of the current workspace that may match `q`; every one that does and is within reach is among
     them.
     """
-    if not set(names) <= _indexed(model):
+    if not set(names) <= indexed(model):
         return Hits(None)
     if filters.on_postgresql():
         return _by_trigrams(model, names, _words(q))
@@ -66,6 +68,28 @@ def look_up(model: type[Any], names: tuple[str, ...], q: str, *, actor: Actor) -
     statement = kept.statement(key, lambda: _scan(model, words, actor))
     number, ids = session.execute(statement, bound | parts.here(), execution_options=parts.WHY).one()
     return Hits(None, True, True) if number > CAP else Hits(tuple(orjson.loads(ids)), False, True, True)
+
+
+def beginning(model: type[Any], title: str, q: str, *, actor: Actor) -> Sequence[int] | None:
+    """The ids of records that may have a title which begins with `q`, or None where they are so many that a walk finds
+    the first at once, or where no index says so.
+    """
+    pattern = f"{filters.escaped(q)}%"
+    if not filters.on_postgresql():
+        key = ("begins", model, title, kept.sight(actor, (model,)))
+        statement = kept.statement(key, lambda: _beginning(model, title, actor))
+        found = session.scalars(statement, {"begins": pattern} | parts.here(), execution_options=parts.WHY).all()
+    elif len(q) >= _SHORTEST:
+        found = session.scalars(sa.select(sa.func.search_ids(model.__tablename__, pattern, _MANY + 1))).all()
+    else:
+        return None
+    return None if len(found) > _MANY else found
+
+
+def _beginning(model: type[Any], title: str, actor: Actor) -> Any:
+    c = parts.columns(model)
+    mine = parts.walled(sa.select(c.id), model, actor)
+    return mine.where(filters.like(c[title], sa.bindparam("begins"))).limit(parts.number(_MANY + 1))
 
 
 def _scan(model: type[Any], words: Words, actor: Actor) -> Any:
@@ -164,7 +188,7 @@ def _by_trigrams(model: type[Any], names: tuple[str, ...], words: list[str]) -> 
             some.append(sa.select(wanted.subquery().c.record_id))
         hits = _hits(session.scalars(sa.union(*some)).all() if some else ())
         if not hits.common:
-            return replace(hits, exact=len(words) == len(patterns) == 1 and set(names) == _indexed(model))
+            return replace(hits, exact=len(words) == len(patterns) == 1 and set(names) == indexed(model))
         common = True
     return Hits(None, common=common and len(words) == 1)
 
@@ -191,11 +215,11 @@ def _patterns(model: type[Any], names: tuple[str, ...], word: str) -> list[tuple
 
 def searched_by(model: type[Any]) -> tuple[str, ...]:
     """The fields that quick search reads, as far as the role in force sees them."""
-    return tuple(n for n, one in schema.fields(model).items() if n in _indexed(model) and one.kind in _FOUND)
+    return tuple(n for n, one in schema.fields(model).items() if n in indexed(model) and one.kind in _FOUND)
 
 
 @registry.per_model
-def _indexed(model: Any) -> frozenset[str]:
+def indexed(model: Any) -> frozenset[str]:
     """The columns that quick search has an index over."""
     name = f"ix_{model.__tablename__}_search"
     return next(

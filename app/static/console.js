@@ -5,10 +5,10 @@ import { enhance as comboboxes } from "c/combobox";
 import { start as dialogs } from "c/dialog";
 import { start as drafts } from "c/drafts";
 import { start as keys } from "c/keys";
-import { start as palette } from "c/palette";
+import { start as recent } from "c/recent";
 import { start as toasts } from "c/toast";
 
-for (const begin of [toasts, dialogs, palette, bulk, keys, drafts]) begin();
+for (const begin of [toasts, dialogs, bulk, keys, drafts, recent]) begin();
 comboboxes(document);
 document.addEventListener("htmx:load", (event) => comboboxes(event.detail.elt));
 

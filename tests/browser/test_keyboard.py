@@ -55,7 +55,7 @@ def test_search_new_edit_and_the_list_of_keys(owner: Page) -> None:
     expect(owner.get_by_text("No contact fits")).to_be_visible()
     owner.keyboard.press("Tab")
     owner.keyboard.press("?")
-    expect(owner.get_by_role("dialog")).to_contain_text("Next, previous row or record")
+    expect(owner.get_by_role("dialog")).to_contain_text("Next row or record")
     owner.keyboard.press("Escape")
     owner.keyboard.press("n")
     expect(owner).to_have_url("/contacts/new")

@@ -59,6 +59,23 @@ def test_screens_of_a_dashboard(owner: Page, visit: Visit) -> None:
     tidy(owner)
 
 
+def test_screens_of_the_palette(owner: Page, visit: Visit) -> None:
+    dark, phone = visit(OWNER, color_scheme="dark"), visit(OWNER, **PHONE)
+    for page, name in ((owner, "palette"), (dark, "dark-palette"), (phone, "phone-palette")):
+        page.goto("/contacts/")
+        word = page.locator("tbody a").nth(1).inner_text().split()[-1]
+        page.locator("[data-palette]:visible").first.click()
+        page.locator("#palette input").fill(word[:2] + word[3:])
+        page.get_by_text("close to").first.wait_for()
+        shoot(page, name)
+    owner.goto("/contacts/")
+    owner.keyboard.press("?")
+    owner.locator(".c-keys").wait_for()
+    shoot(owner, "keys")
+    owner.goto("/tasks/views")
+    shoot(owner, "first-view")
+
+
 def test_screens_of_an_import(owner: Page) -> None:
     choose_file(owner, FILES / "google_2024.csv")
     shoot(owner, "import-columns")

@@ -86,6 +86,18 @@ def test_scripts_of_one_kind_of_page_stay_small() -> None:
     assert alone and max(len(p.read_bytes()) for p in alone) < 7 * 1024
 
 
+def test_every_key_of_the_sheet_is_listened_for_and_no_other() -> None:
+    """The sheet is drawn from the list that runs the keys; what a page's own script runs asks that list by name."""
+    keys = (STATIC / "js" / "keys.js").read_text()
+    entries = re.findall(r"^  \{ show: .*\},$", keys, re.MULTILINE)
+    assert len(entries) > 12 and all(re.search(r"\b(run|name): ", entry) for entry in entries)
+    named = set(re.findall(r'name: "([a-z]+)"', keys))
+    others = "".join(p.read_text() for p in (STATIC / "js").glob("*.js") if p.stem != "keys")
+    assert named == set(re.findall(r'\bis\("([a-z]+)", event\)', others))
+    used = {m for t in TEMPLATES.rglob("*.html") for m in re.findall(r'data-key="(\w)"', t.read_text())}
+    assert used <= set(re.findall(r'key: "(\w)"', keys))
+
+
 def test_no_script_makes_code_or_markup_from_text() -> None:
     for script in [STATIC / "console.js", *(STATIC / "js").glob("*.js")]:
         assert re.findall(r"\beval\(|new Function\(|innerHTML|insertAdjacentHTML|cssText", script.read_text()) == []

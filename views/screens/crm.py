@@ -77,6 +77,7 @@ screen(
 screen(
     Activity,
     label="Activities",
+    searchable=True,
     icon="activity",
     group="Records",
     columns=("title", "kind", "happened_at", "minutes", "contact_id", "deal_id", "owner_id"),
@@ -86,13 +87,15 @@ screen(
     hint="Calls, viewings, meetings and inquiries.",
 )
 screen(
-    Note, icon="note", group="Records", columns=("body", "contact_id", "deal_id", "owner_id", "created_at"),
+    Note, icon="note", group="Records", searchable=True,
+    columns=("body", "contact_id", "deal_id", "owner_id", "created_at"),
     form=(("Note", "body", "contact_id", "deal_id", "pinned"),), hint="Free text about people and deals.",
 )  # fmt: skip
 screen(
     StoredFile,
     label="Files",
     singular="file",
+    searchable=True,
     icon="paperclip",
     group="Records",
     columns=("name", "mime", "size", "contact_id", "deal_id", "created_at"),
@@ -119,6 +122,7 @@ screen(
 screen(
     Template,
     icon="template",
+    searchable=True,
     group="Outreach",
     columns=("name", "subject", "kind", "updated_at"),
     form=(("Template", "name", "kind", "subject", "body"),),
@@ -130,12 +134,13 @@ screen(
     form=(("Suppression", "address", "reason", "scope", "remark"),), hint="Addresses that nothing is sent to, and why.",
 )  # fmt: skip
 screen(
-    Tag, icon="tag", group="Setup", columns=("name", "created_at"), related=("contact",), sort="name",
+    Tag, icon="tag", group="Setup", searchable=True, columns=("name", "created_at"), related=("contact",), sort="name",
     hint="Words to group contacts by.",
 )  # fmt: skip
 screen(
     Pipeline,
     icon="git-branch",
+    searchable=True,
     group="Setup",
     columns=("name", "created_at"),
     related=("stage",),
@@ -157,6 +162,7 @@ screen(
 screen(
     Team,
     icon="building",
+    searchable=True,
     group="Setup",
     columns=("name", "phone", "address"),
     form=(("Team", "name", "phone", "address"),),
@@ -167,6 +173,7 @@ screen(
 screen(
     Webhook,
     icon="plug",
+    searchable=True,
     group="Setup",
     columns=("name", "url", "state", "membership_id", "failing_since"),
     form=(("Webhook", "name", "url", "events"),),
@@ -181,6 +188,7 @@ screen(
     label="People",
     singular="person",
     slug="people",
+    searchable=True,
     icon="users-group",
     columns=("name", "email", "team_id", "job_title", "active"),
     avatars=True,

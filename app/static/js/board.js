@@ -1,6 +1,7 @@
 // A board: a card is dragged to another column, or moved from its menu (the button of the card, or M). Every move is the form
 // #move, sent to the card's own address; what comes back replaces the board and brings the toast with Undo.
-import { $, $$, on, typing } from "c/dom";
+import { $, $$, on } from "c/dom";
+import { is } from "c/keys";
 import { show } from "c/toast";
 
 const form = $("#move");
@@ -68,9 +69,9 @@ function askOnPage(name, value) {
 
 function press(event) {
   const card = cardAt(event.target);
-  if (!card || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-  if (event.key.toLowerCase() === "m" && document.body.dataset.keys !== "off") openMenu($(".c-mv", card));
-  else if (event.key.startsWith("Arrow")) walk(card, event.key);
+  if (!card || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (is("move", event)) openMenu($(".c-mv", card));
+  else if (is("walk", event)) walk(card, event.key);
   else return;
   event.preventDefault();
 }

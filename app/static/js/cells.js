@@ -1,6 +1,7 @@
 // A cell of a table is changed in place: Enter or a double click fetches the form of its one field into #cell, laid over the
 // cell. Which columns can be changed, and by which field, stands on their heads; the arrow keys walk from cell to cell.
 import { $, $$, t } from "c/dom";
+import { is } from "c/keys";
 
 const table = $("[data-cells]");
 const box = $("#cell");
@@ -65,8 +66,8 @@ table.addEventListener("click", (event) => {
 table.addEventListener("keydown", (event) => {
   const td = event.target.closest("td");
   if (!td || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input")) return;
-  if (event.key.startsWith("Arrow") && walk(td, event.key)) event.preventDefault();
-  else if (event.key === "Enter" && event.target === td) open(td);
+  if (is("walk", event) && walk(td, event.key)) event.preventDefault();
+  else if (is("open", event) && event.target === td) open(td);
   else if (event.key === "Escape" && event.target === td) linkOf(td)?.focus();
   else return;
   event.preventDefault();

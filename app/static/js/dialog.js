@@ -56,18 +56,6 @@ export function dialog(labelledby, ...content) {
   return box;
 }
 
-/** The table of keys, opened with "?" or from the help menu. */
-export function keysDialog(rows) {
-  const list = el("dl", { class: "c-keys" });
-  for (const [keys, does] of rows) {
-    list.append(el("dt", {}, ...keys.split(" ").map((key) => el("kbd", { class: "me-1" }, key))), el("dd", {}, does));
-  }
-  const close = el("button", { class: "btn btn-q btn-s btn-i ms-auto", type: "button", "aria-label": t("Close") }, icon("x"));
-  const box = dialog("keys-title", el("div", { class: "hstack mb-3" }, el("h2", { id: "keys-title" }, t("Keyboard shortcuts")), close), list);
-  box.classList.add("w");
-  close.addEventListener("click", () => box.close());
-}
-
 function moveInMenu(event) {
   const menu = $(".c-menu:popover-open");
   if (!menu || !["ArrowDown", "ArrowUp"].includes(event.key)) return;

@@ -67,3 +67,14 @@ export function latest() {
 }
 
 export const withQuery = (url, q) => `${url}${url.includes("?") ? "&" : "?"}q=${encodeURIComponent(q)}`;
+
+/** Stars the record at an address, or takes the star away; false when the server did not. */
+export async function toggleStar(url, on) {
+  const body = new FormData($("#act"));
+  body.set("on", on ? "1" : "");
+  try {
+    return (await fetch(`${new URL(url, location).pathname}/star`, { method: "POST", body, credentials: "same-origin", headers: { Accept: "application/json" } })).ok;
+  } catch {
+    return false;
+  }
+}

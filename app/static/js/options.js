@@ -14,7 +14,7 @@ export function option(id, item, q, href) {
   const lines = href ? [...marked(item.title, q), sub] : [...marked(item.title, q), sub && el("br"), sub];
   const face = item.initials ? el("span", { class: "c-av", "aria-hidden": "true" }, item.initials) : item.icon ? icon(item.icon) : null;
   const tag = href ? "a" : "div";
-  return el(tag, { role: "option", id, href, tabindex: "-1", "aria-selected": "false" }, face, el("span", { class: "flex-fill text-truncate" }, ...lines), item.key ? el("kbd", {}, item.key) : null);
+  return el(tag, { role: "option", id, href, tabindex: "-1", "aria-selected": "false", class: item.starred && "c-starred" }, face, el("span", { class: "flex-fill text-truncate" }, ...lines), item.key ? el("kbd", {}, item.key) : null, "starred" in item ? el("span", { class: "c-pstar" }, icon("star")) : null);
 }
 
 /** A line in a listbox that can't be chosen: nothing found, more to come, no answer. */
