@@ -1,13 +1,13 @@
 """Who may do what: one check for pages, REST, export, bulk, pickers, search and jobs.
 
-A right is (entity, action) -> reach. Rights are stored as Flask-AppBuilder permissions of a workspace's roles and
-cached per
-role with the workspace's `keys_version`, so that a change acts on the next request. Does not belong here: HTTP.
+A right is (entity, action) -> extent: a reach, or a rule of the brokerage's own (docs/decisions/012). Rights are stored
+as Flask-AppBuilder permissions of a workspace's roles and cached per role with the workspace's `keys_version`, so that
+a change acts on the next request. Does not belong here: HTTP, and what rules say (`app.services.rules`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -16,10 +16,11 @@ from sqlalchemy import orm
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from app.errors import Forbidden
-from models import registry
+from models import registry, scope
 from models.base import Owned, session
-from models.scope import Actor, Reach, Rights
-from models.user import Permission, PermissionView, ViewMenu, assoc_permissionview_role
+from models.role_rule import RoleRule
+from models.scope import Actor, Extent, Reach, Rights, Rule
+from models.user import Permission, PermissionView, Role, ViewMenu, assoc_permissionview_role
 from models.words import N_, _
 from models.workspace import Membership
 
@@ -35,6 +36,8 @@ AREAS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "view": ("write",),
     "audit": ("read", "export"),
 })  # fmt: skip
+# The reach that a stored right names when a rule says how far it goes.
+RULE = "rule"
 _ORDER = {Reach.OWN: 1, Reach.TEAM: 2, Reach.WORKSPACE: 3}
 _SETUP = frozenset({"team", "membership", "pipeline", "stage", "template", "tag", "suppression", "custom_field"})
 # What sends records out of the house: nobody's work, and for owners and admins to set up.
@@ -43,6 +46,14 @@ _OUTWARD = frozenset({"webhook"})
 _STANDING = frozenset({"role", "membership", "team", "workspace", "custom_field", "pipeline", "stage", "view"})
 _NEVER_LENT = frozenset({"api_key", "import", *_OUTWARD})
 _cache: dict[tuple[int, int], Rights] = {}
+# The condition of a rule on a model, spoken of the row that is given (the model, an alias, or columns), for an actor.
+Condition = Callable[[Rule, type[Any], Any, Actor], Any]
+_conditions: list[Condition] = []
+
+
+def on_rule(condition: Condition) -> None:
+    """Have `condition` say what rules mean; while nobody does, they reach nothing."""
+    _conditions[:] = [condition]
 
 
 def subjects() -> dict[str, tuple[str, ...]]:
@@ -57,15 +68,31 @@ def widths(entity: str) -> tuple[Reach, ...]:
     return tuple(Reach) if model is not None and issubclass(model, Owned) else (Reach.WORKSPACE,)
 
 
-def reach(actor: Actor, action: str, entity: str) -> Reach | None:
+def takes_rules(entity: str) -> bool:
+    """Whether a right on `entity` can go as far as a rule says: all that reads or writes what people own keeps to a
+    part of it, and what nobody owns is open whole or not at all.
+    """
+    return len(widths(entity)) > 1
+
+
+def covers(given: Extent | None, wanted: Extent | None) -> bool:
+    """Whether who has `given` has all of `wanted`. A rule lies within the whole workspace and within itself; how it
+    lies to what is one's own or the team's, nobody guesses.
+    """
+    if wanted is None or given is Reach.WORKSPACE or given == wanted:
+        return True
+    return given is Reach.TEAM and wanted is Reach.OWN
+
+
+def reach(actor: Actor, action: str, entity: str) -> Extent | None:
     """How far `actor` may do `action` on `entity`, or None."""
     if actor.everything:
         return Reach.WORKSPACE
     return actor.rights.get(entity, {}).get(action)
 
 
-def require(actor: Actor, action: str, entity: str) -> Reach:
-    """The reach, or `Forbidden`."""
+def require(actor: Actor, action: str, entity: str) -> Extent:
+    """The extent, or `Forbidden`."""
     found = reach(actor, action, entity)
     if found is None:
         closed = _(
@@ -94,6 +121,8 @@ def criterion(model: type[Any], actor: Actor, action: str = "read", *, of: Any =
         return _through_parent(model, row, actor, action)
     if not issubclass(model, Owned):
         return sa.false()
+    if isinstance(found, Rule):
+        return _conditions[0](found, model, row, actor) if _conditions and found.text else sa.false()
     # Who is no member owns nothing; comparing with none would find what nobody owns.
     own = sa.false() if actor.membership_id is None else row.owner_id == actor.membership_id
     if found is Reach.TEAM and actor.team_id is not None:
@@ -154,13 +183,30 @@ def read_rights(role_id: int) -> Rights:
         .join(assoc_permissionview_role, assoc_permissionview_role.c.permission_view_id == PermissionView.id)
         .where(assoc_permissionview_role.c.role_id == role_id)
     )
-    found: dict[str, dict[str, Reach]] = {}
+    plain: dict[tuple[str, str], Reach] = {}
+    ruled = set[tuple[str, str]]()
     for entity, permission in rows:
         action, _, how_far = permission.partition(".")
-        if how_far in Reach.__members__.values():
-            wider = max(found.get(entity, {}).get(action, Reach.OWN), Reach(how_far), key=_ORDER.__getitem__)
-            found.setdefault(entity, {})[action] = wider
+        if how_far == RULE:
+            ruled.add((entity, action))
+        elif how_far in Reach.__members__.values():
+            known = plain.get((entity, action), Reach.OWN)
+            plain[entity, action] = max(known, Reach(how_far), key=_ORDER.__getitem__)
+    texts = _texts_of(role_id) if ruled else {}
+    found: dict[str, dict[str, Extent]] = {}
+    for (entity, action), wide in (plain | {right: Rule(texts.get(right, "")) for right in ruled}).items():
+        found.setdefault(entity, {})[action] = wide
     return MappingProxyType({entity: MappingProxyType(actions) for entity, actions in found.items()})
+
+
+def _texts_of(role_id: int) -> dict[tuple[str, str], str]:
+    """The rules of a role, from its own workspace: rights are read before a request is inside one."""
+    workspace = session.scalar(sa.select(Role.workspace_id).where(Role.id == role_id))
+    if workspace is None:
+        return {}
+    mine = sa.select(RoleRule.entity, RoleRule.action, RoleRule.text).where(RoleRule.role_id == role_id)
+    with scope.inside(workspace), session.no_autoflush:
+        return {(entity, action): text for entity, action, text in session.execute(mine)}
 
 
 # Names of the roles that every workspace starts with; those that a brokerage makes are never translated.

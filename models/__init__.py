@@ -12,6 +12,7 @@ from models import (  # noqa: F401
     job,
     message,
     privacy,
+    role_rule,
     setup,
     star,
     stored_file,

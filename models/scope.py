@@ -31,7 +31,18 @@ class Reach(StrEnum):
     WORKSPACE = "workspace"
 
 
-Rights = Mapping[str, Mapping[str, Reach]]
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How far a right goes where the brokerage says it itself: to the records that meet a condition over their fields.
+    `text` is the condition as it is stored (`app.services.rules`); rules with the same text are the same. An empty one
+    reaches nothing.
+    """
+
+    text: str
+
+
+Extent = Reach | Rule
+Rights = Mapping[str, Mapping[str, Extent]]
 NO_RIGHTS: Rights = MappingProxyType({})
 
 
@@ -41,7 +52,7 @@ class NoWorkspace(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """One who acts. `rights` maps entity -> action -> reach and is complete: what is absent is refused. `role_id` says
+    """One who acts. `rights` maps entity -> action -> extent and is complete: what is absent is refused. `role_id` says
     in whose eyes fields are seen; it is put in force with `seen_as`. With `grant_id` somebody uses granted access: they
     have the membership, team and role of `on_behalf_of`, and their own membership, if any, is `own_id`."""
 

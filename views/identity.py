@@ -51,6 +51,7 @@ from views import (
     members,
     request_scope,
     role_compare,
+    role_rules,
     roles,
     sign_in,
     sign_in_forms,
@@ -99,6 +100,7 @@ def init(app: Flask) -> AppBuilder:
         field_rights.pages,
         why.pages,
         role_compare.pages,
+        role_rules.pages,
         workspace_settings.pages,
     ):
         app.register_blueprint(pages)

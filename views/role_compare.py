@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, render_template, request
@@ -9,9 +10,11 @@ from flask import Blueprint, render_template, request
 from app import permissions
 from app.services import field_rights, role_differences, roles, values
 from app.services.role_differences import Differences
+from models.scope import Extent, Rule
 from models.user import Role
+from models.words import _
 from views import shell
-from views.roles import label_of
+from views.roles import label_of, rules_in_words
 
 pages = Blueprint("role_compare", __name__, url_prefix="/settings/roles")
 
@@ -41,8 +44,9 @@ def show() -> Any:
 def groups(found: Differences) -> list[dict[str, Any]]:
     """The differences as rows under what they are about, in the order of the matrix."""
     made: dict[str, list[dict[str, Any]]] = {}
+    told = rules_in_words(*({r.entity: {"": e}} for r in found.rights for e in (r.first, r.second) if e is not None))
     for right in found.rights:
-        cells = (_REACHES[right.first], _REACHES[right.second])
+        cells = (_extent(right.entity, right.first, told), _extent(right.entity, right.second, told))
         made.setdefault(right.entity, []).append(_row(_ACTIONS[right.action], cells, right.more))
     for limit in found.fields:
         cells = (_LEVELS[limit.first], _LEVELS[limit.second])
@@ -51,7 +55,14 @@ def groups(found: Differences) -> list[dict[str, Any]]:
     return [{"label": label_of(name), "rows": made[name]} for name in order if name in made]
 
 
-def _row(what: str, cells: tuple[str, str], more: bool) -> dict[str, Any]:
+def _extent(entity: str, extent: Extent | None, told: Mapping[tuple[str, Rule], str]) -> str:
+    if isinstance(extent, Rule):
+        words = told[entity, extent]
+        return _("By rule: {rule}", rule=words) if words else _("By a rule that can't be read")
+    return _REACHES[extent]
+
+
+def _row(what: str, cells: tuple[str, str], more: bool | None) -> dict[str, Any]:
     return {"what": what, "first": cells[0], "second": cells[1], "more": more}
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, flash, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from app import permissions
 from app.errors import Invalid
-from app.services import field_rights, members, roles
-from models.scope import Actor, Reach, Rights
+from app.services import field_rights, members, relatives, roles, rules
+from models import registry
+from models.scope import Actor, Extent, Reach, Rights, Rule
 from models.user import Role
+from models.words import N_, _
 from views import shell
 from views.freshness import require_fresh
 from views.screen import screens
@@ -20,9 +24,10 @@ from views.settings_kit import field
 pages = Blueprint("roles", __name__, url_prefix="/settings/roles")
 
 Answer = str | Response | tuple[str, int]
-_ACTIONS = (("read", "Read"), ("write", "Write"), ("delete", "Delete"), ("export", "Export"))
+ACTIONS = (("read", "Read"), ("write", "Write"), ("delete", "Delete"), ("export", "Export"))
 _KEEP = "keep"
 _SCOPES = (("", "No"), ("own", "Own"), ("team", "Team"), ("workspace", "All"))
+_RULED = (*_SCOPES, (permissions.RULE, N_("By rule…")))
 _DESCRIPTIONS = {
     "owner": "Everything, and the last word on members.",
     "admin": "Everything in the workspace.",
@@ -60,17 +65,29 @@ def edit(key: int) -> Answer:
         return _matrix(role, actor, roles.current_rights(role))
     permissions.require(actor, "write", "role")
     require_fresh(actor, f"/settings/roles/{key}")
+    known = roles.current_rights(role)
+    sent, unsaid = _said(known)
     if "fill" in request.form:
-        filled, left = _filled(roles.read_rights(_sent()), actor)
+        filled, left = _filled(roles.read_rights(sent, known), actor)
         return _matrix(role, actor, filled, _told(left))
     try:
-        rights = roles.read_rights(_sent())
+        rights = roles.read_rights(sent, known)
         roles.update(key, request.form.get("label", role.label or ""), rights, actor=actor)
     except Invalid as error:
         flash(" ".join(error.fields.values()), "error")
         return _matrix(role, actor, roles.current_rights(role)), 422
+    if unsaid:
+        entity = unsaid[0][0]
+        what = label_of(entity).lower()
+        shell.toast(_("Role “{role}” saved. Now say the rule on {records}", role=role.label, records=what))
+        return redirect(role_rule_url(key, entity, *(a for e, a in unsaid if e == entity)), 303)
     shell.toast(f"Role “{role.label}” saved")
     return redirect(f"/settings/roles/{key}", 303)
+
+
+def role_rule_url(key: int, entity: str, *actions: str) -> str:
+    """The page of a role's rule on an entity, for these actions."""
+    return f"/settings/roles/{key}/rule/{entity}?{urlencode([('for', action) for action in actions])}"
 
 
 @pages.route("/<int:key>/copy", methods=("GET", "POST"))
@@ -131,7 +148,7 @@ def delete(key: int) -> Answer:
 def _filled(rights: Rights, actor: Actor) -> tuple[Rights, int]:
     """The matrix with whole rows and columns set as the form asks, and how many cells stay as they are because the
     person may not give that much there, or the records know no such reach. Nothing is saved."""
-    made = {entity: dict(actions) for entity, actions in rights.items()}
+    made: dict[str, dict[str, Extent]] = {entity: dict(actions) for entity, actions in rights.items()}
     left = 0
     for entity, actions in permissions.subjects().items():
         kind = "area" if entity in permissions.AREAS else "record"
@@ -144,7 +161,7 @@ def _filled(rights: Rights, actor: Actor) -> tuple[Rights, int]:
             left += not good
             new = now if wanted == _KEEP or not good else wanted
             if new:
-                made.setdefault(entity, {})[action] = Reach(new)
+                made.setdefault(entity, {})[action] = new if isinstance(new, Rule) else Reach(new)
     return made, left
 
 
@@ -182,8 +199,8 @@ def _matrix(role: Role, actor: Actor, rights: Rights, notice: str = "") -> str:
         title="Roles",
         roles=tabs,
         role=shown,
-        actions=_ACTIONS,
-        scopes=_SCOPES,
+        actions=ACTIONS,
+        scopes=_RULED,
         fills=[(_KEEP, "Set all"), *_SCOPES],
         notice=notice,
         groups=_groups(actor, role, rights),
@@ -196,7 +213,7 @@ def _matrix(role: Role, actor: Actor, rights: Rights, notice: str = "") -> str:
 
 
 def _groups(actor: Actor, role: Role, rights: Rights) -> list[dict[str, Any]]:
-    limited = field_rights.counts(role.id)
+    limited, told = field_rights.counts(role.id), rules_in_words(rights)
     records: list[dict[str, Any]] = []
     areas: list[dict[str, Any]] = []
     for entity, actions in permissions.subjects().items():
@@ -205,9 +222,10 @@ def _groups(actor: Actor, role: Role, rights: Rights) -> list[dict[str, Any]]:
             "label": label_of(entity),
             "fields_url": None if entity in permissions.AREAS else f"/settings/roles/{role.id}/fields/{entity}",
             "limited": limited.get(entity, 0),
-            "cells": {a: rights.get(entity, {}).get(a, "") for a in actions},
+            "cells": {a: _code(rights.get(entity, {}).get(a)) for a in actions},
             "open": {a: _offered(actor, a, entity) for a in actions},
             "widths": ["", *permissions.widths(entity)],
+            "rules": _rules_of(role, entity, rights.get(entity, {}), told),
         }
         (areas if entity in permissions.AREAS else records).append(row)
     return [
@@ -216,13 +234,55 @@ def _groups(actor: Actor, role: Role, rights: Rights) -> list[dict[str, Any]]:
     ]
 
 
+def _rules_of(
+    role: Role, entity: str, actions: Mapping[str, Extent], told: Mapping[tuple[str, Rule], str]
+) -> list[dict[str, Any]]:
+    """The rules of a row: each once, with the actions that it is for."""
+    found: dict[Rule, list[str]] = {}
+    for action in permissions.ACTIONS:
+        extent = actions.get(action)
+        if isinstance(extent, Rule):
+            found.setdefault(extent, []).append(action)
+    labels = permissions.ACTION_WORDS
+    return [
+        {
+            "for": ", ".join(labels[a].lower() if n else str(labels[a]) for n, a in enumerate(names)),
+            "text": told[entity, rule],
+            "broken": not told[entity, rule],
+            "url": role_rule_url(role.id, entity, *names),
+        }
+        for rule, names in found.items()
+    ]
+
+
+def rules_in_words(*many: Rights) -> dict[tuple[str, Rule], str]:
+    """The rules of rights for people, by (entity, rule); "" for one that can't be read."""
+    found = {(e, r) for rights in many for e, more in rights.items() for r in more.values() if isinstance(r, Rule)}
+    wanted = {one for entity, rule in found for one in rules.related(registry.entity(entity), [rule])}
+    titles = relatives.titles(wanted, actor=shell.actor()) if wanted else {}
+    return {(entity, rule): _in_words(registry.entity(entity), rule, titles) for entity, rule in found}
+
+
+def _in_words(model: type[Any], rule: Rule, titles: Mapping[tuple[str, int], str]) -> str:
+    if not rules.is_sound(model, rule):
+        return ""
+    return rules.words(model, rules.read(model, rule), shell.locale(), titles)
+
+
+def _code(extent: Extent | None) -> str:
+    """What stands for an extent in the matrix."""
+    if isinstance(extent, Rule):
+        return permissions.RULE
+    return "" if extent is None else extent.value
+
+
 def _offered(actor: Actor, action: str, entity: str) -> list[str]:
-    """The reaches this person can give: up to their own."""
+    """What this person can give: what their own right covers, and a rule where that is the whole workspace."""
     own = permissions.reach(actor, action, entity)
     if own is None:
         return [""]
-    order = list(Reach)
-    return ["", *(one for one in permissions.widths(entity) if order.index(one) <= order.index(own))]
+    ruled = [permissions.RULE] if own is Reach.WORKSPACE and permissions.takes_rules(entity) else []
+    return ["", *(one for one in permissions.widths(entity) if permissions.covers(own, one)), *ruled]
 
 
 def label_of(entity: str) -> str:
@@ -237,3 +297,18 @@ def _sent() -> list[tuple[str, str, str]]:
             entity, _, action = name.removeprefix("right-").rpartition("-")
             found.append((entity, action, value))
     return found
+
+
+def _said(known: Rights) -> tuple[list[tuple[str, str, str]], list[tuple[str, str]]]:
+    """What the form sends; and for which (entity, action) it asks for a rule that is yet to be said: these stay as they
+    are until then.
+    """
+    sent, unsaid = [], []
+    for entity, action, value in _sent():
+        now = known.get(entity, {}).get(action)
+        if value == permissions.RULE and not isinstance(now, Rule) and permissions.takes_rules(entity):
+            unsaid.append((entity, action))
+            sent.append((entity, action, _code(now)))
+        else:
+            sent.append((entity, action, value))
+    return sent, unsaid

@@ -88,7 +88,7 @@ def _answer(who: Any, entity: str, found: list[tuple[int, str]], actor: Actor) -
     act, spec = request.args.get("act", "read"), screens().get(entity)
     asked = Question(
         who.id, entity, act, _words, request.args.get("field", ""), record if spec else None, _number("key"),
-        offered=_offered(spec, act), instead=spec.hint if spec and act == "add" else "",
+        offered=_offered(spec, act), instead=spec.hint if spec and act == "add" else "", locale=shell.locale(),
     )  # fmt: skip
     try:
         answer = explain.answer(asked, actor=actor)

@@ -88,7 +88,7 @@ def _by_function(model: type[Any], names: tuple[str, ...], wanted: Sequence[Word
     """
     reach = permissions.require(actor, "read", registry.permission_entity(model))
     owner = team = None
-    if reach is not Reach.WORKSPACE:
+    if reach in (Reach.OWN, Reach.TEAM):  # what a rule reaches is known behind the walls alone
         owner = actor.membership_id or 0
         team = actor.team_id if reach is Reach.TEAM else None
     rare = [close_words.patterns(word) for word in wanted if close_words.is_rare(word)]

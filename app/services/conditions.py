@@ -29,21 +29,23 @@ class Group:
     parts: tuple[Filter | Group, ...]
 
 
-def parse(model: type[Any], text: str, locale: values.Locale) -> Group:
-    """A group from its form in an address; raises `Invalid` with a sentence."""
+def parse(model: type[Any], text: str, locale: values.Locale, *, who: bool = False) -> Group:
+    """A group from its form in an address; raises `Invalid` with a sentence. With `who`, a value may be whoever looks
+    (`filters.Who`).
+    """
     if len(text) > MOST_TEXT:
         raise Invalid({"w": _("These conditions are too long. Save a part of them as a view of its own.")})
     try:
         raw = orjson.loads(text)
     except orjson.JSONDecodeError:
         raise Invalid({"w": _("These conditions can't be read. Build them anew.")}) from None
-    group = _group(model, raw, locale, 1)
+    group = _group(model, raw, locale, 1, who)
     if sum(1 for _ in leaves(group)) > MOST:
         raise Invalid({"w": _("At most {most} conditions can be asked at once.", most=MOST)})
     return group
 
 
-def _group(model: type[Any], raw: Any, locale: values.Locale, deep: int) -> Group:
+def _group(model: type[Any], raw: Any, locale: values.Locale, deep: int, who: bool) -> Group:
     if not isinstance(raw, dict) or len(raw) != 1 or deep > MOST_DEEP:
         raise Invalid({"w": _("These conditions can't be read. Build them anew.")})
     join, parts = next(iter(raw.items()))
@@ -52,7 +54,9 @@ def _group(model: type[Any], raw: Any, locale: values.Locale, deep: int) -> Grou
     return Group(
         join,
         tuple(
-            filters.parse(model, part, locale) if isinstance(part, str) else _group(model, part, locale, deep + 1)
+            filters.parse(model, part, locale, who=who)
+            if isinstance(part, str)
+            else _group(model, part, locale, deep + 1, who)
             for part in parts
         ),
     )

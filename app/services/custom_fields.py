@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Invalid, NotFound
-from app.services import custom_rework, formulas, jobs, records, schema, values
+from app.services import custom_rework, formulas, jobs, records, role_rules, schema, values
 from app.services.operation import Operation, operation
 from models import custom, registry, tenancy
 from models.base import session
@@ -97,9 +97,11 @@ def reshape(key: int, given: Mapping[str, Any], *, actor: Actor) -> CustomField:
         problems = problems_of(one)
         if problems:
             raise Invalid(problems)
+        after = schema.made(one)
+        if (before.kind, before.places, before.target) != (after.kind, after.places, after.target):
+            role_rules.refuse_loss(one.entity, one.key, one.label)
         session.flush()
         schema.renew((one,))
-        after = schema.made(one)
         if custom_rework.is_needed(before, after):
             if state := custom_rework.under_way(one):
                 raise Invalid({"kind": _STOPPED if state in jobs.OVER else _UNDER_WAY})
@@ -143,6 +145,11 @@ def _sound(one: CustomField, _op: Operation) -> None:
     problems = problems_of(one)
     if problems:
         raise Invalid(problems)
+
+
+@records.before_delete(CustomField)
+def _unused(one: CustomField, _op: Operation) -> None:
+    role_rules.refuse_loss(one.entity, one.key, one.label)
 
 
 def problems_of(one: CustomField, *, but: int | None = None) -> dict[str, str]:

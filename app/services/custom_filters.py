@@ -35,12 +35,25 @@ def parameters(
     return ("added", one.kind, op, len(values)), (*given, *stand_ins), of | values
 
 
-def condition(model: type[Any], name: str, one: Field, op: str, given: Sequence[Any], like: Like) -> Any:
-    """The SQL condition of `parameters`; `like` matches a text without regard to case."""
+def literal(one: Field, operands: Sequence[Any]) -> tuple[Any, ...]:
+    """As `parameters`, with the values themselves."""
     if one.kind in custom_index.UNINDEXED:
-        return _of_text(custom_index.text_of(model, name), op, given, like)
+        return tuple(operands)
+    if one.kind is Kind.BOOLEAN or custom_index.is_text(one):
+        return (one.custom, *operands)
+    return (one.custom, *(custom_index.number(one, value) for value in operands))
+
+
+def condition(
+    model: type[Any], name: str, one: Field, op: str, given: Sequence[Any], like: Like, of: Any = None
+) -> Any:
+    """The SQL condition of `parameters` or `literal`; `like` matches a text without regard to case. `of` is an alias of
+    the model or the columns of its table, to speak of instead.
+    """
+    if one.kind in custom_index.UNINDEXED:
+        return _of_text(custom_index.text_of(model if of is None else of, name), op, given, like)
     field, *keys = given
-    having = lambda fits: custom_index.having(model, one, field, fits)  # noqa: E731  reads as the verb it is
+    having = lambda fits: custom_index.having(model, one, field, fits, of=of)  # noqa: E731  reads as the verb it is
     match op:
         case _ if one.kind is Kind.BOOLEAN:
             return having(None) if keys[0] else ~having(None)

@@ -61,6 +61,17 @@ def _subject(record: Record) -> str:
     return type(record).policy.subject or ""
 
 
+def rewrite(record: Any) -> None:
+    """Write all index rows of a record anew, before its operation ends: a rule over them is about to be asked."""
+    with scope.inside(record.workspace_id):
+        known = schema.every_added(type(record))
+    table, ids = CustomValue.__table__, [one.custom for one in known.values()]
+    mine = (table.c.workspace_id == record.workspace_id, table.c.record_id == record.id, table.c.field_id.in_(ids))
+    session.execute(sa.delete(table).where(*mine), execution_options=_WHY)
+    found = rows(known, record.custom or {}, record.workspace_id, record.id, history.subject_of(record))
+    replace({}, found)
+
+
 def replace(stale: Mapping[tuple[int, int], Sequence[int]], fresh: Sequence[Row]) -> None:
     """Delete the rows of ((workspace, field) -> records) and insert new ones."""
     table = CustomValue.__table__
@@ -130,13 +141,26 @@ def joined(model: type[Any], field_id: Any) -> tuple[Any, Any]:
     return of, sa.and_(of.workspace_id == model.workspace_id, of.field_id == field_id, of.record_id == model.id)
 
 
-def having(model: type[Any], one: Field, field_id: Any, condition: Any = None) -> Any:
-    """Whether a record has an index row of the field, one that fits the condition on its column if there is one."""
-    of, same = joined(model, field_id)
-    fits = same if condition is None else sa.and_(same, condition(column(one, of)))
+def having(model: type[Any], one: Field, field_id: Any, condition: Any = None, *, of: Any = None) -> Any:
+    """Whether a record has an index row of the field, one that fits the condition on its column if there is one. `of`
+    is an alias of the model or the columns of its table, to speak of instead.
+    """
+    if of is not None:
+        return _having_of(of, one, field_id, condition)
+    rows, same = joined(model, field_id)
+    fits = same if condition is None else sa.and_(same, condition(column(one, rows)))
     return sa.exists(sa.select(sa.literal(1)).where(fits)).correlate(model)
 
 
-def text_of(model: type[Any], name: str) -> Any:
+def _having_of(row: Any, one: Field, field_id: Any, condition: Any) -> Any:
+    """Over a plain table, behind the wall that the row stands behind."""
+    rows = CustomValue.__table__.alias()
+    c = rows.c
+    same = (c.workspace_id == row.workspace_id, c.field_id == field_id, c.record_id == row.id)
+    fits = () if condition is None else (condition(column(one, c)),)
+    return sa.exists().where(*same, *fits).correlate_except(rows)
+
+
+def text_of(model: Any, name: str) -> Any:
     """The text of an unindexed field, in the record's own column."""
     return model.custom[name].as_string()

@@ -15,12 +15,12 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Forbidden, Invalid, NotFound
-from app.services import api_keys, records, relatives, roles, schema
+from app.services import api_keys, explain_rules, records, relatives, roles, schema, values
 from models import registry, scope
 from models.access import ApiKey
 from models.base import session
 from models.fields import Field, now
-from models.scope import Actor, ActorKind, Reach
+from models.scope import Actor, ActorKind, Extent, Reach, Rule
 from models.user import Role, User
 from models.workspace import Membership, Team, Workspace
 
@@ -40,6 +40,7 @@ _WIDE = {
     Reach.WORKSPACE: "all of the workspace",
 }
 Words = Callable[[str], tuple[str, str]]
+_UTC = values.Locale()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Question:
     key_id: int | None = None
     offered: bool = True
     instead: str = ""
+    locale: values.Locale = _UTC
 
     @property
     def is_area(self) -> bool:
@@ -275,25 +277,36 @@ def _right(case: _Case, right: str) -> None:
     if granted is None:
         case.say(False, f"The role {who.role} does not include “{right}” on {many}.")
         return
-    if (
-        asked.is_area
-        or asked.ruling not in registry.entities()
-        or permissions.widths(asked.ruling) == tuple(Reach)[-1:]
-    ):
-        case.say(True, f"The role {who.role} includes “{right}” on {many}.")
-    else:
-        case.say(True, f"The role {who.role} includes “{right}” on {many}: {_WIDE[granted]}.")
+    case.say(True, f"The role {who.role} includes “{right}” on {many}{_how_far(case, granted)}.")
     if case.record is not None and permissions.reach(case.them, right, asked.ruling) not in (None, Reach.WORKSPACE):
         _reach(case, right, granted)
+    elif granted == Rule(""):
+        case.say(False, str(explain_rules.BROKEN))
 
 
-def _reach(case: _Case, right: str, granted: Reach) -> None:
+def _how_far(case: _Case, granted: Extent) -> str:
+    asked = case.asked
+    if isinstance(granted, Rule):
+        return f": {explain_rules.reached(registry.entity(asked.ruling), granted, asked.locale, actor=case.asker)}"
+    if asked.is_area or permissions.widths(asked.ruling) == tuple(Reach)[-1:]:
+        return ""
+    return f": {_WIDE[granted]}"
+
+
+def _reach(case: _Case, right: str, granted: Extent) -> None:
     """Which part of the reach the record meets, each part asked of the gate alone."""
     model, name, team = type(case.record), case.who.name, case.who.team
     try:
         one, owner, place = _whose(case)
     except NotFound:
         case.say(False, f"The {case.asked.words(case.asked.ruling)[0]} it belongs to is gone.")
+        return
+    if isinstance(granted, Rule):
+        ruling = registry.entity(case.asked.ruling)
+        key = case.record.id if model is ruling else getattr(case.record, registry.parent_link(model))
+        case.say(
+            *explain_rules.of_record(ruling, granted, key, one, case.asked.locale, them=case.them, actor=case.asker)
+        )
         return
     if _meets(case, model, right, Reach.OWN):
         case.say(True, f"{one} belongs to {name}.")

@@ -30,6 +30,7 @@ def tasks_due(actor: Actor, limit: int = 6) -> tuple[list[Any], int]:
     known = sa.and_(Contact.id == Task.contact_id, _readable(Contact, actor))
     statement = (
         sa.select(Task.id, Task.title, Task.due_at, Contact.id, Contact.name, total)
+        .select_from(Task)
         .outerjoin(Contact, known)
         .where(Task.state == "open", Task.owner_id == (actor.membership_id or 0))
         .order_by(Task.due_at.is_(None), Task.due_at, Task.id)

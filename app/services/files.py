@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Invalid
-from app.services import records, uploads
+from app.services import reaching, records, uploads
 from app.services.operation import Operation, operation
 from models import tenancy
 from models.base import session
@@ -52,6 +52,8 @@ def keep(
     with operation("stored_file.upload", actor=actor):
         made: StoredFile = records.create(StoredFile, {"name": found.safe_name, **where}, actor=actor, source=source)
         made.mime, made.size, made.sha256, made.storage_key = found.mime, found.size, found.sha256, storage_key
+        session.flush()
+        reaching.keep_to_rule(made, actor)
     return made
 
 

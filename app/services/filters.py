@@ -1,7 +1,8 @@
 """Filters of a list: what may be asked of each kind of field, how it reads, and the condition it makes.
 
-In a URL a filter is `f=field:op:value`, several values parted by "|". Does not belong here: paging and sorting
-(`queries`).
+In a URL a filter is `f=field:op:value`, several values parted by "|". In rules of roles a value may be whoever looks
+(`Who`), and conditions speak of a row: an alias, or the columns of a plain table. Does not belong here: paging and
+sorting (`queries`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -50,6 +52,19 @@ WORDS = {
 }
 _AMOUNT = {"after": N_("more than"), "before": N_("less than")}
 _VALUELESS = frozenset({"empty", "filled"})
+# Asked for by any part of them, not only by what is a whole address.
+_AS_TEXT = frozenset({Kind.EMAIL, Kind.PHONE, Kind.URL})
+
+
+class Who(StrEnum):
+    """What stands in a rule for the one who looks: their membership, or their team."""
+
+    ME = "@me"
+    TEAM = "@team"
+
+
+# What a link must lead to for whoever looks to be its value.
+_WHOSE = {Who.ME: "membership", Who.TEAM: "team"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +78,16 @@ class Filter:
     def text(self, model: type[Any], locale: Locale) -> str:
         """Its form in a URL; `parse` of it gives it back."""
         field = filterable(model)[self.field]
-        shown = "|".join(values.to_input(field, v, locale) if v is not False else "0" for v in self.values)
+        shown = "|".join(_typed(field, v, locale) for v in self.values)
         return f"{self.field}:{self.op}:{shown}" if self.values else f"{self.field}:{self.op}"
+
+
+def _typed(field: Field, value: Any, locale: Locale) -> str:
+    if isinstance(value, Who):
+        return value.value
+    if field.kind in _AS_TEXT:
+        return str(value)
+    return values.to_input(field, value, locale) if value is not False else "0"
 
 
 def filterable(model: type[Any]) -> dict[str, Field]:
@@ -99,14 +122,16 @@ def operator_words(field: Field, op: str) -> str:
     return _AMOUNT.get(op, WORDS[op]) if field.kind in (Kind.MONEY, Kind.NUMBER) else WORDS[op]
 
 
-def parse(model: type[Any], text: str, locale: values.Locale) -> Filter:
-    """A filter from its URL form; raises `Invalid` with a sentence about the field."""
+def parse(model: type[Any], text: str, locale: values.Locale, *, who: bool = False) -> Filter:
+    """A filter from its URL form; raises `Invalid` with a sentence about the field. With `who`, a value may be whoever
+    looks.
+    """
     name, _, rest = text.partition(":")
     op, _, raw = rest.partition(":")
-    return build(model, name, op, raw.split("|") if raw else [], locale)
+    return build(model, name, op, raw.split("|") if raw else [], locale, who=who)
 
 
-def build(model: type[Any], name: str, op: str, raw: list[str], locale: values.Locale) -> Filter:
+def build(model: type[Any], name: str, op: str, raw: list[str], locale: values.Locale, *, who: bool = False) -> Filter:
     known = filterable(model)
     if name not in known:
         raise Invalid({name or "filter": _("There is no field “{name}” to filter by.", name=name[:60])})
@@ -125,7 +150,7 @@ def build(model: type[Any], name: str, op: str, raw: list[str], locale: values.L
     if op in _VALUELESS:
         return Filter(name, op, ())
     try:
-        clean = tuple(_value(field, op, part, locale) for part in raw if part.strip())
+        clean = tuple(_whose(field, part, who) or _value(field, op, part, locale) for part in raw if part.strip())
     except ValueError as error:
         raise Invalid({name: str(error)}) from None
     if not clean or (op == "between" and len(clean) != 2) or len(clean) > 50:
@@ -139,8 +164,18 @@ def build(model: type[Any], name: str, op: str, raw: list[str], locale: values.L
     return Filter(name, op, clean)
 
 
+def whose(field: Field) -> Who | None:
+    """Whoever looks, as a value of this field in a rule."""
+    return next((one for one, target in _WHOSE.items() if field.kind is Kind.RELATION and field.target == target), None)
+
+
+def _whose(field: Field, text: str, who: bool) -> Who | None:
+    found = whose(field) if who else None
+    return found if found is not None and text.strip() == found.value else None
+
+
 def _value(field: Field, op: str, text: str, locale: values.Locale) -> Any:
-    if field.kind in (Kind.EMAIL, Kind.PHONE, Kind.URL) or op in ("contains", "starts"):
+    if field.kind in _AS_TEXT or op in ("contains", "starts"):
         return values.from_text(Field(Kind.TEXT, max_length=200), text, locale)
     if field.kind is Kind.MOMENT and len(text.strip()) == 10:
         text = f"{text.strip()}T00:00"
@@ -157,14 +192,43 @@ def condition(model: type[Any], wanted: Filter, given: tuple[Any, ...]) -> Any:
     return _of_column(getattr(model, wanted.field), wanted, given)
 
 
-def _of_column(column: Any, wanted: Filter, given: tuple[Any, ...]) -> Any:
+def condition_of(model: type[Any], wanted: Filter, row: Any) -> Any:
+    """The SQL condition of a filter with its values, on a row of `model`: the model, an alias, or the columns of its
+    table. It carries walls of its own and means the same on every database: of letters, A to Z alone match in both
+    cases.
+    """
+    if wanted.field in links(model):
+        return _link_of(links(model)[wanted.field], wanted, row)
+    one = schema.added(model).get(wanted.field)
+    if one is not None:
+        given = custom_filters.literal(one, operands(wanted))
+        return custom_filters.condition(model, wanted.field, one, wanted.op, given, _steady_like, of=row)
+    return _of_column(getattr(row, wanted.field), wanted, operands(wanted), _steady_like)
+
+
+def _steady_like(column: Any, pattern: str) -> Any:
+    if on_postgresql():
+        return sa.collate(column, "C").ilike(pattern, escape="\\")
+    return column.like(pattern, escape="\\")
+
+
+def _link_of(link: Link, wanted: Filter, row: Any) -> Any:
+    tie = registry.entity(link.through).__table__.alias()
+    t = tie.c
+    mine = (t[link.near] == row.id, t.workspace_id == row.workspace_id, t.deleted_at.is_(None))
+    fits = (t[link.far].in_(wanted.values),) if wanted.values else ()
+    inside = sa.exists().where(*mine, *fits).correlate_except(tie)
+    return ~inside if wanted.op in ("empty", "not") else inside
+
+
+def _of_column(column: Any, wanted: Filter, given: tuple[Any, ...], matches: Any = None) -> Any:
     match wanted.op:
         case "empty":
             return column.is_(None)
         case "filled":
             return column.is_not(None)
         case "contains" | "starts":
-            return like(column, given[0])
+            return (matches or like)(column, given[0])
         case "after":
             return column > given[0]
         case "before":

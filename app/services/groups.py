@@ -104,7 +104,7 @@ def totals(query: ListQuery, names: Iterable[str], *, actor: Actor) -> tuple[dic
     """What fields of a whole list add up to, the number of records, and whether only the first `MOST` were counted."""
     names = tuple(names)
     order, joins = _order(query)
-    inner = _joined(sa.select(query.model.id, order.label("order")), joins)
+    inner = _joined(sa.select(query.model.id, order.label("order")).select_from(query.model), joins)
     for place, name in enumerate(names):
         value, joins = group_keys.value_of(query.model, name)
         inner = _joined(inner.add_columns(value.label(f"s{place}")), joins)
@@ -125,7 +125,8 @@ def setup(target: type[Any], hall: str, *, actor: Actor) -> list[tuple[int, str,
         above = registry.entity(schema.fields(target)[hall].target or "")
         other = orm.aliased(above, flat=True)
         statement = sa.select(target.id, title, getattr(target, hall), getattr(other, registry.title_of(above)))
-        statement = statement.outerjoin(other, queries.visible(other, getattr(target, hall), above, actor))
+        seen = queries.visible(other, getattr(target, hall), above, actor)
+        statement = statement.select_from(target).outerjoin(other, seen)
     own = hasattr(target, "in_order") and not schema.is_limited(target)
     order = target.in_order() if own else (title, target.id)
     found = session.execute(permissions.restrict(statement, target, actor).order_by(*order).limit(4 * MOST_GROUPS))
@@ -138,7 +139,7 @@ def _ranked(query: ListQuery, key: Key, sums: Sequence[str]) -> Any:
     order, joins = _order(query)
     title = sa.null() if key.title is None else key.title
     picked = sa.select(model.id, key.expression.label("key"), title.label("title"), order.label("order"))
-    picked = _joined(picked, (*key.joins, *joins))
+    picked = _joined(picked.select_from(model), (*key.joins, *joins))
     for place, one in enumerate(sums):
         value, more = group_keys.value_of(model, one)
         picked = _joined(picked.add_columns(value.label(f"s{place}")), more)

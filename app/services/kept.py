@@ -10,8 +10,9 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from app import permissions
-from models import registry, tenancy
-from models.scope import Actor, Reach
+from app.services import schema
+from models import registry, scope, tenancy
+from models.scope import Actor, Reach, Rule
 
 _MOST = 2000
 _kept: dict[Hashable, Any] = {}
@@ -39,7 +40,11 @@ def sight(actor: Actor, models: Iterable[Any], action: str = "read") -> Hashable
     """What the conditions of `permissions.restrict` on these models depend on, as a part of a key."""
     reaches = tuple(permissions.reach(actor, action, name) for model in models for name in _ruling(model))
     narrow = any(reach not in (None, Reach.WORKSPACE) for reach in reaches)
-    return reaches, (actor.membership_id, actor.team_id) if narrow else None
+    if not narrow:
+        return reaches, None
+    # What a rule means hangs on the fields that the workspace has, and its ids are the workspace's own.
+    fields = schema.current().mark if any(isinstance(reach, Rule) for reach in reaches) else None
+    return reaches, (actor.membership_id, actor.team_id), fields, None if fields is None else scope.current()
 
 
 @registry.per_model

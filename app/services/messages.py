@@ -20,7 +20,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from app import permissions
 from app.errors import Conflict, Forbidden, Invalid
-from app.services import merge, records, schema, suppressions
+from app.services import merge, reaching, records, schema, suppressions
 from app.services.operation import Operation, current, operation
 from models import normal, scope
 from models.base import session
@@ -128,6 +128,7 @@ def write(
         )
         session.add(message)
         session.flush()
+        reaching.keep_to_rule(message, actor)
         if send:
             _queue(message, op)
     return message
@@ -144,6 +145,8 @@ def send(message_id: int, *, actor: Actor, subject: str | None = None, body: str
         body = message.body if body is None else _filled("body", body, words)
         if message.state in SENDABLE:
             message.subject, message.body = subject, body
+            session.flush()
+            reaching.keep_to_rule(message, actor)
             _queue(message, op)
         elif (message.subject, message.body) != (subject, body):
             raise Conflict(

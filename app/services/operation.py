@@ -42,6 +42,13 @@ class Operation:
         self.at = now()
         self.tracker = history.Tracker()
         self.queues: set[str] = set()
+        self.indexed: set[Any] = set()
+
+    def index(self, record: Any) -> None:
+        """Bring the index rows of a record's added fields up to date before the operation ends."""
+        session.flush()
+        custom_index.rewrite(record)
+        self.indexed.add(record)
 
     def audit(
         self,
@@ -142,7 +149,11 @@ def _close(opened: Operation) -> None:
     session.flush()
     schema.renew(e.record for e in opened.tracker.edits)
     states.note(opened)
-    custom_index.write((e.record, None if e.verb == "create" else e.new) for e in opened.tracker.edits)
+    edits, early = opened.tracker.edits, opened.indexed
+    custom_index.write((e.record, None if e.verb == "create" else e.new) for e in edits if e.record not in early)
+    for edit in edits:
+        if edit.record in early:
+            custom_index.rewrite(edit.record)
     hook_events.write(opened)
     opened.tracker.write(opened)
     session.flush()

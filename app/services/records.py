@@ -16,28 +16,39 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from app import permissions
 from app.errors import Clash, Conflict, Forbidden, Invalid, NotFound
-from app.services import formulas, kept, layouts, parts, schema
+from app.services import formulas, kept, layouts, parts, reaching, schema
 from app.services.operation import Operation, operation
 from models import registry, tenancy
 from models.audit import Change
 from models.base import Owned, session
 from models.fields import Kind, now
 from models.registry import CUSTOM_PREFIX
-from models.scope import Actor, Reach
+from models.scope import Actor
 from models.words import _
 
-Rule = Callable[[Any, Operation], None]
+Check = Callable[[Any, Operation], None]
 MAX_ID = 2**63
 # Where a record comes from that somebody fills in with all its fields before them.
 _ASKED = frozenset({"form", "api"})
-_rules: dict[type[Any], list[Rule]] = {}
+_rules: dict[type[Any], list[Check]] = {}
+_before_delete: dict[type[Any], list[Check]] = {}
 
 
-def rule(model: type[Any]) -> Callable[[Rule], Rule]:
+def rule(model: type[Any]) -> Callable[[Check], Check]:
     """Have a function called before a record of `model` is written; it may complete the record or raise `Invalid`."""
 
-    def keep(function: Rule) -> Rule:
+    def keep(function: Check) -> Check:
         _rules.setdefault(model, []).append(function)
+        return function
+
+    return keep
+
+
+def before_delete(model: type[Any]) -> Callable[[Check], Check]:
+    """Have a function called before a record of `model` goes to the bin; it may raise `Invalid`."""
+
+    def keep(function: Check) -> Check:
+        _before_delete.setdefault(model, []).append(function)
         return function
 
     return keep
@@ -98,7 +109,7 @@ def create(
         _prepare(record, values, actor, op, asked=asked and source in _ASKED)
         session.add(record)
         _flush(record)
-        _stay_in_reach(record, actor)
+        reaching.stay(record, actor)
     return record
 
 
@@ -116,6 +127,7 @@ def update(
     _only_known(model, values)
     with operation(f"{model.__tablename__}.update", actor=actor, reason=reason) as op:
         record = load(model, key, actor=actor, action="write")
+        parent = reaching.parent_of(record)
         if version is not None and version != record.version:
             values = merged(record, values, version)
         schema.put(record, values)
@@ -124,7 +136,9 @@ def update(
                 record.team_id = permissions.members_team(record.owner_id) or record.team_id
         _prepare(record, values, actor, op)
         _flush(record)
-        _stay_in_reach(record, actor)
+        reaching.stay(record, actor)
+        if parent != reaching.parent_of(record):
+            reaching.keep_parent(model, parent, actor, "write")
     return record
 
 
@@ -137,10 +151,14 @@ def delete(model: type[Any], key: int, *, actor: Actor, reason: str | None = Non
         raise Forbidden(
             "delete", model.__tablename__, _("Records of this kind are never deleted; their own page ends them.")
         )
-    with operation(f"{model.__tablename__}.delete", actor=actor, reason=reason):
-        record = load(model, key, actor=actor, action="write" if as_part and model.policy.parent else "delete")
+    action = "write" if as_part and model.policy.parent else "delete"
+    with operation(f"{model.__tablename__}.delete", actor=actor, reason=reason) as op:
+        record = load(model, key, actor=actor, action=action)
+        for function in _before_delete.get(model, ()):
+            function(record, op)
         record.deleted_at = now()
         session.flush()
+        reaching.keep_parent(model, reaching.parent_of(record), actor, action)
     return record
 
 
@@ -154,6 +172,7 @@ def restore(model: type[Any], key: int, *, actor: Actor) -> Any:
         record.deleted_at = None
         _prepare(record, {}, actor, op)
         _flush(record)
+        reaching.keep_to_rule(record, actor, "delete")
     return record
 
 
@@ -283,7 +302,7 @@ def _bad_references(record: Any, values: Mapping[str, Any], actor: Actor) -> dic
         if field.kind is not Kind.RELATION or value is None or not field.target:
             continue
         target = registry.entity(field.target)
-        if permissions.reach(actor, "read", registry.permission_entity(target)) is None or _out_of_reach(
+        if permissions.reach(actor, "read", registry.permission_entity(target)) is None or reaching.is_out_of(
             target, value, actor
         ):
             problems[name] = _(
@@ -292,16 +311,6 @@ def _bad_references(record: Any, values: Mapping[str, Any], actor: Actor) -> dic
                 target=registry.spoken(field.target),
             )
     return problems
-
-
-def _out_of_reach(target: type[Any], key: int, actor: Actor, action: str = "read") -> bool:
-    shape = ("within reach", target, action, kept.sight(actor, (target,), action))
-    statement = kept.statement(shape, lambda: _within_reach(target, actor, action))
-    return session.scalar(statement, {"key": key}) is None
-
-
-def _within_reach(target: type[Any], actor: Actor, action: str) -> Any:
-    return permissions.restrict(sa.select(target.id).where(target.id == sa.bindparam("key")), target, actor, action)
 
 
 def _duplicates(record: Any) -> dict[str, str]:
@@ -354,10 +363,3 @@ def _flush(record: Any) -> None:
         if "FOREIGN KEY" in str(error.orig).upper():
             raise Invalid({"": _("A record that this one refers to no longer exists.")}) from None
         raise
-
-
-def _stay_in_reach(record: Any, actor: Actor) -> None:
-    """What one writes must stay within one's own reach, or an agent could plant records under a colleague's name."""
-    reach = permissions.require(actor, "write", registry.permission_entity(type(record)))
-    if reach is not Reach.WORKSPACE and _out_of_reach(type(record), record.id, actor, "write"):
-        raise Invalid({"owner_id": _("With your role you can only keep records within your own reach.")})

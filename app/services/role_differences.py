@@ -6,16 +6,14 @@ Belongs here: comparing. Does not belong here: what a right means (`app.permissi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app import permissions
 from app.services import roles, schema
 from models import registry
-from models.scope import Reach
+from models.scope import Extent
 from models.user import Role
 
-_WIDTH: Mapping[Reach | None, int] = {None: 0, Reach.OWN: 1, Reach.TEAM: 2, Reach.WORKSPACE: 3}
 # A field that is open has no level; the stricter a level, the less it gives.
 _OPENNESS = {"": 2, schema.READ: 1, schema.HIDDEN: 0}
 
@@ -26,13 +24,15 @@ class RightDifference:
 
     entity: str
     action: str
-    first: Reach | None
-    second: Reach | None
+    first: Extent | None
+    second: Extent | None
 
     @property
-    def more(self) -> bool:
-        """Whether the second role has more."""
-        return _WIDTH[self.second] > _WIDTH[self.first]
+    def more(self) -> bool | None:
+        """Whether the second role has more; None where neither has all that the other has."""
+        if permissions.covers(self.second, self.first):
+            return True
+        return False if permissions.covers(self.first, self.second) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def between(first: Role, second: Role) -> Differences:
         for entity, actions in permissions.subjects().items()
         for action in actions
     )
-    return Differences(tuple(d for d in rights if d.first is not d.second), tuple(_fields(first, second)))
+    return Differences(tuple(d for d in rights if d.first != d.second), tuple(_fields(first, second)))
 
 
 def _fields(first: Role, second: Role) -> list[FieldDifference]:

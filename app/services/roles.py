@@ -8,26 +8,26 @@ role to somebody (`app.services.members`).
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Forbidden, Invalid, NotFound
-from app.services import schema
+from app.services import role_rules, rules, schema
 from app.services.operation import operation
 from models import registry, scope, tenancy
 from models.base import session
 from models.custom import EntityLayout, FieldRight
 from models.dashboard import DashboardLayer
-from models.scope import Actor, Reach, Rights
+from models.role_rule import RoleRule
+from models.scope import NO_RIGHTS, Actor, Extent, Reach, Rights, Rule
 from models.user import Permission, PermissionView, Role, ViewMenu, assoc_permissionview_role
 from models.words import N_, _, _n
 from models.workspace import Membership, Workspace
 
 _WHY = tenancy.reason("roles are rows of Flask-AppBuilder, kept to one workspace by workspace_id")
-_WIDTH = {None: 0, Reach.OWN: 1, Reach.TEAM: 2, Reach.WORKSPACE: 3}
 
 
 def create_builtin(workspace_id: int) -> dict[str, Role]:
@@ -87,7 +87,7 @@ def update(role_id: int, label: str, rights: Rights, *, actor: Actor) -> Role:
     old = current_rights(role)
     # Both ways: who could take away what they don't have could lock out those above them.
     within(actor, old)
-    clean = _checked(label, rights, actor, besides=role.id)
+    clean = _checked(label, rights, actor, besides=role.id, before=old)
     with operation("role.update", actor=actor) as op:
         role.label = clean
         session.execute(
@@ -128,7 +128,8 @@ def delete(role_id: int, *, actor: Actor) -> None:
             sa.delete(assoc_permissionview_role).where(assoc_permissionview_role.c.role_id == role.id),
             execution_options=_WHY,
         )
-        for own in (FieldRight.__table__, EntityLayout.__table__, DashboardLayer.__table__):
+        gone = (FieldRight.__table__, EntityLayout.__table__, DashboardLayer.__table__, RoleRule.__table__)
+        for own in gone:
             mine = (own.c.workspace_id == scope.workspace_id(), own.c.role_id == role.id)
             session.execute(sa.delete(own).where(*mine), execution_options=_WHY)
         # SQLite gives the id to the next role that is made: no worker may still know the rights of this one, nor what
@@ -147,10 +148,10 @@ def current_rights(role: Role) -> Rights:
 
 
 def within(actor: Actor, rights: Rights) -> None:
-    """Raise `Forbidden` for the first right that is wider than the actor's own."""
+    """Raise `Forbidden` for the first right that the actor's own does not cover."""
     for entity, actions in rights.items():
         for action, reach in actions.items():
-            if _WIDTH[reach] > _WIDTH[permissions.reach(actor, action, entity)]:
+            if not permissions.covers(permissions.reach(actor, action, entity), reach):
                 raise Forbidden(
                     action,
                     entity,
@@ -184,22 +185,34 @@ def forget_cached() -> None:
     )
 
 
-def read_rights(wanted: Iterable[tuple[str, str, str]]) -> dict[str, dict[str, Reach]]:
-    """Rights from (entity, action, reach) as a form sends them; raises `Invalid` for what is no right."""
-    known, rights = permissions.subjects(), dict[str, dict[str, Reach]]()
+def read_rights(wanted: Iterable[tuple[str, str, str]], known: Rights = NO_RIGHTS) -> dict[str, dict[str, Extent]]:
+    """Rights from (entity, action, reach) as a form sends them, "rule" for the rule that is `known`; raises `Invalid`
+    for what is no right."""
+    every, rights = permissions.subjects(), dict[str, dict[str, Extent]]()
     for entity, action, reach in wanted:
         if not reach:
             continue
-        if action not in known.get(entity, ()) or reach not in permissions.widths(entity):
+        rule = known.get(entity, {}).get(action) if reach == permissions.RULE else None
+        if isinstance(rule, Rule):
+            rights.setdefault(entity, {})[action] = rule
+            continue
+        if action not in every.get(entity, ()) or reach not in permissions.widths(entity):
             raise Invalid({"": _("“{right}” is no right.", right=f"{entity} {action} {reach}")})
         rights.setdefault(entity, {})[action] = Reach(reach)
     return rights
 
 
 def words(rights: Rights) -> list[str]:
+    """Rights as the audit log keeps them."""
     return sorted(
-        f"{entity}:{action}.{reach}" for entity, actions in rights.items() for action, reach in actions.items()
+        f"{entity}:{action}.{_extent_words(entity, extent)}"
+        for entity, actions in rights.items()
+        for action, extent in actions.items()
     )
+
+
+def _extent_words(entity: str, extent: Extent) -> str:
+    return f"{permissions.RULE} {rules.for_audit(entity, extent)}" if isinstance(extent, Rule) else extent.value
 
 
 def _limit(role: Role, *sources: int | None) -> None:
@@ -217,25 +230,29 @@ def _limit(role: Role, *sources: int | None) -> None:
         schema.renew_workspace(role.workspace_id)
 
 
-def _checked(label: str, rights: Mapping[str, Mapping[str, Reach]], actor: Actor, besides: int | None = None) -> str:
+def _checked(label: str, rights: Rights, actor: Actor, besides: int | None = None, before: Rights = NO_RIGHTS) -> str:
     label = " ".join(label.split())
     if not label or len(label) > 80:
         raise Invalid({"label": _("Type a name for the role, at most 80 characters.")})
     if any(r.label.casefold() == label.casefold() and r.id != besides for r in of_workspace()):
         raise Invalid({"label": _("There is a role with this name.")})
     within(actor, rights)
+    role_rules.check(rights, before, actor=actor)
     return label
 
 
 def _store(role: Role, rights: Rights) -> None:
     schema.touch(role.workspace_id)
     pairs = [
-        (f"{action}.{reach.value}", entity) for entity, actions in rights.items() for action, reach in actions.items()
+        (f"{action}.{permissions.RULE if isinstance(extent, Rule) else extent.value}", entity)
+        for entity, actions in rights.items()
+        for action, extent in actions.items()
     ]
     ids = _permission_ids(pairs)
     if ids:
         rows = [{"permission_view_id": i, "role_id": role.id} for i in ids]
         session.execute(sa.insert(assoc_permissionview_role), rows, execution_options=_WHY)
+    role_rules.store(role.id, rights)
 
 
 def _permission_ids(pairs: list[tuple[str, str]]) -> list[int]:

@@ -215,7 +215,7 @@ def read_steps(query: ListQuery, name: str, of: str, inside: int, hall: str, *, 
 
 def _found(query: ListQuery, keys: Sequence[Key], of: str, actor: Actor) -> tuple[Any, dict[str, Any]]:
     """The records that are looked at, each by what parts it and what is added up."""
-    picked, joins = sa.select(query.model.id), list[group_keys.Join]()
+    picked, joins = sa.select(query.model.id).select_from(query.model), list[group_keys.Join]()
     for place, key in enumerate(keys):
         title = sa.null() if key.title is None else key.title
         picked = picked.add_columns(

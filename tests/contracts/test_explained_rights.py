@@ -17,7 +17,7 @@ from models.scope import Reach
 from tests.contracts import samples, walk
 from tests.contracts.conftest import Program, program
 from tests.contracts.samples import SUMMIT_ID
-from tests.contracts.test_permission_matrix import _CASES, _exported, _hand_over, _seen, _undelete
+from tests.contracts.test_permission_matrix import _CASES, _RULED, RULED, _exported, _hand_over, _seen, _undelete, cast
 from tests.factories import SYSTEM, Browser, World, sign_in
 from views import why
 from views.screen import Screen, screens
@@ -50,9 +50,10 @@ def happens(app: Flask, spec: Screen, browser: Browser, key: Program) -> Iterato
 
 
 def differences(app: Flask, world: World, who: str, whose: str) -> list[str]:
-    person = world.summit.people[who]
+    person, _ = cast(app, world, who)
     with app.app_context():
         _hand_over(world.summit, person, whose)
+    who_, who = who, "agent" if who in RULED else who
     browser = app.test_client()
     assert isinstance(browser, Browser)
     sign_in(browser, person)
@@ -63,11 +64,11 @@ def differences(app: Flask, world: World, who: str, whose: str) -> list[str]:
         for act, real in happens(app, spec, browser, key):
             said = explained(app, world, who, spec.entity, act, record_id=SUMMIT_ID).allowed
             if said is not real:
-                found.append(f"{who}, {whose}: {act} {spec.entity} is {real}, the explainer says {said}")
+                found.append(f"{who_}, {whose}: {act} {spec.entity} is {real}, the explainer says {said}")
     return found
 
 
-@pytest.mark.parametrize(("who", "whose"), _CASES)
+@pytest.mark.parametrize(("who", "whose"), [*_CASES, *_RULED])
 def test_what_is_explained_is_what_happens(app: Flask, twins: World, who: str, whose: str) -> None:
     found = differences(app, twins, who, whose)
     assert not found, walk.report(found, "answers are wrong")

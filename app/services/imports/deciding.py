@@ -26,6 +26,7 @@ from models.words import N_, _
 VERDICTS = ("created", "updated", "skipped", "errors")
 MINOR_AGE = 13
 _TAKEN = N_("Another contact already has the e-mail {}. Nothing was changed.")
+_JOINED = N_("This is about the person of line {}, who was not imported. Nothing of this row was imported.")
 _MINOR = N_(
     "This person is under 13. Add the contact by hand and write down who gave authority to keep "
     "the data, or leave the birthday out."
@@ -66,6 +67,7 @@ class Decider:
     lock: bool = False
     matcher: Matcher = field(init=False)
     _changed: set[int] = field(default_factory=set)
+    _refused: set[int] = field(default_factory=set)
     _new_tags: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -114,6 +116,10 @@ class Decider:
         made = {o.row.line: o.person.id for o in outcomes if o.verdict == "created" and o.person is not None}
         self.matcher.wrote({line: key for line, key in made.items() if key is not None})
 
+    def refuse(self, outcomes: Sequence[Outcome]) -> None:
+        """Tells which rows brought nobody: a later row about the same person joins them in that."""
+        self._refused |= {o.row.line for o in outcomes if o.verdict == "errors"}
+
     def _outcome(
         self, decision: Decision, found: Chunk, new: dict[int, Person], repeats: Mapping[str, list[Person]]
     ) -> Outcome:
@@ -128,6 +134,9 @@ class Decider:
             new[row.line] = person = new_person(row, terms.basis, found.binned)
             return Outcome("created", row, person)
         person_known = found.people.get(decision.contact_id or 0) or new.get(decision.first_line or 0)
+        if person_known is None and decision.first_line in self._refused:
+            row.errors.append(Problem("", _JOINED.format(decision.first_line)))
+            return Outcome("errors", row)
         if person_known is None:
             return Outcome("updated", row)
         return self._update(decision, person_known, found)

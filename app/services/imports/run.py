@@ -19,11 +19,10 @@ from typing import BinaryIO
 import sqlalchemy as sa
 
 from app.errors import Conflict
-from app.services.imports import batches
+from app.services.imports import batches, within
 from app.services.imports.deciding import VERDICTS, Decider, Outcome
 from app.services.imports.known import STEP
 from app.services.imports.mapping import Mapping
-from app.services.imports.people import Person
 from app.services.imports.reading import Table, open_table
 from app.services.imports.rows import ContactRow, problem_file, to_contact
 from app.services.imports.writing import Writer
@@ -83,15 +82,17 @@ class Preview:
 def preview(batch: ImportBatch, source: BinaryIO, *, actor: Actor, progress: Progress = _nobody_watches) -> Preview:
     """What `work` would do now, over the whole file; changes nothing."""
     batches.permit(actor)
-    decider, total = Decider(batches.terms_of(batch, actor), actor), batch.rows_read
+    terms, total = batches.terms_of(batch, actor), batch.rows_read
+    decider, writer = Decider(terms, actor), Writer(terms)
     seen: dict[str, list[Outcome]] = {verdict: [] for verdict in VERDICTS}
     counts = dict.fromkeys(VERDICTS, 0)
     with open_table(source) as table, _collector_at_rest():
         problems = Problems(table.columns)
-        for rows in _chunks(table, batch, decider.terms.region):
+        for rows in _chunks(table, batch, terms.region):
             done = sum(counts.values())
             progress(done, total, _status(done, total, counts))
-            outcomes = decider.decide(rows)
+            outcomes = within.tried(writer, decider.decide(rows), actor=actor)
+            decider.refuse(outcomes)
             problems.add(outcomes)
             for outcome in outcomes:
                 counts[outcome.verdict] += 1
@@ -128,19 +129,21 @@ def work(batch_id: int, source: BinaryIO, *, actor: Actor, step: Step, progress:
         for rows in _chunks(table, batch, terms.region):
             read += len(rows)
             if read <= done:
-                problems.add(decider.decide(rows))
+                earlier = within.again(decider.decide(rows), actor=actor)
+                decider.refuse(earlier)
+                problems.add(earlier)
                 session.rollback()
                 continue
             progress(done, total, _status(done, total, counts))
             with step(STEP) as op:
                 _go_on(batch_id, done)
-                outcomes = decider.decide(rows)
-                writer.write(op, _people(outcomes))
+                outcomes = within.write(writer, op, decider.decide(rows), actor=actor)
                 for outcome in outcomes:
                     counts[outcome.verdict] += 1
                 done = read
                 _count(batch_id, {**counts, "rows": done})
             decider.wrote(outcomes)
+            decider.refuse(outcomes)
             problems.add(outcomes)
             gc.collect(0)
     progress(done, total, _status(done, total, counts))
@@ -164,11 +167,6 @@ def _collector_at_rest() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def _people(outcomes: list[Outcome]) -> list[Person]:
-    """Each person once, though several rows of the chunk may be about them."""
-    return list({id(o.person): o.person for o in outcomes if o.person is not None}.values())
 
 
 def _go_on(batch_id: int, done: int) -> None:

@@ -62,6 +62,10 @@ class Writer:
         self._insert_notes([*new, *known], stamp, story)
         story.write()
 
+    def start_over(self) -> None:
+        """What was written was taken back: tags that it made are not there."""
+        self._tags = {}
+
     def _stamp(self, op: Operation) -> dict[str, Any]:
         """Provenance of every row (P3)."""
         return {

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import DomainError, Invalid
-from app.services import custom_adopt, field_rights, layouts, records, roles, saved_views, schema
+from app.services import custom_adopt, field_rights, layouts, records, role_rules, roles, saved_views, schema
 from app.services.operation import Operation, operation
 from app.services.setup import asked, capture, check_rights, checks, keys, plan, states
 from app.services.setup.capture import EVERYBODY, FIELD_FACTS, Items, Setup
@@ -162,7 +162,9 @@ class _Work:
         if row is None:
             roles.create(item["label"], rights, key=step.name, actor=self.actor)
         else:
-            roles.update(row.id, item["label"], rights, actor=self.actor)
+            # What a rule says is in no document: it stays where the document gives no other reach.
+            whole = role_rules.kept(rights, roles.current_rights(row))
+            roles.update(row.id, item["label"], whole, actor=self.actor)
 
     def _remove_role(self, step: Step) -> None:
         row = self._role_rows().get(step.name)
