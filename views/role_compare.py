@@ -12,15 +12,15 @@ from app.services import field_rights, role_differences, roles, values
 from app.services.role_differences import Differences
 from models.scope import Extent, Rule
 from models.user import Role
-from models.words import _
+from models.words import N_, _
 from views import shell
 from views.roles import label_of, rules_in_words
 
 pages = Blueprint("role_compare", __name__, url_prefix="/settings/roles")
 
-_ACTIONS = {"read": "Read", "write": "Write", "delete": "Delete", "export": "Export"}
-_REACHES = {None: "No", "own": "Own", "team": "Team", "workspace": "All"}
-_LEVELS = {"": "Sees and changes", "read": "Sees", "hidden": "Does not see"}
+_ACTIONS = {"read": N_("Read"), "write": N_("Write"), "delete": N_("Delete"), "export": N_("Export")}
+_REACHES = {None: N_("No"), "own": N_("Own"), "team": N_("Team"), "workspace": N_("All")}
+_LEVELS = {"": N_("Sees and changes"), "read": N_("Sees"), "hidden": N_("Does not see")}
 
 
 @pages.get("/compare")
@@ -31,12 +31,12 @@ def show() -> Any:
     second = _chosen(every, "b") or next((one for one in every if one.id != first.id), first)
     return render_template(
         "role_compare.html",
-        title="Compare roles",
-        choices=[(one.id, one.label) for one in every],
+        title=_("Compare roles"),
+        choices=[(one.id, permissions.spoken(one.label)) for one in every],
         a=first.id,
         b=second.id,
-        first=first.label,
-        second=second.label,
+        first=permissions.spoken(first.label),
+        second=permissions.spoken(second.label),
         groups=groups(role_differences.between(first, second)),
     )
 
@@ -50,7 +50,7 @@ def groups(found: Differences) -> list[dict[str, Any]]:
         made.setdefault(right.entity, []).append(_row(_ACTIONS[right.action], cells, right.more))
     for limit in found.fields:
         cells = (_LEVELS[limit.first], _LEVELS[limit.second])
-        made.setdefault(limit.entity, []).append(_row(f"Field “{limit.label}”", cells, limit.more))
+        made.setdefault(limit.entity, []).append(_row(_("Field “{label}”", label=limit.label), cells, limit.more))
     order = [*field_rights.entities(), *permissions.AREAS]
     return [{"label": label_of(name), "rows": made[name]} for name in order if name in made]
 

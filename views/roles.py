@@ -15,7 +15,7 @@ from app.services import field_rights, members, relatives, roles, rules
 from models import registry
 from models.scope import Actor, Extent, Reach, Rights, Rule
 from models.user import Role
-from models.words import N_, _
+from models.words import N_, _, _n
 from views import shell
 from views.freshness import require_fresh
 from views.screen import screens
@@ -24,28 +24,28 @@ from views.settings_kit import field
 pages = Blueprint("roles", __name__, url_prefix="/settings/roles")
 
 Answer = str | Response | tuple[str, int]
-ACTIONS = (("read", "Read"), ("write", "Write"), ("delete", "Delete"), ("export", "Export"))
+ACTIONS = (("read", N_("Read")), ("write", N_("Write")), ("delete", N_("Delete")), ("export", N_("Export")))
 _KEEP = "keep"
-_SCOPES = (("", "No"), ("own", "Own"), ("team", "Team"), ("workspace", "All"))
+_SCOPES = (("", N_("No")), ("own", N_("Own")), ("team", N_("Team")), ("workspace", N_("All")))
 _RULED = (*_SCOPES, (permissions.RULE, N_("By rule…")))
 _DESCRIPTIONS = {
-    "owner": "Everything, and the last word on members.",
-    "admin": "Everything in the workspace.",
-    "broker": "All records of the brokerage, without managing members and roles.",
-    "agent": "Their own records.",
-    "assistant": "The records of their team.",
-    "compliance": "Reads and exports everything, with the audit log.",
-    "read_only": "Reads everything.",
+    "owner": N_("Everything, and the last word on members."),
+    "admin": N_("Everything in the workspace."),
+    "broker": N_("All records of the brokerage, without managing members and roles."),
+    "agent": N_("Their own records."),
+    "assistant": N_("The records of their team."),
+    "compliance": N_("Reads and exports everything, with the audit log."),
+    "read_only": N_("Reads everything."),
 }
 _AREAS = {
-    "workspace": "Workspace settings",
-    "role": "Roles",
-    "job": "Jobs",
-    "import": "Import",
-    "api_key": "API keys",
-    "ai": "AI drafting",
-    "view": "Views for everybody",
-    "audit": "Audit log",
+    "workspace": N_("Workspace settings"),
+    "role": N_("Roles"),
+    "job": N_("Jobs"),
+    "import": N_("Import"),
+    "api_key": N_("API keys"),
+    "ai": N_("AI drafting"),
+    "view": N_("Views for everybody"),
+    "audit": N_("Audit log"),
 }
 
 
@@ -79,9 +79,11 @@ def edit(key: int) -> Answer:
     if unsaid:
         entity = unsaid[0][0]
         what = label_of(entity).lower()
-        shell.toast(_("Role “{role}” saved. Now say the rule on {records}", role=role.label, records=what))
+        shell.toast(
+            _("Role “{role}” saved. Now say the rule on {records}", role=permissions.spoken(role.label), records=what)
+        )
         return redirect(role_rule_url(key, entity, *(a for e, a in unsaid if e == entity)), 303)
-    shell.toast(f"Role “{role.label}” saved")
+    shell.toast(_("Role “{role}” saved", role=permissions.spoken(role.label)))
     return redirect(f"/settings/roles/{key}", 303)
 
 
@@ -101,17 +103,25 @@ def copy(key: int) -> Answer:
     if request.method == "POST":
         try:
             made = roles.create(request.form.get("label", ""), roles.current_rights(role), actor=actor, like=role.id)
-            shell.toast(f"Role “{made.label}” made")
+            shell.toast(_("Role “{role}” made", role=made.label))
             return redirect(f"/settings/roles/{made.id}", 303)
         except Invalid as error:
             errors = error.fields
-    fields = [field("label", "Name of the new role", value=f"{role.label} 2", errors=errors, required=True)]
+    fields = [
+        field(
+            "label",
+            _("Name of the new role"),
+            value=f"{permissions.spoken(role.label)} 2",
+            errors=errors,
+            required=True,
+        )
+    ]
     shown = render_template(
         "confirm.html",
-        title=f"Copy {role.label}",
+        title=_("Copy {role}", role=permissions.spoken(role.label)),
         action=f"/settings/roles/{key}/copy",
         fields=fields,
-        verb="Copy",
+        verb=_("Copy"),
         cancel_url=f"/settings/roles/{key}",
         errors=[e for n, e in errors.items() if n != "label"],
     )
@@ -128,16 +138,16 @@ def delete(key: int) -> Answer:
     if request.method == "POST":
         try:
             roles.delete(key, actor=actor)
-            shell.toast("Role deleted")
+            shell.toast(_("Role deleted"))
             return redirect("/settings/roles", 303)
         except Invalid as error:
             errors = list(error.fields.values())
     shown = render_template(
         "confirm.html",
-        title=f"Delete the role {role.label}",
-        text="Nobody may have it any more. What it granted ends with it.",
+        title=_("Delete the role {role}", role=role.label),
+        text=_("Nobody may have it any more. What it granted ends with it."),
         action=f"/settings/roles/{key}/delete",
-        verb="Delete",
+        verb=_("Delete"),
         danger=True,
         cancel_url=f"/settings/roles/{key}",
         errors=errors,
@@ -166,8 +176,15 @@ def _filled(rights: Rights, actor: Actor) -> tuple[Rights, int]:
 
 
 def _told(left: int) -> str:
-    stay = f" {left} stayed as they were: your own role has less there, or these records have no owner." if left else ""
-    return f"Filled in. Nothing is saved yet.{stay}"
+    told = _("Filled in. Nothing is saved yet.")
+    if not left:
+        return told
+    stay = _n(
+        "{n} stayed as it was: your own role has less there, or these records have no owner.",
+        "{n} stayed as they were: your own role has less there, or these records have no owner.",
+        left,
+    )
+    return f"{told} {stay}"
 
 
 def _matrix(role: Role, actor: Actor, rights: Rights, notice: str = "") -> str:
@@ -178,7 +195,7 @@ def _matrix(role: Role, actor: Actor, rights: Rights, notice: str = "") -> str:
     tabs = [
         {
             "name": r.key,
-            "label": r.label,
+            "label": permissions.spoken(r.label),
             "url": f"/settings/roles/{r.id}",
             "current": r.id == role.id,
             "builtin": r.builtin,
@@ -188,20 +205,20 @@ def _matrix(role: Role, actor: Actor, rights: Rights, notice: str = "") -> str:
     ]
     shown = {
         "name": role.key,
-        "label": role.label,
+        "label": permissions.spoken(role.label),
         "builtin": role.builtin,
         "editable": may and not role.builtin,
         "members": counts.get(role.id, 0),
-        "description": _DESCRIPTIONS.get(role.key or "", "A role of your brokerage."),
+        "description": _DESCRIPTIONS.get(role.key or "", _("A role of your brokerage.")),
     }
     return render_template(
         "roles.html",
-        title="Roles",
+        title=_("Roles"),
         roles=tabs,
         role=shown,
         actions=ACTIONS,
         scopes=_RULED,
-        fills=[(_KEEP, "Set all"), *_SCOPES],
+        fills=[(_KEEP, _("Set all")), *_SCOPES],
         notice=notice,
         groups=_groups(actor, role, rights),
         extras=[],
@@ -229,8 +246,8 @@ def _groups(actor: Actor, role: Role, rights: Rights) -> list[dict[str, Any]]:
         }
         (areas if entity in permissions.AREAS else records).append(row)
     return [
-        {"label": "Records", "name": "record", "rows": records},
-        {"label": "The workspace", "name": "area", "rows": areas},
+        {"label": _("Records"), "name": "record", "rows": records},
+        {"label": _("The workspace"), "name": "area", "rows": areas},
     ]
 
 
@@ -287,7 +304,7 @@ def _offered(actor: Actor, action: str, entity: str) -> list[str]:
 
 def label_of(entity: str) -> str:
     spec = screens().get(entity)
-    return spec.label if spec is not None else _AREAS.get(entity, entity.replace("_", " ").capitalize())
+    return spec.label if spec is not None else _AREAS.get(entity, registry.spoken(entity).capitalize())
 
 
 def _sent() -> list[tuple[str, str, str]]:

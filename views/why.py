@@ -16,6 +16,7 @@ from app.services import explain, queries, relatives, values
 from app.services.explain import Question
 from models import registry
 from models.scope import Actor
+from models.words import N_, _
 from views import shell
 from views.roles import label_of
 from views.screen import Screen, screens
@@ -25,10 +26,10 @@ pages = Blueprint("why", __name__, url_prefix="/settings/roles")
 
 ADDRESS = "/settings/roles/why"
 _ACTS = (
-    ("read", "Read"), ("add", "Add"), ("write", "Change"), ("delete", "Delete"), ("export", "Export"),
-    ("see", "See a field"), ("change", "Change a field"),
+    ("read", N_("Read")), ("add", N_("Add")), ("write", N_("Change")), ("delete", N_("Delete")),
+    ("export", N_("Export")), ("see", N_("See a field")), ("change", N_("Change a field")),
 )  # fmt: skip
-_OWN_RULES = (
+_OWN_RULES = N_(
     "If a page refuses all the same, it says why: some steps have rules of their own, such as that only an owner "
     "makes an owner."
 )
@@ -59,16 +60,16 @@ def show() -> Any:
         (one for wanted in (_number("member"), actor.membership_id) for one in everybody if one.id == wanted), None
     )
     if who is None:
-        raise NotFound("There is nobody here whom you could ask about.")
+        raise NotFound(_("There is nobody here whom you could ask about."))
     entity = request.args.get("entity", "")
     entity = entity if entity in permissions.subjects() or entity in registry.entities() else ""
     found = _found(entity, actor)
     answered, errors = _answer(who, entity, found, actor)
     return page(
         "why.html",
-        title="Explain rights",
+        title=_("Explain rights"),
         status=404 if "record" in errors and _record_id() else 200,
-        intro="Who may do what, on which record, and why. The answer comes from the checks themselves.",
+        intro=_("Who may do what, on which record, and why. The answer comes from the checks themselves."),
         fields=_fields(who, everybody, entity, errors, actor),
         record=_record(entity, errors, actor),
         answer=answered,
@@ -83,7 +84,7 @@ def _answer(who: Any, entity: str, found: list[tuple[int, str]], actor: Actor) -
     typed = request.args.get("record-text", "").strip()
     record = _record_id() or (found[0][0] if len(found) == 1 else None)
     if record is None and typed and _same_kind():
-        missing = {"record": f"Nothing that you can see is called “{typed[:60]}”."}
+        missing = {"record": _("Nothing that you can see is called “{typed}”.", typed=typed[:60])}
         return None, {} if found else missing
     act, spec = request.args.get("act", "read"), screens().get(entity)
     asked = Question(
@@ -95,7 +96,7 @@ def _answer(who: Any, entity: str, found: list[tuple[int, str]], actor: Actor) -
     except Invalid as error:
         return None, error.fields
     except (NotFound, Forbidden):
-        return None, {"record": "There is no such record or key, or it is not yours to see."}
+        return None, {"record": _("There is no such record or key, or it is not yours to see.")}
     shown = {
         "allowed": answer.allowed,
         "sentence": explain.sentence(asked, answer, who.name),
@@ -120,25 +121,29 @@ def _words(name: str) -> tuple[str, str]:
 
 
 def _fields(who: Any, everybody: list[Any], entity: str, errors: dict[str, str], actor: Actor) -> list[dict[str, Any]]:
-    people = [(str(one.id), one.name if one.active else f"{one.name} (left)") for one in everybody]
+    people = [(str(one.id), one.name if one.active else _("{name} (left)", name=one.name)) for one in everybody]
     kinds = [(name, label_of(name)) for name in (*registry.entities(), *permissions.AREAS)]
     acts = [(a, label) for a, label in _ACTS if entity not in permissions.AREAS or a in permissions.AREAS[entity]]
     shown = [
-        field("member", "Person", kind="choice", value=str(who.id), choices=people, required=True),
-        field("entity", "What", kind="choice", value=entity, choices=sorted(kinds, key=lambda k: k[1]), required=True),
+        field("member", _("Person"), kind="choice", value=str(who.id), choices=people, required=True),
+        field(
+            "entity", _("What"), kind="choice", value=entity, choices=sorted(kinds, key=lambda k: k[1]), required=True
+        ),
     ]
     if not entity:
         return shown
     act = request.args.get("act", "read")
-    shown.append(field("act", "Action", kind="choice", value=act, choices=acts, errors=errors, required=True))
+    shown.append(field("act", _("Action"), kind="choice", value=act, choices=acts, errors=errors, required=True))
     if entity in registry.entities() and act in explain.OF_FIELDS:
         known = [(n, one.label) for n, one in explain.fields(entity).items()]
         chosen = request.args.get("field", "")
-        shown.append(field("field", "Field", kind="choice", value=chosen, choices=known, errors=errors, required=True))
+        shown.append(
+            field("field", _("Field"), kind="choice", value=chosen, choices=known, errors=errors, required=True)
+        )
     held = [(str(key.id), key.name) for key in explain.keys(who.id, actor=actor)]
     if held:
         chosen = request.args.get("key", "")
-        shown.append(field("key", "With the API key", kind="choice", value=chosen, choices=held, required=False))
+        shown.append(field("key", _("With the API key"), kind="choice", value=chosen, choices=held, required=False))
     return shown
 
 

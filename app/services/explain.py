@@ -15,13 +15,14 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Forbidden, Invalid, NotFound
-from app.services import api_keys, explain_rules, records, relatives, roles, schema, values
+from app.services import api_keys, explain_fields, explain_rules, records, relatives, roles, schema, values
 from models import registry, scope
 from models.access import ApiKey
 from models.base import session
 from models.fields import Field, now
 from models.scope import Actor, ActorKind, Extent, Reach, Rule
 from models.user import Role, User
+from models.words import N_, _
 from models.workspace import Membership, Team, Workspace
 
 # An act -> the rights it takes on a record, the one it is named after last.
@@ -30,14 +31,10 @@ ACTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "export": ("read", "export"), "see": ("read",), "change": ("read", "write"),
 })  # fmt: skip
 OF_FIELDS = ("see", "change")
-VERBS: Mapping[str, str] = MappingProxyType({
-    "read": "read", "add": "add", "write": "change", "delete": "delete", "export": "export", "see": "see",
-    "change": "change",
-})  # fmt: skip
 _WIDE = {
-    Reach.OWN: "those they own",
-    Reach.TEAM: "those they own and those of their team",
-    Reach.WORKSPACE: "all of the workspace",
+    Reach.OWN: N_("those they own"),
+    Reach.TEAM: N_("those they own and those of their team"),
+    Reach.WORKSPACE: N_("all of the workspace"),
 }
 Words = Callable[[str], tuple[str, str]]
 _UTC = values.Locale()
@@ -158,17 +155,18 @@ def answer(asked: Question, *, actor: Actor) -> Answer:
     _key(case)
     _screen(case)
     _rights(case)
-    _field(case)
+    if asked.act in OF_FIELDS:
+        explain_fields.step(case, fields(asked.entity)[asked.field].label)
     allowed = _is_at_work(case) and asked.offered and _decided(case)
-    return Answer(allowed, tuple(case.steps), _title(case.record) if case.record is not None else "")
+    return Answer(allowed, tuple(case.steps), explain_fields.title(case.record) if case.record is not None else "")
 
 
 def _check(asked: Question) -> None:
     known = permissions.AREAS.get(asked.entity, ()) if asked.is_area else tuple(ACTS)
     if asked.act not in known or (not asked.is_area and asked.entity not in registry.entities()):
-        raise Invalid({"act": "Choose what the question is about."})
+        raise Invalid({"act": _("Choose what the question is about.")})
     if asked.act in OF_FIELDS and asked.field not in fields(asked.entity):
-        raise Invalid({"field": "Choose a field."})
+        raise Invalid({"field": _("Choose a field.")})
 
 
 def _actor_of(who: Any) -> Actor:
@@ -205,13 +203,13 @@ def _is_at_work(case: _Case) -> bool:
 def _membership(case: _Case) -> None:
     who = case.who
     if not who.active:
-        case.say(False, f"{who.name} is no longer a member of this workspace, and opens nothing in it.")
+        case.say(False, _("{name} is no longer a member of this workspace, and opens nothing in it.", name=who.name))
         return
-    case.say(True, f"{who.name} is an active member of this workspace.")
+    case.say(True, _("{name} is an active member of this workspace.", name=who.name))
     if not who.account:
-        case.say(False, f"The account of {who.name} is blocked.")
+        case.say(False, _("The account of {name} is blocked.", name=who.name))
     if who.require_mfa and not who.second_factor and case.asked.key_id is None:
-        case.say(False, f"The workspace asks for a second factor at sign-in, and {who.name} has none yet.")
+        case.say(False, _("The workspace asks for a second factor at sign-in, and {name} has none yet.", name=who.name))
 
 
 def _key(case: _Case) -> None:
@@ -220,18 +218,28 @@ def _key(case: _Case) -> None:
         return
     key = next((k for k in keys(case.who.id, actor=case.asker) if k.id == case.asked.key_id), None)
     if key is None:
-        raise NotFound("There is no such key, or it is not yours to see.")
+        raise NotFound(_("There is no such key, or it is not yours to see."))
     own = case.them
     case.them = replace(own, rights=permissions.narrow(own.rights, key.scopes), kind=ActorKind.API_KEY, key_id=key.id)
     if key.expires_at is not None and key.expires_at <= now():
-        case.say(False, f"The key “{key.name}” has expired.")
+        case.say(False, _("The key “{name}” has expired.", name=key.name))
         case.them = replace(case.them, rights={})
     ruling = case.asked.ruling
     for right in case.asked.rights:
         if permissions.reach(own, right, ruling) and not permissions.reach(case.them, right, ruling):
-            case.say(False, f"The scopes of the key “{key.name}” leave out {ruling}:{right}.")
+            case.say(
+                False, _("The scopes of the key “{name}” leave out {scope}.", name=key.name, scope=f"{ruling}:{right}")
+            )
             return
-    case.say(True, f"The key “{key.name}” may do what {case.who.name} may, within its scopes: {', '.join(key.scopes)}.")
+    case.say(
+        True,
+        _(
+            "The key “{key}” may do what {name} may, within its scopes: {scopes}.",
+            key=key.name,
+            name=case.who.name,
+            scopes=", ".join(key.scopes),
+        ),
+    )
 
 
 def _acting(case: _Case) -> None:
@@ -244,7 +252,12 @@ def _acting(case: _Case) -> None:
             case.them, right, case.asked.ruling
         ):
             case.say(
-                False, f"The granted access in use leaves out “{right}” on {case.asked.words(case.asked.ruling)[1]}."
+                False,
+                _(
+                    "The granted access in use leaves out “{right}” on {records}.",
+                    right=N_(right),
+                    records=case.asked.words(case.asked.ruling)[1],
+                ),
             )
 
 
@@ -254,17 +267,26 @@ def _screen(case: _Case) -> None:
     if asked.offered and not (asked.act == "delete" and registry.entity(asked.entity).permanent):
         return
     many = asked.words(asked.entity)[1]
-    does = {"add": "added on a page of their own or over the API", "delete": "deleted"}.get(
-        asked.act, "changed by hand"
+    does = {"add": _("added on a page of their own or over the API"), "delete": _("deleted")}.get(
+        asked.act, _("changed by hand")
     )
-    case.say(False, f"Nobody may: {many} are not {does}. {asked.instead}".rstrip())
+    case.say(
+        False, _("Nobody may: {many} are not {does}. {instead}", many=many, does=does, instead=asked.instead).rstrip()
+    )
 
 
 def _rights(case: _Case) -> None:
     asked = case.asked
     if asked.ruling != asked.entity:
         many, parents = asked.words(asked.entity)[1], asked.words(asked.ruling)[1]
-        case.say(True, f"{many.capitalize()} follow the {parents} they belong to: the right on {parents} counts.")
+        case.say(
+            True,
+            _(
+                "{many} follow the {parents} they belong to: the right on {parents} counts.",
+                many=many.capitalize(),
+                parents=parents,
+            ),
+        )
     for right in asked.rights:
         _right(case, right)
 
@@ -275,9 +297,26 @@ def _right(case: _Case, right: str) -> None:
     granted = role.get(asked.ruling, {}).get(right)
     many = asked.words(asked.ruling)[1]
     if granted is None:
-        case.say(False, f"The role {who.role} does not include “{right}” on {many}.")
+        case.say(
+            False,
+            _(
+                "The role {role} does not include “{right}” on {many}.",
+                role=permissions.spoken(who.role),
+                right=N_(right),
+                many=many,
+            ),
+        )
         return
-    case.say(True, f"The role {who.role} includes “{right}” on {many}{_how_far(case, granted)}.")
+    case.say(
+        True,
+        _(
+            "The role {role} includes “{right}” on {many}{how_far}.",
+            role=permissions.spoken(who.role),
+            right=N_(right),
+            many=many,
+            how_far=_how_far(case, granted),
+        ),
+    )
     if case.record is not None and permissions.reach(case.them, right, asked.ruling) not in (None, Reach.WORKSPACE):
         _reach(case, right, granted)
     elif granted == Rule(""):
@@ -299,7 +338,7 @@ def _reach(case: _Case, right: str, granted: Extent) -> None:
     try:
         one, owner, place = _whose(case)
     except NotFound:
-        case.say(False, f"The {case.asked.words(case.asked.ruling)[0]} it belongs to is gone.")
+        case.say(False, _("The {what} it belongs to is gone.", what=case.asked.words(case.asked.ruling)[0]))
         return
     if isinstance(granted, Rule):
         ruling = registry.entity(case.asked.ruling)
@@ -311,13 +350,20 @@ def _reach(case: _Case, right: str, granted: Extent) -> None:
     if _meets(case, model, right, Reach.OWN):
         case.say(True, f"{one} belongs to {name}.")
         return
-    belongs = f"{one} belongs to {owner}, not to {name}" if owner else f"{one} does not belong to {name}"
+    belongs = (
+        _("{one} belongs to {owner}, not to {name}", one=one, owner=owner, name=name)
+        if owner
+        else _("{one} does not belong to {name}", one=one, name=name)
+    )
     if granted is Reach.OWN:
         case.say(False, f"{belongs}.")
     elif case.who.team_id is None:
-        case.say(False, f"{belongs}, and {name} is in no team.")
+        case.say(False, _("{belongs}, and {name} is in no team.", belongs=belongs, name=name))
     elif _meets(case, model, right, Reach.TEAM):
-        case.say(True, f"{belongs}, but it is of the team {team}, where {name} is too.")
+        case.say(
+            True,
+            _("{belongs}, but it is of the team {team}, where {name} is too.", belongs=belongs, team=team, name=name),
+        )
     else:
         case.say(False, f"{belongs}, and it is {place}; {name} is in {team}.")
 
@@ -335,45 +381,19 @@ def _whose(case: _Case) -> tuple[str, str, str]:
     if asked.ruling != asked.entity:
         parent = registry.entity(asked.ruling)
         record = records.load(parent, getattr(record, registry.parent_link(type(record))), actor=case.asker)
-    one = f"The {asked.words(asked.ruling)[0]} “{_title(record)}”"
+    one = _("The {what} “{title}”", what=asked.words(asked.ruling)[0], title=explain_fields.title(record))
     seen = schema.fields(type(record))
     owner = record.owner_id if "owner_id" in seen else None
     team = record.team_id if "team_id" in seen else None
     wanted = {(entity, key) for entity, key in (("membership", owner), ("team", team)) if key is not None}
     names = relatives.titles(wanted, actor=case.asker) if wanted else {}
     nobody = "nobody" if record.owner_id is None and "owner_id" in seen else ""
-    other = "of no team" if record.team_id is None and "team_id" in seen else "of another team"
+    other = _("of no team") if record.team_id is None and "team_id" in seen else _("of another team")
     named = names.get(("team", team or 0))
-    return one, names.get(("membership", owner or 0), nobody), f"of the team {named}" if named else other
-
-
-def _field(case: _Case) -> None:
-    asked = case.asked
-    if asked.act not in OF_FIELDS:
-        return
-    model = registry.entity(asked.entity)
-    label = fields(asked.entity)[asked.field].label
-    level = schema.limits_of(case.who.role_id).get(asked.entity, {}).get(asked.field)
-    if level == schema.HIDDEN:
-        case.say(False, f"The role {case.who.role} does not see the field “{label}”.")
-    elif asked.act == "change" and level == schema.READ:
-        case.say(False, f"The role {case.who.role} sees the field “{label}” and does not change it.")
-    elif asked.act == "change" and schema.every(model)[asked.field].readonly:
-        case.say(False, f"Nobody changes the field “{label}” by hand: the product keeps it.")
-    else:
-        done = "sees" if asked.act == "see" else "sees and changes"
-        case.say(True, f"The role {case.who.role} {done} the field “{label}”.")
-
-
-def _title(record: Any) -> str:
-    return f"{getattr(record, registry.title_of(type(record))) or '(no name)'!s:.60}"
+    return one, names.get(("membership", owner or 0), nobody), _("of the team {named}", named=named) if named else other
 
 
 def sentence(asked: Question, found: Answer, name: str) -> str:
     """The verdict in a sentence."""
-    may = "may" if found.allowed else "may not"
-    one, many = asked.words(asked.entity)
-    what = f"the {one} “{found.record}”" if found.record else many
-    if asked.act in OF_FIELDS:
-        what = f"the field “{fields(asked.entity)[asked.field].label}” of {what}"
-    return f"{name} {may} {VERBS.get(asked.act, asked.act)} {what}."
+    label = fields(asked.entity)[asked.field].label if asked.act in OF_FIELDS else ""
+    return explain_fields.verdict(asked, found, name, label)
