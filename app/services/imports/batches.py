@@ -257,7 +257,8 @@ def terms_of(batch: ImportBatch, actor: Actor) -> Terms:
     owner = batch.options.get("owner_id") or actor.membership_id
     team = actor.team_id if owner == actor.membership_id else permissions.members_team(owner)
     region = workspace.region if workspace is not None else "US"
-    return Terms(f"import:{batch.id}", batch.options["basis"], batch.options["on_match"], region, owner, team)
+    zone = workspace.zone if workspace is not None else "UTC"
+    return Terms(f"import:{batch.id}", batch.options["basis"], batch.options["on_match"], region, owner, team, zone)
 
 
 def spooled(stream: BinaryIO) -> BinaryIO:

@@ -45,6 +45,7 @@ class Terms:
     region: str = "US"
     owner_id: int | None = None
     team_id: int | None = None
+    zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)

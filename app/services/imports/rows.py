@@ -103,10 +103,13 @@ class ContactRow:
         return " ".join(problem.message for problem in (*self.errors, *self.warnings))
 
 
-def to_contact(raw: RawRow, mapping: Mapping, region: str = "US", types: Dict[str, str] = _TYPES) -> ContactRow:
+def to_contact(
+    raw: RawRow, mapping: Mapping, region: str = "US", types: Dict[str, str] = _TYPES, *, zone: str = "UTC"
+) -> ContactRow:
     """The contact in a raw row; never raises for what the row holds.
 
-    `region` is the country phones and dates are read for; `types` has the value of each type by its case-folded word.
+    `region` is the country phones and dates are read for, `zone` where its times are; `types` has the value of each
+    type by its case-folded word.
     """
     plan, values = mapping.plan, [cells.clean(cell) if cell else "" for cell in raw.cells]
     values.extend([""] * (len(mapping.choices) - len(values)))
@@ -121,7 +124,7 @@ def to_contact(raw: RawRow, mapping: Mapping, region: str = "US", types: Dict[st
         _add_addresses(row, part, values)
     _add_texts(row, plan, values)
     _add_facts(row, plan, values, region, types)
-    _add_own(row, plan, values, region)
+    _add_own(row, plan, values, typed.Locale(zone, region))
     _main_first(row.emails)
     _main_first(row.phones)
     _identify(row, region)
@@ -236,12 +239,12 @@ def _add_facts(row: ContactRow, plan: Plan, values: list[str], region: str, type
             row.tags.append(_fit(row, "tags", text, 60))
 
 
-def _add_own(row: ContactRow, plan: Plan, values: list[str], region: str) -> None:
+def _add_own(row: ContactRow, plan: Plan, values: list[str], locale: typed.Locale) -> None:
     """Values of fields that the workspace added, read as a form reads them."""
     for name, one in plan.added.items():
         if text := values[plan.single[name]]:
             try:
-                found = typed.from_text(one, text, typed.Locale(region=region))
+                found = typed.from_text(one, text, locale)
             except ValueError as wrong:
                 _unusable(row, name, one.label, text, wrong)
                 continue

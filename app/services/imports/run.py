@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from app.errors import Conflict
 from app.services.imports import batches, within
-from app.services.imports.deciding import VERDICTS, Decider, Outcome
+from app.services.imports.deciding import VERDICTS, Decider, Outcome, Terms
 from app.services.imports.known import STEP
 from app.services.imports.mapping import Mapping
 from app.services.imports.reading import Table, open_table
@@ -88,7 +88,7 @@ def preview(batch: ImportBatch, source: BinaryIO, *, actor: Actor, progress: Pro
     counts = dict.fromkeys(VERDICTS, 0)
     with open_table(source) as table, _collector_at_rest():
         problems = Problems(table.columns)
-        for rows in _chunks(table, batch, terms.region):
+        for rows in _chunks(table, batch, terms):
             done = sum(counts.values())
             progress(done, total, _status(done, total, counts))
             outcomes = within.tried(writer, decider.decide(rows), actor=actor)
@@ -126,7 +126,7 @@ def work(batch_id: int, source: BinaryIO, *, actor: Actor, step: Step, progress:
         decider.go_on(batch.created_at)
     with open_table(source) as table, _collector_at_rest():
         problems, read = Problems(table.columns), 0
-        for rows in _chunks(table, batch, terms.region):
+        for rows in _chunks(table, batch, terms):
             read += len(rows)
             if read <= done:
                 earlier = within.again(decider.decide(rows), actor=actor)
@@ -150,10 +150,10 @@ def work(batch_id: int, source: BinaryIO, *, actor: Actor, step: Step, progress:
     return problems
 
 
-def _chunks(table: Table, batch: ImportBatch, region: str) -> Iterator[list[ContactRow]]:
+def _chunks(table: Table, batch: ImportBatch, terms: Terms) -> Iterator[list[ContactRow]]:
     mapping = Mapping.from_json(batch.mapping)
     rows = table.rows()
-    while chunk := [to_contact(raw, mapping, region) for raw in islice(rows, CHUNK)]:
+    while chunk := [to_contact(raw, mapping, terms.region, zone=terms.zone) for raw in islice(rows, CHUNK)]:
         yield chunk
 
 
