@@ -68,9 +68,9 @@ def everywhere(app: Flask, browser: Browser, key: Program, entity: str) -> dict[
             found[f"{spec.entity} expanded"] = key.get(f"/api/v1/{spec.entity}/?{expand}").text
         if spec.badge:
             found[f"{spec.entity} in groups"] = browser.get(f"{spec.url()}?group={spec.badge}&totals=1").text
-    found["palette"] = browser.get(f"/search/palette?q={SECRET}").text
-    # A search gives back what was typed.
-    return {name: text.replace(f"q={SECRET}", "") for name, text in found.items()}
+    # By a part of the mark, as a search gives back what was typed.
+    found["palette"] = browser.get(f"/search/palette?q={SECRET[:4]}").text
+    return found
 
 
 @pytest.mark.parametrize("entity", rules_kit.owned())
