@@ -29,14 +29,16 @@ def put(entity: str, key: int, on: bool, *, actor: Actor) -> None:
     if actor.membership_id is None or actor.grant_id is not None:
         raise Forbidden("write", "membership", _("Stars are a person's own. End the access to set yours."))
     model = registry.entity(entity)
-    # One of the star's own, that is out of reach by now, may still be taken away.
+    # One's own star on what is out of reach by now may still be taken away; where there is none, nothing is told.
     record_id = records.load(model, key, actor=actor).id if on else key
     table = Star.__table__
     mine = (table.c.workspace_id == scope.workspace_id(), table.c.membership_id == actor.membership_id)
     with operation("star.set", actor=actor):
         if not on:
             gone = sa.delete(table).where(*mine, table.c.entity == entity, table.c.record_id == record_id)
-            session.execute(gone, execution_options=_WHY)
+            found: Any = session.execute(gone, execution_options=_WHY)
+            if not found.rowcount:
+                records.load(model, key, actor=actor)
             return
         present = of(actor=actor)
         if (entity, record_id) in present:
