@@ -38,6 +38,7 @@ bench: $(DEV_STAMP)
 
 soak: $(DEV_STAMP)
 	$(PY) -m benchmarks.soak
+	SOAK=1 $(PY) -m pytest -q -n $(JOBS) tests/contracts/test_hidden_worlds.py
 	$(PY) -m benchmarks.undo
 
 # Brings the catalogs of app/translations up to date with the texts of the product; see docs/languages.md.

@@ -306,13 +306,13 @@ def _columns(model: type[Any], entity: str) -> list[Any]:
     extra = next(
         (c[n] for n in ("label", "state", "side", "kind", "mime") if schema.sees(model, n)), parts.constant("")
     )
-    due = schema.sees(model, "due_at")
+    moment = "due_at" if "due_at" in registry.fields(model) else "created_at"
     return [
         parts.constant(entity).label("entity"),
         c.id,
         sa.func.substr(_title(model), parts.number(1), parts.number(200)).label("title"),
         extra.label("extra"),
-        c["due_at" if due else "created_at"].label("at"),
+        (c[moment] if schema.sees(model, moment) else sa.cast(sa.null(), c[moment].type)).label("at"),
     ]
 
 
