@@ -30,7 +30,7 @@ def test_contacts_are_edited_filtered_tagged_and_exported(owner: Page) -> None:
 
     owner.goto("/contacts/")
     owner.get_by_role("button", name="Filter", exact=True).click()
-    owner.get_by_role("button", name="Company").click()
+    owner.get_by_role("button", name="Company", exact=True).click()
     owner.get_by_label("Value", exact=True).fill("Ferncroft Ltd")
     owner.get_by_role("button", name="Apply").click()
     expect(owner.locator("#count")).to_have_text("3")

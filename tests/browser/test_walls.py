@@ -45,7 +45,8 @@ def test_another_brokerage_finds_nothing(owner: Page, visit: Visit) -> None:
     assert outsider.get_by_role("main").inner_text().splitlines()[:2] == text.splitlines()[:2]
     outsider.keyboard.press("Control+k")
     outsider.keyboard.type("Percival")
-    expect(outsider.get_by_role("dialog")).to_contain_text("Nothing found")
+    expect(outsider.get_by_role("dialog")).to_contain_text("New contact “Percival”")
+    expect(outsider.get_by_role("dialog")).not_to_contain_text("Percival Hidden")
 
 
 def test_a_stranger_is_sent_to_sign_in_and_back(visit: Visit) -> None:
