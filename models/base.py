@@ -78,6 +78,11 @@ db = SQLA(model_class=Model, session_options={"class_": ScopedSession})
 session = db.session
 
 
+def on_postgresql() -> bool:
+    """Whether the session speaks with PostgreSQL; the other is SQLite."""
+    return session.get_bind().dialect.name == "postgresql"
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """A many-to-many of an entity: its link table's entity, the columns to this and to the other side, and the other

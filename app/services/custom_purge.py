@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from app.services import schema
 from models import registry, tenancy
 from models.audit import Change
-from models.base import session
+from models.base import on_postgresql, session
 from models.custom import CustomField, CustomValue, FieldRight
 from models.star import Star
 
@@ -75,21 +75,17 @@ def _forget(workspace: int, entity: str, key: str) -> None:
 
 
 def _without(column: Any, key: str) -> Any:
-    if _on_postgresql():
+    if on_postgresql():
         return column.op("-")(sa.cast(key, sa.Text))
     return sa.func.json_remove(column, f'$."{key}"')
 
 
 def _holds(column: Any, key: str) -> Any:
     """Also as empty."""
-    if _on_postgresql():
+    if on_postgresql():
         return column.has_key(key)
     return sa.func.json_type(column, f'$."{key}"').is_not(None)
 
 
 def _is_bare(column: Any) -> Any:
     return sa.cast(column, sa.Text) == "{}"
-
-
-def _on_postgresql() -> bool:
-    return session.get_bind().dialect.name == "postgresql"

@@ -19,7 +19,8 @@ from app.errors import Invalid
 from app.services import custom_filters, schema, values
 from app.services.values import Locale
 from models import registry
-from models.base import Link, session
+from models.base import Link
+from models.base import on_postgresql as on_postgresql
 from models.fields import Field, Kind
 from models.words import N_, _
 
@@ -272,10 +273,6 @@ def like(column: Any, pattern: Any, escape: bool = True) -> Any:
     """
     sign = "\\" if escape else None
     return column.ilike(pattern, escape=sign) if on_postgresql() else column.like(pattern, escape=sign)
-
-
-def on_postgresql() -> bool:
-    return session.get_bind().dialect.name == "postgresql"
 
 
 def escaped(text: Any) -> str:

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from app.errors import Invalid
 from app.services import custom_columns, custom_index, values
 from models import registry
-from models.base import session
+from models.base import on_postgresql
 from models.custom import MOST_TEXT
 from models.fields import Field, Kind
 from models.words import _
@@ -93,13 +93,9 @@ def _columns(model: type[Any], name: str, part: Part) -> list[Any]:
     """
     column = getattr(model, name)
     order = [c.desc() if part.down else c.asc() for c in ((column, model.id) if name != "id" else (model.id,))]
-    if sa.inspect(model).columns[name].nullable and part.last == (part.down == _on_postgresql()):
+    if sa.inspect(model).columns[name].nullable and part.last == (part.down == on_postgresql()):
         order[0] = order[0].nulls_last() if part.last else order[0].nulls_first()
     return order
-
-
-def _on_postgresql() -> bool:
-    return session.get_bind().dialect.name == "postgresql"
 
 
 def _cursor_of(type_: Any, model: type[Any]) -> Any:

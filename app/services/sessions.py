@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from models import connections, scope, tenancy
 from models.access import ApiKey, Throttle, UserSession
-from models.base import db, session
+from models.base import db, on_postgresql, session
 from models.crypto import keyring
 from models.fields import now
 from models.user import Role, User, WebAuthn
@@ -122,7 +122,7 @@ def load(token: str, *, idle: dt.timedelta, absolute: dt.timedelta) -> Known | N
     digest, moment = digest_of(token), now()
     with scope.across_workspaces(_SIGNED_IN):
         bound = {"digest": digest, "idle_since": moment - idle, "begun_since": moment - absolute}
-        rows = session.execute(_whole_session(_on_postgresql()), bound, execution_options=_WHY).mappings().all()
+        rows = session.execute(_whole_session(on_postgresql()), bound, execution_options=_WHY).mappings().all()
     if not rows:
         return None
     first = rows[0]
@@ -178,10 +178,6 @@ def _whole_session(telling: bool) -> Any:
     return _telling(whole) if telling else whole.add_columns(sa.null().label("told"))
 
 
-def _on_postgresql() -> bool:
-    return session.get_bind().dialect.name == "postgresql"
-
-
 def _telling(whole: Any) -> Any:
     """All rows are read before the setting changes, which hides those of other workspaces from then on."""
     known = whole.order_by(None).cte("known").prefix_with("MATERIALIZED", dialect="postgresql")
@@ -204,7 +200,7 @@ def load_key(prefix: str, secret: str, lock: str) -> tuple[Facts, Facts, Place, 
     """
     with scope.across_workspaces("whose API key this is"):
         bound = {"prefix": prefix, "lock": lock}
-        statement = _whole_key(_on_postgresql())
+        statement = _whole_key(on_postgresql())
         row = session.execute(statement, bound, execution_options=_WHY).mappings().one_or_none()
     expected = row["key_digest"] if row else b""
     fits = secrets.compare_digest(keyring().token_hash("api key", f"{prefix}.{secret}"), expected)
