@@ -92,6 +92,7 @@ def start_over(app: Flask, _built: tuple[Flask, Path, Path, World]) -> Callable[
 
 
 def _start_over(found: Flask, live: Path, template: Path) -> None:
+    shutil.rmtree(Path(found.config["DATA_DIR"]) / "outbox", ignore_errors=True)
     permissions._cache.clear()
     schema._cache.clear()
     dashboards._cache.clear()

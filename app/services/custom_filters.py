@@ -27,7 +27,7 @@ def parameters(
     of = {f"{mark}_field": one.custom}
     given = (sa.bindparam(f"{mark}_field", type_=sa.BigInteger),)
     if one.kind is Kind.BOOLEAN:
-        return ("added", one.kind, operands[0]), (*given, operands[0]), of
+        return ("added", one.kind, *operands), (*given, *operands), of
     text = custom_index.is_text(one)
     keys = operands if text else [custom_index.number(one, value) for value in operands]
     values = {f"{mark}_{number}": value for number, value in enumerate(keys)}
@@ -55,6 +55,8 @@ def condition(
     field, *keys = given
     having = lambda fits: custom_index.having(model, one, field, fits, of=of)  # noqa: E731  reads as the verb it is
     match op:
+        case _ if one.kind is Kind.BOOLEAN and len(set(keys)) > 1:
+            return sa.true()
         case _ if one.kind is Kind.BOOLEAN:
             return having(None) if keys[0] else ~having(None)
         case "empty":

@@ -244,9 +244,10 @@ def _talk_of(link: str, actor: Actor, limit: int, earlier: bool) -> Any | None:
     each = []
     for model, kind, at, title, body, extra in shapes:
         c = parts.columns(model)
-        # What has no time that the role sees has no place in a timeline.
-        timed = schema.sees(model, "happened_at" if model is Activity else "created_at")
-        if link not in c or not timed or permissions.reach(actor, "read", kind) is None:
+        # What has no time that the role sees has no place in a timeline; nor has what it doesn't see to belong here.
+        needed = (link, "happened_at" if model is Activity else "created_at")
+        seen = link in c and all(schema.sees(model, name) for name in needed)
+        if not seen or permissions.reach(actor, "read", kind) is None:
             continue
         part = sa.select(
             parts.constant(kind).label("kind"),

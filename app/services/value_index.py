@@ -48,7 +48,7 @@ def _asked(model: type[Any], wanted: tuple[Filter, ...], where: Group | None) ->
         field = added.get(one.field)
         if field is None or field.kind in custom_index.UNINDEXED or one.op in _ABSENT:
             continue
-        if field.kind is not Kind.BOOLEAN or one.values[:1] == (True,):
+        if field.kind is not Kind.BOOLEAN or set(one.values) == {True}:
             yield one
 
 

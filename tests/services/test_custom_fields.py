@@ -123,6 +123,7 @@ def test_only_who_may_configure_adds_fields_and_every_field_says_what_it_is_for(
         ("x_next_call:after:2026-11-30", ["Bean"]),
         ("x_pets:is:1", ["Bean"]),
         ("x_pets:is:0", ["Corn", "Plain"]),
+        ("x_pets:is:1|0", ["Bean", "Corn", "Plain"]),
         ("x_school_area:is:south", ["Bean"]),
         ("x_school_area:not:south", ["Corn", "Plain"]),
         ("x_school_area:is:south|North", ["Bean", "Corn"]),

@@ -28,6 +28,7 @@ function build(box) {
   input.addEventListener("click", load);
   input.addEventListener("keydown", (event) => press(combo, event));
   input.addEventListener("blur", () => leave(combo));
+  input.form?.addEventListener("submit", (event) => holdBack(combo, event), true);
   list.addEventListener("mousedown", (event) => {
     event.preventDefault();
     const row = event.target.closest("[role=option]:not([aria-disabled])");
@@ -46,7 +47,11 @@ function addClear(combo) {
   combo.box.append(button);
 }
 
-async function fill(combo) {
+function fill(combo) {
+  combo.asked = answer(combo);
+}
+
+async function answer(combo) {
   const q = combo.input.value === combo.shown && !combo.many ? "" : combo.input.value.trim();
   try {
     const { items, more } = await combo.ask(withQuery(combo.box.dataset.combo, q));
@@ -63,8 +68,10 @@ async function fill(combo) {
     combo.options.first();
     combo.drawn = combo.input.value;
     if (combo.enter && combo.options.current()) take(combo, combo.options.current());
+    else if (document.activeElement !== combo.input) leave(combo);
   } catch (error) {
-    if (error.name === "AbortError") return;
+    if (error.name === "AbortError") return combo.asked;
+    combo.enter = false;
     combo.list.replaceChildren(remark(t("The search did not answer. Try again."), "err"));
     show(combo, true);
   }
@@ -118,10 +125,23 @@ function refresh(combo, ticked) {
   if (combo.clear) combo.clear.hidden = !combo.hidden.value;
 }
 
-/** Leaving the field: an emptied text empties an optional field, any other unchosen text goes back to what was chosen. */
+/** A form that is sent while Enter still waits for the rows goes out once they are there. */
+function holdBack(combo, event) {
+  if (!combo.enter) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  combo.asked.then(() => {
+    combo.enter = false;
+    event.target.requestSubmit(event.submitter);
+  });
+}
+
+/** Leaving the field: an emptied text empties an optional field, any other unchosen text goes back to what was chosen. What
+ * Enter has asked for still comes. */
 function leave(combo) {
-  combo.enter = false;
   show(combo, false);
+  if (combo.enter && combo.drawn !== combo.input.value) return;
+  combo.enter = false;
   if (combo.many) return;
   if (combo.input.value.trim() === "" && combo.clear && combo.hidden.value) set(combo, "", "");
   else combo.input.value = combo.shown;

@@ -47,7 +47,10 @@ export function is(name, event) {
 /** Opens the palette; its script comes with the first use. What is typed meanwhile is kept. */
 export async function openPalette() {
   const box = $("#palette");
-  if (!box.open) box.showModal();
+  if (!box.open) {
+    box.showModal();
+    $("input", box).select();
+  }
   (await script()).open(box);
 }
 

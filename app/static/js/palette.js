@@ -13,7 +13,6 @@ let parts;
 export function open(box) {
   if (!parts) build(box);
   parts.enter = null;
-  parts.input.select();
   load();
 }
 
