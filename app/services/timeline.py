@@ -157,7 +157,9 @@ def _changes(record: Any, actor: Actor, limit: int, before: dt.datetime | None) 
     readable = tuple(
         e
         for e, m in registry.entities().items()
-        if e not in _NOISE and permissions.reach(actor, "read", registry.permission_entity(m)) == "workspace"
+        if e not in _NOISE
+        and permissions.reach(actor, "read", registry.permission_entity(m)) == "workspace"
+        and (m.policy.subject in (None, "self") or schema.sees(m, m.policy.subject))
     )
     key = ("changes", about, readable if about else None, limit, before is None)
     statement = kept.statement(key, lambda: _changes_of(readable if about else None, limit, before is not None))

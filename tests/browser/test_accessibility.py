@@ -27,15 +27,15 @@ ALL: dict[str, Any] = {}
 _COLOUR_RULES = ["color-contrast", "link-in-text-block"]
 COLOURS = {"runOnly": {"type": "rule", "values": _COLOUR_RULES}}
 SHAPE: dict[str, Any] = {"rules": {name: {"enabled": False} for name in _COLOUR_RULES}}
-# Takes away what is drawn like something that this tab has shown before: by tags, classes and marks of all that is around
-# and inside, not by words.
+# Takes away what is drawn like something that this tab has shown before: by tags, classes and marks of all that is
+# around and inside, not by words.
 THIN = """() => {
   const known = new Set(JSON.parse(sessionStorage.seen ?? "[]"));
   const drawn = one => [one.tagName, one.getAttribute("class"), one.ariaCurrent, one.ariaSelected, one.disabled].join();
   const around = one => one === document.body ? "" : around(one.parentElement) + drawn(one.parentElement);
   for (const part of document.querySelectorAll("body *")) {
     if (!part.isConnected) continue;
-    const shape = [around(part), part, ...part.querySelectorAll("*")].map(one => one.tagName ? drawn(one) : one).join(" ");
+    const shape = around(part) + [part, ...part.querySelectorAll("*")].map(drawn).join(" ");
     const key = [...shape].reduce((sum, sign) => (Math.imul(sum, 31) + sign.charCodeAt(0)) | 0, shape.length);
     known.has(key) ? part.remove() : known.add(key);
   }
@@ -121,8 +121,8 @@ def records(page: Page, addresses: list[str]) -> list[str]:
 
 
 def problems(page: Page, paths: list[str]) -> list[str]:
-    """One line for each serious finding, and one for each page that did not come. Dark differs in colours alone. Colours
-    take most of the time: they are looked at once for what is drawn alike, as the rows of a table.
+    """One line for each serious finding, and one for each page that did not come. Dark differs in colours alone, and
+    these take most of the time: they are looked at once for what is drawn alike, as the rows of a table.
     """
     axe, found = Axe(), []
     for path in dict.fromkeys(paths):

@@ -162,10 +162,12 @@ def _remember(connection: Any, workspace: int, model: Any, names: Mapping[str, F
     """History and log of changes to the hidden fields, and of one that everybody sees."""
     old = {n: values.stored(_value(model, n, one, variant, 0)) for n, one in names.items()}
     new = {n: values.stored(_value(model, n, one, variant, 1)) for n, one in names.items()}
-    title = registry.title_of(model)
+    title, person = registry.title_of(model), model.policy.subject
+    about = _value(model, person, names[person], variant, 0) if person and person in names else None
     change = {
         "workspace_id": workspace, "at": MOMENT, "operation": f"{model.__tablename__}.update", "verb": "update",
         "entity": model.__tablename__, "record_id": SUMMIT_ID, "version": 2, "actor": "Olive Owen",
+        "subject_id": about,
         "old": {**old, title: "Before"}, "new": {**new, title: "After"},
     }  # fmt: skip
     connection.execute(sa.insert(Model.metadata.tables["change"]), change)
