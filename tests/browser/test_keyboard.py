@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
 
@@ -27,6 +27,22 @@ def test_escape_leaves_the_palette_at_once_though_something_was_typed(owner: Pag
     expect(owner.locator("#palette")).to_be_hidden()
     owner.keyboard.press("g")
     owner.keyboard.press("d")
+    owner.wait_for_url("**/deals/")
+
+
+def test_what_is_pressed_in_the_palette_before_its_script_is_there_counts(owner: Page) -> None:
+    held: list[Route] = []
+    owner.route("**/palette.js", lambda route: held.append(route))
+    owner.goto("/contacts/")
+    with owner.expect_request("**/palette.js"):
+        owner.keyboard.press("Control+k")
+    owner.keyboard.type("dea")
+    owner.keyboard.press("Escape")
+    expect(owner.locator("#palette")).to_be_hidden()
+    owner.keyboard.press("Control+k")
+    owner.keyboard.type("deals")
+    owner.keyboard.press("Enter")
+    held[0].continue_()
     owner.wait_for_url("**/deals/")
 
 

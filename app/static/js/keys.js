@@ -25,6 +25,7 @@ const LIST = [
   { show: "G", does: t("Go to, with the letters below"), key: "g", run: lead },
 ];
 let leader = 0;
+let early = null; // Enter in the palette before its script was here.
 
 export function start() {
   if (!$("#palette")) return;
@@ -51,7 +52,9 @@ export async function openPalette() {
     box.showModal();
     $("input", box).select();
   }
-  (await script()).open(box);
+  const { open } = await script();
+  if (box.open) open(box, early);
+  early = null;
 }
 
 /** The list of keys: those of this page's menu after G as well. */
@@ -69,6 +72,10 @@ function press(event) {
   const control = event.ctrlKey || event.metaKey;
   const key = event.key.toLowerCase();
   const single = !control && key !== "escape";
+  if (key === "enter" && event.target.closest?.("#palette")) {
+    early = event;
+    return event.preventDefault();
+  }
   if (single && (typing(event.target) || $("dialog[open]") || off())) return;
   if (single && Date.now() - leader < 1200) {
     leader = 0;
@@ -91,6 +98,8 @@ function submit(event) {
 }
 
 function escape() {
+  // A search field would keep the first Escape to itself and empty what was typed.
+  if ($("#palette").open) return $("#palette").close();
   if (!$(":popover-open") && !$("dialog[open]")) clearSelection();
   return false;
 }

@@ -10,22 +10,24 @@ import { recent } from "c/recent";
 const ask = latest();
 let parts;
 
-export function open(box) {
+/** Fills the open palette; `enter` is an Enter that was pressed before this script was here. */
+export function open(box, enter) {
   if (!parts) build(box);
-  parts.enter = null;
+  parts.enter ??= enter;
   load();
 }
 
 function build(box) {
   const input = $("input", box);
   const list = $("#palette-list");
-  parts = { box, input, list, options: listbox(input, list) };
+  parts = { box, input, list, options: listbox(input, list), enter: null };
   input.addEventListener("input", debounce(120, load));
   input.addEventListener("keydown", press);
   list.addEventListener("click", (event) => {
     const row = event.target.closest("[role=option]");
     if (row?.item?.fields || row?.item?.does) act(event, row);
   });
+  box.addEventListener("close", () => { parts.enter = null; });
   box.addEventListener("click", (event) => { if (event.target === box) box.close(); });
 }
 
@@ -59,8 +61,6 @@ function press(event) {
   if (step) parts.options.move(step);
   else if (event.key === "Enter" && event.shiftKey) star();
   else if (event.key === "Enter") enter(event);
-  // A search field would keep the first Escape to itself and empty what was typed.
-  else if (event.key === "Escape") parts.box.close();
   else return;
   event.preventDefault();
   event.stopPropagation();
