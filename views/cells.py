@@ -19,7 +19,7 @@ from app.services import cells, records, relatives, schema, values
 from models import registry
 from models.fields import Field, Kind
 from models.words import _
-from views import forms, lists, shell
+from views import form_fields, forms, lists, shell
 from views.redirects import back
 from views.screen import Screen
 
@@ -94,8 +94,8 @@ def _again(cell: Cell, text: str, version: int | None, errors: dict[str, str], s
 
 def _form(cell: Cell, record: Any, text: str, version: int, errors: dict[str, str] | None = None) -> str:
     problems = errors or {}
-    typed = forms.Typed({cell.name: text}, errors={n: t for n, t in problems.items() if n == cell.name})
-    drawn = forms.draw(cell.screen, cell.name, record, typed, forms.titles_of(cell.screen, typed))
+    typed = form_fields.Typed({cell.name: text}, errors={n: t for n, t in problems.items() if n == cell.name})
+    drawn = form_fields.draw(cell.screen, cell.name, record, typed, forms.titles_of(cell.screen, typed))
     title = str(getattr(record, cell.screen.title))
     context = {
         "action": cell.url,

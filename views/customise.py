@@ -325,7 +325,7 @@ def _given(screen: Screen, kind: str) -> dict[str, Any]:
     found: dict[str, Any] = {n: form.get(n, "").strip() for n in ("label", "hint", "section", "category", "purpose",
                                                                   "keep")}  # fmt: skip
     found |= {name: form.get(name) == "1" for name in ("required", "searchable", "personal")}
-    found["section"] = layout.kept(screen, found["section"])
+    found["section"] = layout.as_kept(screen, found["section"])
     found["hint"] = found["hint"] or None
     found["position"] = values.whole(form.get("position", "").strip()) or 0
     shown = custom_fields.shows(kind)

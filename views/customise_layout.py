@@ -17,7 +17,7 @@ from models.scope import Actor
 from models.words import _
 from views import layout, shell
 from views.customise import pages
-from views.forms import blank_sections
+from views.form_fields import blank_sections
 from views.list_state import shown_columns
 from views.screen import Screen, of
 
@@ -142,7 +142,7 @@ def _typed(screen: Screen) -> dict[str, Any]:
     order = sorted(names, key=lambda n: (values.whole(form[f"position-{n}"].strip()) or 10**6, names.index(n)))
     sections: dict[str, list[str]] = {}
     for name in order:
-        title = layout.kept(screen, " ".join(form.get(f"section-{name}", "").split()))
+        title = layout.as_kept(screen, " ".join(form.get(f"section-{name}", "").split()))
         if title:
             sections.setdefault(title, []).append(name)
     columns = {n: place for n in names if (place := values.whole(form.get(f"column-{n}", "").strip()))}

@@ -7,7 +7,6 @@ back with everything typed. Does not belong here: saving (`app.services.record_f
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,30 +15,18 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from app.errors import Conflict, Forbidden, Invalid
-from app.services import filters, queries, record_forms, records, relatives, schema, values
+from app.services import filters, kept, queries, record_forms, records, relatives, schema, values
 from app.services.record_forms import ChildRow
 from models import registry
-from models.fields import Field, Kind
+from models.fields import Kind
 from models.words import _
-from views import custom_inputs, layout, shell, webhooks
+from views import custom_inputs, layout, shell
+from views.form_fields import Typed, drawn_section, row_fields
 from views.redirects import back
 from views.screen import Screen, of, screens
 
 _MOST_ROWS = 50
 _MOST_ID = 2**62
-
-
-@dataclass(slots=True)
-class Typed:
-    """What a form holds: texts by field, child rows by group, links, and what is wrong with them."""
-
-    texts: dict[str, str] = field(default_factory=dict)
-    rows: dict[str, list[dict[str, str]]] = field(default_factory=dict)
-    links: dict[str, list[int]] = field(default_factory=dict)
-    titles: dict[tuple[str, int], str] = field(default_factory=dict)
-    errors: dict[str, str] = field(default_factory=dict)
-    conflict: Conflict | None = None
-    version: str = ""
 
 
 def edit_form(screen: Screen, key: int | None) -> Response | str | tuple[str, int]:
@@ -119,7 +106,7 @@ def _default(model: type[Any], name: str) -> Any:
 
 def _stored_rows(screen: Screen, record: Any) -> dict[str, list[dict[str, str]]]:
     loc = shell.locale()
-    groups = {e: _row_fields(e) for s in screen.sections for e in s.children}
+    groups = {e: row_fields(e) for s in screen.sections for e in s.children}
     if not groups:
         return {}
     wanted = {e: tuple(known) for e, known in groups.items()}
@@ -131,12 +118,6 @@ def _stored_rows(screen: Screen, record: Any) -> dict[str, list[dict[str, str]]]
         ]
         for e, known in groups.items()
     }
-
-
-def _row_fields(entity: str) -> dict[str, Field]:
-    model = registry.entity(entity)
-    link = registry.parent_link(model)
-    return {n: f for n, f in schema.writable(model).items() if n != link}
 
 
 def _read(screen: Screen, form: MultiDict[str, str]) -> Typed:
@@ -154,7 +135,7 @@ def _read(screen: Screen, form: MultiDict[str, str]) -> Typed:
 
 
 def _read_row(form: MultiDict[str, str], entity: str, index: int) -> dict[str, str]:
-    return {n: form.get(f"{entity}-{index}-{n}", "") for n in ("id", "DELETE", *_row_fields(entity))}
+    return {n: form.get(f"{entity}-{index}-{n}", "") for n in ("id", "DELETE", *row_fields(entity))}
 
 
 def _clean(screen: Screen, typed: Typed) -> dict[str, Any]:
@@ -173,7 +154,7 @@ def _clean(screen: Screen, typed: Typed) -> dict[str, Any]:
 def _clean_rows(screen: Screen, typed: Typed) -> list[ChildRow]:
     found = []
     for entity, rows in typed.rows.items():
-        known = _row_fields(entity)
+        known = row_fields(entity)
         for index, row in enumerate(rows):
             key = values.whole(row["id"])
             if key is None and (
@@ -205,7 +186,7 @@ def _detour(screen: Screen, record: Any, typed: Typed) -> Response | str:
     if form.get("pick_clear") in typed.texts:
         typed.texts[form["pick_clear"]] = ""
     if form.get("add_row") in typed.rows:
-        typed.rows[form["add_row"]].append({"id": "", "DELETE": ""} | dict.fromkeys(_row_fields(form["add_row"]), ""))
+        typed.rows[form["add_row"]].append({"id": "", "DELETE": ""} | dict.fromkeys(row_fields(form["add_row"]), ""))
     return _page(screen, record, typed)
 
 
@@ -239,7 +220,7 @@ def _page(screen: Screen, record: Any, typed: Typed) -> str:
     name = str(getattr(record, screen.title)) if record is not None else ""
     titles = titles_of(screen, typed)
     labels = {n: f.label for n, f in filters.filterable(screen.model).items()}
-    sections = [_section(screen, s, record, typed, titles) for s in layout.sections(screen)]
+    sections = [drawn_section(screen, s, record, typed, titles) for s in layout.sections(screen)]
     return render_template(
         "form.html",
         title=_("Edit {name:.80}", name=name) if record is not None else _("New {singular}", singular=screen.singular),
@@ -261,106 +242,6 @@ def _page(screen: Screen, record: Any, typed: Typed) -> str:
     )
 
 
-def blank_sections(screen: Screen) -> list[dict[str, Any]]:
-    """The sections of an empty form, as the role in force gets them."""
-    typed = Typed(dict.fromkeys(layout.fields(screen), ""))
-    return [_section(screen, section, None, typed, {}) for section in layout.sections(screen)]
-
-
-def _section(
-    screen: Screen, section: Any, record: Any, typed: Typed, titles: dict[tuple[str, int], str]
-) -> dict[str, Any]:
-    fields = [draw(screen, n, record, typed, titles) for n in section.fields]
-    children = [_group(entity, typed) for entity in section.children]
-    wrong = sum(bool(f["errors"]) for f in fields) + sum(
-        n.startswith(f"{e}-") for e in section.children for n in typed.errors
-    )
-    return {
-        "id": section.title.lower().replace(" ", "-"),
-        "title": section.title,
-        "hint": "",
-        "errors": wrong,
-        "fields": fields,
-        "children": children,
-    }
-
-
-def draw(screen: Screen, name: str, record: Any, typed: Typed, titles: dict[tuple[str, int], str]) -> dict[str, Any]:
-    errors = [typed.errors[name]] if name in typed.errors else []
-    link = filters.links(screen.model).get(name)
-    if link is not None:
-        chosen = [(k, titles.get((link.target, k), f"#{k}")) for k in typed.links.get(name, [])]
-        return {
-            "name": name,
-            "label": link.label,
-            "kind": "relation_many",
-            "value": chosen,
-            "errors": errors,
-            "picker_url": of(link.target).url(page="picker"),
-            "wide": True,
-        }
-    one = schema.fields(screen.model)[name]
-    text = typed.texts.get(name, "")
-    drawn: dict[str, Any] = {
-        "name": name,
-        "label": one.label,
-        "kind": one.kind.value,
-        "value": text,
-        "choices": one.choices,
-        "hint": one.hint,
-        "errors": errors,
-        "max": one.max_length,
-        "required": schema.is_required(screen.model, name),
-        "currency": shell.locale().currency,
-        "step": 1,
-    }
-    drawn |= layout.condition(screen, name, typed.texts)
-    if one.custom or one.readonly:
-        drawn |= custom_inputs.drawn(one, name, text, record)
-    elif one.kind is Kind.MULTI:
-        drawn |= custom_inputs.several(one, text) | {"grid": webhooks.grid(one.choices)}
-    if one.kind is Kind.RELATION and not one.readonly:
-        drawn["picker_url"] = of(one.target).picker(text) if one.target in screens() else ""
-        drawn["display"] = titles.get((one.target or "", values.whole(text) or 0), "")
-    return drawn
-
-
-def _group(entity: str, typed: Typed) -> dict[str, Any]:
-    columns = [
-        {"name": n, "label": f.label, "kind": f.kind.value, "choices": f.choices, "width": _width(f)}
-        for n, f in _row_fields(entity).items()
-    ]
-    rows = []
-    for index, row in enumerate(typed.rows.get(entity, [])):
-        start = f"{entity}-{index}-"
-        rows.append(
-            {
-                "id": row["id"],
-                "values": row,
-                "errors": {n.removeprefix(start): [t] for n, t in typed.errors.items() if n.startswith(start)},
-            }
-        )
-    other = screens().get(entity)
-    label = other.label if other else entity.replace("_", " ").capitalize()
-    return {
-        "name": entity,
-        "label": label,
-        "columns": columns,
-        "rows": rows,
-        "add_label": _("Add {singular}", singular=other.singular) if other else _("Add another"),
-    }
-
-
-def _width(one: Field) -> str:
-    return (
-        "w1"
-        if one.kind is Kind.CHOICE or (one.max_length or 999) <= 40
-        else "w2"
-        if (one.max_length or 999) <= 120
-        else "w3"
-    )
-
-
 def titles_of(screen: Screen, typed: Typed) -> dict[tuple[str, int], str]:
     """Names of everything the form refers to: what was read with the record, and the rest in one statement."""
     wanted = _related_keys(screen, typed.texts)
@@ -372,13 +253,17 @@ def titles_of(screen: Screen, typed: Typed) -> dict[tuple[str, int], str]:
 
 
 def _related_keys(screen: Screen, texts: dict[str, str]) -> set[tuple[str, int]]:
-    relations = {n: f.target or "" for n, f in schema.fields(screen.model).items() if f.kind is Kind.RELATION}
+    relations = kept.derived(("relations", screen.model), lambda: _relations(screen))
     return {(relations[n], key) for n, v in texts.items() if n in relations and (key := values.whole(v)) is not None}
+
+
+def _relations(screen: Screen) -> dict[str, str]:
+    return {n: f.target or "" for n, f in schema.fields(screen.model).items() if f.kind is Kind.RELATION}
 
 
 def _row_label(name: str) -> str:
     entity, _, rest = name.partition("-")
-    known = _row_fields(entity) if entity in registry.entities() else {}
+    known = row_fields(entity) if entity in registry.entities() else {}
     column = rest.partition("-")[2]
     return known[column].label if column in known else name
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.services import filters, layouts, schema, values
+from app.services import filters, kept, layouts, schema, values
 from models import registry
 from models.fields import Field
 from models.words import N_
@@ -22,6 +22,10 @@ _REST = "More"
 
 def sections(screen: Screen) -> tuple[Section, ...]:
     """An added field stands at the end of the section that its definition names, or in a section of its own."""
+    return kept.derived(("sections", screen.model), lambda: _sections(screen))
+
+
+def _sections(screen: Screen) -> tuple[Section, ...]:
     seen = schema.fields(screen.model)
     if seen is registry.fields(screen.model):
         return screen.sections
@@ -65,17 +69,14 @@ def spoken(screen: Screen, title: str) -> str:
     return next((one.title for one in screen.sections if one.title == title), N_(_REST) if title == _REST else title)
 
 
-def kept(screen: Screen, typed: str) -> str:
+def as_kept(screen: Screen, typed: str) -> str:
     """A title as it is kept, of what a person typed who reads the product's own titles in their language."""
     known = {str(title): str.__str__(title) for title in (*(s.title for s in screen.sections), N_(_REST))}
     return known.get(typed, typed)
 
 
-def condition(screen: Screen, name: str, texts: Mapping[str, str]) -> dict[str, Any]:
-    """Where a field is shown under a condition only: the condition, and whether what the form holds misses it."""
-    when = layouts.condition_of(screen.entity, name)
-    if not when:
-        return {}
+def misses(screen: Screen, name: str, texts: Mapping[str, str]) -> bool:
+    """Whether what a form holds misses the condition under which it shows a field."""
     known = schema.fields(screen.model)
 
     def value_of(other: str) -> Any:
@@ -84,7 +85,7 @@ def condition(screen: Screen, name: str, texts: Mapping[str, str]) -> dict[str, 
         except (KeyError, ValueError):
             return None
 
-    return {"when": when, "unmet": layouts.hides(screen.model, name, value_of)}
+    return layouts.hides(screen.model, name, value_of)
 
 
 def is_shown(screen: Screen, name: str, record: Any) -> bool:
@@ -94,6 +95,9 @@ def is_shown(screen: Screen, name: str, record: Any) -> bool:
 
 def fields(screen: Screen) -> tuple[str, ...]:
     """The fields of the form that a person may set, without its links."""
-    known = schema.writable(screen.model)
-    links = filters.links(screen.model)
+    return kept.derived(("fields of the form", screen.model), lambda: _fields(screen))
+
+
+def _fields(screen: Screen) -> tuple[str, ...]:
+    known, links = schema.writable(screen.model), filters.links(screen.model)
     return tuple(n for section in sections(screen) for n in section.fields if n in known and n not in links)

@@ -7,13 +7,14 @@ bound parameter. Does not belong here: rows. No answer of the database is ever k
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from app import permissions
 from app.services import schema
 from models import registry, scope, tenancy
 from models.scope import Actor, Reach, Rule
 
+Made = TypeVar("Made")
 _MOST = 2000
 _kept: dict[Hashable, Any] = {}
 
@@ -30,6 +31,16 @@ def part(key: Hashable, build: Callable[[], Any]) -> Any:
             _kept.clear()
         _kept[key] = build()
     return _kept[key]
+
+
+def derived(key: Hashable, make: Callable[[], Made]) -> Made:
+    """What `make` works out from the schema alone, once for each role and for as long as the schema holds."""
+    here = schema.current()
+    known = (key, scope.role() if here.mark else None)
+    if known not in here.derived:
+        here.derived[known] = make()
+    made: Made = here.derived[known]
+    return made
 
 
 def _lasting(built: Any) -> Any:

@@ -81,6 +81,7 @@ class Schema:
     hooks: tuple[tuple[int, frozenset[str]], ...]
     seen: dict[tuple[str, int | None], Mapping[str, Field]] = field(default_factory=dict)
     writable: dict[tuple[str, int | None], Mapping[str, Field]] = field(default_factory=dict)
+    derived: dict[Hashable, Any] = field(default_factory=dict)  # See `app.services.kept.derived`.
 
 
 _NOTHING = Schema(0, {}, {}, {}, {}, {}, {}, ())
