@@ -10,9 +10,10 @@ from flask import current_app
 
 from app.adapters import mail
 from app.errors import Invalid
-from app.services import messages, preferences
+from app.services import messages, preferences, return_paths
 from jobs.registry import job
 from jobs.run import Retry, Run
+from models import scope
 from models.policy import Purpose
 from models.words import _
 
@@ -84,9 +85,17 @@ def _letter(outgoing: messages.Outgoing) -> mail.Letter:
         )
     return mail.Letter(
         message_id=outgoing.message_id, sender=config["MAIL_FROM"], sender_name=outgoing.sender_name, to=outgoing.to,
-        to_name=outgoing.to_name, subject=outgoing.subject, text=text, reply_to=outgoing.reply_to, unsubscribe_url=url,
-        unsubscribe_mailto=config.get("UNSUBSCRIBE_MAILTO"),
+        to_name=outgoing.to_name, subject=outgoing.subject, text=text, unsubscribe_url=url,
+        reply_to=", ".join(filter(None, (_own(return_paths.REPLY, outgoing), outgoing.reply_to))) or None,
+        unsubscribe_mailto=_own(return_paths.UNSUBSCRIBE, outgoing) if url else None,
+        return_path=_own(return_paths.BOUNCE, outgoing),
     )  # fmt: skip
+
+
+def _own(kind: str, outgoing: messages.Outgoing) -> str | None:
+    """The address of ours that stands for this message; None while no domain takes mail in."""
+    domain = current_app.config["INBOUND_DOMAIN"]
+    return return_paths.address(kind, scope.workspace_id(), outgoing.row_id, domain=domain) if domain else None
 
 
 def _domain() -> str:

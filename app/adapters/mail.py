@@ -52,7 +52,9 @@ class Unfit(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One e-mail. `unsubscribe_url` marks marketing: it gets the List-Unsubscribe headers."""
+    """One e-mail. `unsubscribe_url` marks marketing: it gets the List-Unsubscribe headers. `return_path` is the
+    envelope's sender, to whom bounces go, where it is another than `sender`; `reply_to` may name several, with commas.
+    """
 
     message_id: str
     sender: str
@@ -65,6 +67,7 @@ class Letter:
     unsubscribe_url: str | None = None
     unsubscribe_mailto: str | None = None
     automatic: bool = False
+    return_path: str | None = None
 
 
 def send(letter: Letter, *, url: str, purpose: Purpose) -> str:
@@ -76,7 +79,7 @@ def send(letter: Letter, *, url: str, purpose: Purpose) -> str:
     raw = build(letter)
     if url.startswith("sink://"):
         return _into_folder(raw, Path(url.removeprefix("sink://")))
-    return _connection(url).send(letter.sender, letter.to, raw)
+    return _connection(url).send(letter.return_path or letter.sender, letter.to, raw)
 
 
 def build(letter: Letter, at: dt.datetime | None = None) -> bytes:
@@ -91,6 +94,7 @@ def build(letter: Letter, at: dt.datetime | None = None) -> bytes:
         letter.reply_to or "",
         letter.unsubscribe_url or "",
         letter.unsubscribe_mailto or "",
+        letter.return_path or "",
     )
     if any(ord(c) < 32 or ord(c) == 127 for value in headers for c in value):
         raise Unfit(_("A header of this e-mail holds a line break. Remove it and send again."))
@@ -103,8 +107,6 @@ def build(letter: Letter, at: dt.datetime | None = None) -> bytes:
     mail["To"] = _mailbox(letter.to_name, letter.to)
     mail["Subject"] = letter.subject
     mail["Date"] = format_datetime(at or dt.datetime.now(dt.UTC))
-    if letter.reply_to:
-        mail["Reply-To"] = _mailbox("", letter.reply_to)
     mail.set_content(letter.text)
     mail.add_alternative(to_html(letter.text), subtype="html")
     return _bare_headers(letter) + mail.as_bytes()
@@ -114,6 +116,8 @@ def _bare_headers(letter: Letter) -> bytes:
     """Headers with ids and addresses, written as they are: the library would encode long ones as words, and break
     them."""
     lines = [f"Message-ID: {letter.message_id}"]
+    if letter.reply_to:
+        lines.append("Reply-To: " + ",\r\n ".join(one.strip() for one in letter.reply_to.split(",")))
     if letter.automatic:
         lines.append("Auto-Submitted: auto-generated")
     if letter.unsubscribe_url:

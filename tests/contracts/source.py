@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("models", "app", "views", "jobs", "public_site")
-SINGLE = ("config.py", "run.py", "wsgi.py")
+SINGLE = ("config.py", "config_checks.py", "config_inbound.py", "run.py", "wsgi.py")
 
 
 @cache
