@@ -134,9 +134,9 @@ def setup_moment(key: int) -> Answer:
         when=f"{formats.date(local)}, {local:%H:%M}",
         who=_who(state),
         reason=state.reason,
-        happened=words.happened(state.changes) or [_("The history of this set-up begins.")],
+        happened=_Telling(actor).in_short(state.changes) or [_("The history of this set-up begins.")],
         groups=_groups(found, set()),
-        left=[words.PARTS[part] for part in found.left],
+        left=_left(found),
         possible=any(not step.problem for step in found.steps),
         errors=errors,
         action=f"{HOME}/moments/{key}",
@@ -158,6 +158,7 @@ def _fresh(found: Plan, actor: Actor) -> None:
 
 def _home(actor: Actor, some: list[Any], errors: dict[str, str], *, first: bool) -> str:
     found = files.look(actor=actor)
+    told = _Telling(actor)
     zone = shell.locale().zone
     moments = [
         {
@@ -165,8 +166,8 @@ def _home(actor: Actor, some: list[Any], errors: dict[str, str], *, first: bool)
             "when": shell.day(one.at, zone),
             "stamp": one.at.isoformat(),
             "who": _who(one),
-            "what": words.happened(one.changes[:3]) or [_("The history begins here")],
-            "more": max(len(one.changes) - 3, 0),
+            "what": told.in_short(one.changes, 3) or [_("The history begins here")],
+            "more": max(len(told.those(one.changes)) - 3, 0),
             "reason": one.reason,
             "now": first and index == 0,
         }
@@ -186,6 +187,22 @@ def _home(actor: Actor, some: list[Any], errors: dict[str, str], *, first: bool)
     )
 
 
+class _Telling:
+    """The changes of a moment, for one who may look: a view of another team is no more told of than shown."""
+
+    def __init__(self, actor: Actor) -> None:
+        self.views = None
+        if permissions.reach(actor, "write", "team") is None:
+            self.views = frozenset(plan.arranged(capture.take(), actor))
+
+    def those(self, changes: list[Any]) -> list[Any]:
+        return [one for one in changes if self.views is None or one[0] != "views" or one[1] in self.views]
+
+    def in_short(self, changes: list[Any], most: int | None = None) -> list[str]:
+        kept = self.those(changes)
+        return words.happened(kept[:most]) or ([_("Views of other teams changed")] if changes else [])
+
+
 def _who(state: Any) -> str:
     return (
         _("{actor} as {other}", actor=state.actor, other=state.on_behalf_of) if state.on_behalf_of else str(state.actor)
@@ -199,11 +216,16 @@ def _import_page(sent: files.Sent, found: Plan, taken: set[str], errors: list[st
         home=HOME,
         file=sent.name,
         groups=_groups(found, taken),
-        left=[words.PARTS[part] for part in found.left],
+        left=_left(found),
         same=found.same,
         errors=errors,
         action=f"{HOME}/import/{sent.id}",
     )
+
+
+def _left(found: Plan) -> list[str]:
+    """What stays as it is whatever the file or state says."""
+    return [*(words.PARTS[part] for part in found.left), *([_("Views of other teams")] if found.apart else ())]
 
 
 def _groups(found: Plan, taken: set[str]) -> list[dict[str, Any]]:

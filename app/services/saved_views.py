@@ -94,16 +94,26 @@ def delete(entity: str, key: int, *, actor: Actor) -> str:
 # In a set-up that comes whole, from a file or an earlier state
 
 
+def may_arrange(audience: str, team_id: int | None, *, actor: Actor) -> bool:
+    """Whether somebody may see and change what others share: with the right to share what everybody has, and what their
+    own team has; what other teams have, with the right to set up teams too. What is private is its owner's alone.
+    """
+    if audience not in ("team", "workspace") or not _may_share(actor):
+        return False
+    own = team_id is not None and team_id == actor.team_id
+    return audience == "workspace" or own or permissions.reach(actor, "write", "team") is not None
+
+
 def place(
     entity: str, key: int | None, name: str, query: str, audience: str, team_id: int | None, *, actor: Actor
 ) -> int:
-    """Keep a shared view, or change the one with the id `key`, whoever shared it: who may share with everybody may.
-    Returns its id.
-    """
-    permissions.require(actor, "write", "view")
+    """Keep a shared view, or change the one with the id `key`, whoever shared it: see `may_arrange`. Returns its id."""
+    _require_arranging(audience, team_id, actor)
     with operation("view.save", actor=actor) as op:
         row = None if key is None else session.scalar(sa.select(SavedView).where(SavedView.id == key))
-        if row is None:
+        if row is not None:
+            _require_arranging(row.audience, row.team_id, actor)
+        else:
             row = SavedView(entity=entity, membership_id=actor.membership_id or _an_owner())
         row.name, row.query, row.audience, row.team_id = name, query, audience, team_id
         session.add(row)
@@ -114,14 +124,20 @@ def place(
 
 
 def take_away(entity: str, key: int, *, actor: Actor) -> None:
-    """Remove a shared view, whoever shared it."""
-    permissions.require(actor, "write", "view")
+    """Remove a shared view, whoever shared it: see `may_arrange`."""
     with operation("view.delete", actor=actor) as op:
         row = session.scalars(sa.select(SavedView).where(SavedView.id == key)).one()
+        _require_arranging(row.audience, row.team_id, actor)
         session.delete(row)
         session.flush()
         schema.renew_workspace(scope.workspace_id())
         op.audit("view.deleted", entity=entity, record_id=key, facts={"name": row.name})
+
+
+def _require_arranging(audience: str, team_id: int | None, actor: Actor) -> None:
+    permissions.require(actor, "write", "view")
+    if not may_arrange(audience, team_id, actor=actor):
+        raise Forbidden("write", "view", _("This view belongs to a team that you are not in. It stays as it is."))
 
 
 def _an_owner() -> int:

@@ -6,7 +6,7 @@ Items are plain values in one normal form, so that the same set-up always reads 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,8 +49,8 @@ class Setup:
     shared_views: tuple[int, ...] = ()
 
 
-def take() -> Setup:
-    """The set-up as it is now."""
+def take(of_views: Callable[[schema.View], bool] | None = None) -> Setup:
+    """The set-up as it is now; of the shared views all, or those that `of_views` says."""
     with scope.seen_as(None), session.no_autoflush:
         found = Setup({part: {} for part in PARTS}, keys=keys.read())
         role_keys = _roles(found)
@@ -59,7 +59,7 @@ def take() -> Setup:
         _layouts(found, role_keys)
         _pipelines(found)
         _templates(found)
-        _views(found)
+        _views(found, of_views or (lambda _one: True))
     return found
 
 
@@ -188,12 +188,12 @@ def _templates(found: Setup) -> None:
         found.items["templates"][names[row.id]] = item
 
 
-def _views(found: Setup) -> None:
+def _views(found: Setup, wanted: Callable[[schema.View], bool]) -> None:
     shared = [
         (registry.entity(entity), one)
         for entity, views in schema.current().views.items()
         for one in views
-        if one.audience != "private" and entity in registry.entities()
+        if one.audience != "private" and entity in registry.entities() and wanted(one)
     ]
     found.shared_views = tuple(one.id for _model, one in shared)
     _name_references(found, shared)

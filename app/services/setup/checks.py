@@ -19,7 +19,7 @@ from app.services import custom_fields, filters, formulas
 from app.services.setup import asked, check_rights, keys
 from app.services.setup.capture import EVERYBODY, Item, Items, is_local
 from app.services.setup.check_rights import Roles
-from app.services.setup.plan import BINNED, REMOVE, Plan, Step
+from app.services.setup.plan import BINNED, REMOVE, Plan, Step, may_arrange
 from models import custom, registry, tenancy
 from models.base import session
 from models.custom import CustomField
@@ -256,6 +256,8 @@ def _view(step: Step, ground: Ground) -> str:
         return _("There are no records “{entity}” here.", entity=entity)
     if item["audience"] not in dict(AUDIENCES) or item["audience"] == "private":
         return _("It is shared with nobody.")
+    if not may_arrange(ground.plan.here, item, ground.actor):
+        return _("It is shared with a team that you are not in.")
     asks = item["asks"]
     known = {*ground.fields(entity), *filters.links(model), "id"}
     missing = sorted(asked.fields_of(asks) - known)

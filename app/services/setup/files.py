@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import NotFound
+from app.services import saved_views
 from app.services.operation import operation
 from app.services.setup import capture, document, plan
 from app.services.setup.capture import PARTS, Items
@@ -49,7 +50,7 @@ def look(*, actor: Actor) -> Export:
     permissions.require(actor, "write", "custom_field")
     lacking = plan.lacking(actor)
     parts = tuple(part for part in PARTS if part not in lacking)
-    found = capture.take()
+    found = capture.take(lambda view: saved_views.may_arrange(view.audience, view.team_id, actor=actor))
     left = tuple(found.left) if "views" in parts else ()
     return Export(document.written(found, parts), parts, tuple(lacking), left)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app import permissions
+from app.services import saved_views
 from app.services.setup import asked, keys
 from app.services.setup.capture import PARTS, Item, Items, Setup
 from app.services.setup.states import label
@@ -51,7 +52,8 @@ class Step:
 @dataclass(slots=True)
 class Plan:
     """The steps from what is here to what is wanted. `exact` is a return: choices and items that the wanted state does
-    not know go too. `left` are parts that this person may not change.
+    not know go too. `left` are parts that this person may not change, and `apart` says that there are views of teams
+    that they do not see.
     """
 
     here: Setup
@@ -60,6 +62,7 @@ class Plan:
     exact: bool
     left: list[str] = field(default_factory=list)
     same: int = 0
+    apart: bool = False
 
     def usual(self) -> set[str]:
         """The steps that are taken unless somebody says otherwise."""
@@ -108,6 +111,9 @@ def _plan(here: Setup, wanted: Items, *, exact: bool, actor: Actor) -> Plan:
         present = here.items[part]
         for name in sorted(present.keys() | wanted[part].keys()):
             old, new = present.get(name), wanted[part].get(name)
+            if part == "views" and _apart(here, old, new if exact else None, actor=actor):
+                found.apart = True
+                continue
             if old == new:
                 found.same += 1
                 continue
@@ -115,6 +121,24 @@ def _plan(here: Setup, wanted: Items, *, exact: bool, actor: Actor) -> Plan:
             told = label(part, name, new or old or {}, (wanted if "roles" in wanted else here.items, here.items))
             found.steps.append(Step(part, name, verb, told, old, new))
     return found
+
+
+def _apart(here: Setup, *known: Item | None, actor: Actor) -> bool:
+    """Whether one of these is a view of a team that this person has nothing to do with."""
+    return any(item is not None and not may_arrange(here, item, actor) for item in known)
+
+
+def may_arrange(here: Setup, view: Item, actor: Actor) -> bool:
+    """Whether a person may see and change a shared view as a document tells it."""
+    team = here.keys.id_of("team", view.get("team") or "")
+    return saved_views.may_arrange(view["audience"], team, actor=actor)
+
+
+def arranged(here: Setup, actor: Actor) -> list[str]:
+    """The names of the shared views that a person may see and change."""
+    if permissions.reach(actor, "write", "view") is None:
+        return []
+    return [name for name, item in here.items["views"].items() if may_arrange(here, item, actor)]
 
 
 def _keep_choices(item: Item, present: Item) -> None:
