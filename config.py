@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import sys
 import tempfile
@@ -60,6 +61,7 @@ def load(environ: Mapping[str, str]) -> dict[str, Any]:
     settings["SIGN_UP"] = switch(env, "SIGN_UP", True)
     settings["WEBHOOKS_ALLOW_LOCAL"] = _local_webhooks(env, app_env)
     settings |= config_inbound.load(env)
+    settings["AI_SERVERS"] = _ai_servers(env)
     settings["METRICS_TOKEN"] = env.get("METRICS_TOKEN", "")
     settings["LOG_LEVEL"] = env.get("LOG_LEVEL", "info").lower()
     settings |= cookie_settings(app_env == "production") | console_settings(app_env == "production")
@@ -232,6 +234,14 @@ def _local_webhooks(env: Mapping[str, str], app_env: str) -> bool:
             "WEBHOOKS_ALLOW_LOCAL is on in production and would let webhooks call this machine. Unset it."
         )
     return wanted
+
+
+def _ai_servers(env: Mapping[str, str]) -> list[str]:
+    """Servers of the operator's own that may be AI providers (host:port, commas between); others are public, https."""
+    found = [one.strip().lower() for one in env.get("AI_SERVERS", "").split(",") if one.strip()]
+    if wrong := [one for one in found if not re.fullmatch(r"(\[[0-9a-f:]+\]|[a-z0-9._-]+):[0-9]{1,5}", one)]:
+        raise ConfigError(f"AI_SERVERS contains {wrong[0]!r}. List servers as host:port, as in 127.0.0.1:11434.")
+    return [one.replace("[", "").replace("]", "") for one in found]
 
 
 def _services(env: Mapping[str, str], app_env: str, data_dir: Path) -> dict[str, Any]:

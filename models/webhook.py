@@ -1,7 +1,7 @@
 """Webhooks: where a workspace has the events of its records sent, and the log of what was sent.
 
 The format is that of Standard Webhooks (https://www.standardwebhooks.com, 1.0.0). Does not belong here: which addresses
-are called (`app.services.hook_address`) and when (`app.services.hook_deliveries`).
+are called (`app.services.outbound_address`) and when (`app.services.hook_deliveries`).
 """
 
 from __future__ import annotations

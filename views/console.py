@@ -24,6 +24,7 @@ from models.fields import Field, Kind
 from models.words import _, _n, grouped
 from models.work import Note
 from views import (
+    ai_settings,
     api,
     custom_inputs,
     customise,
@@ -32,6 +33,7 @@ from views import (
     dashboard_arranging,  # noqa: F401  adds its pages to those of dashboards
     dev_inbox,
     displays,
+    drafts,
     imports,
     jobs,
     mail,
@@ -70,6 +72,8 @@ def register(app: Flask, appbuilder: AppBuilder, csrf: CSRFProtect) -> None:
         search.pages,
         jobs.pages,
         mail.pages,
+        drafts.pages,
+        ai_settings.pages,
         dev_inbox.pages,
         imports.pages,
         customise.pages,

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from app.services import audit_log, consent, drafts, values
+from app.services import ai_features, audit_log, consent, values
 from models import ai, job
 from models.access import AccessGrant
 from models.ai import AiCall
@@ -46,6 +46,12 @@ _ATTESTED = (("import", N_("Import")),)
 def _plainly(values_: Iterable[str]) -> Choices:
     """Choices whose values are words already."""
     return tuple((value, N_(value[:1].upper() + value[1:])) for value in values_)
+
+
+def _features() -> Choices:
+    """Every kind of draft; the first stands in rows of the time when there was but one."""
+    known = ((key, one.label) for key, one in ai_features.features().items())
+    return (("follow-up draft", N_("Follow-up draft")), *known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +113,7 @@ class Ledger:
         if self.model is Change and name == "new":
             return names.labels(row.entity, value)
         if self.model is AiCall and name == "fields":
-            return ", ".join(drafts.READABLE.get(one, one) for one in value)
+            return ", ".join(str(ai_features.labels().get(one, one)) for one in value)
         return names.words(value, zone)
 
     def _entity(self, row: Any, name: str) -> str:
@@ -252,7 +258,7 @@ LEDGERS = (
         group=N_("Inventory"),
         icon="sparkles",
         filters=("id", "contact_id", "feature", "outcome"),
-        choices={"feature": _plainly([drafts.FEATURE]), "outcome": _plainly(ai.OUTCOMES)},
+        choices={"feature": _features(), "outcome": _plainly(ai.OUTCOMES)},
         refers={"contact_id": "contact"},
     ),
 )

@@ -1,22 +1,20 @@
-"""E-mail in the console: write to a contact, have a follow-up drafted, send or drop a draft."""
+"""E-mail in the console: write to a contact, send or drop a draft."""
 
 from __future__ import annotations
 
 import uuid
 from typing import Any
 
-from flask import Blueprint, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app import permissions
 from app.errors import Forbidden, Invalid
 from app.services import drafts, merge, messages, queries, records, schema, suppressions, values
-from app.services.drafts import Card
 from models.contact import Contact
 from models.message import KINDS, Message, Template
 from models.words import _
 from views import shell
-from views.jobs import percent
 from views.redirects import back
 from views.screen import of
 
@@ -49,26 +47,6 @@ def compose(key: int) -> Answer:
     return redirect(_contact_url(key), 303)
 
 
-@pages.post("/contacts/<int:key>/draft")
-def ask(key: int) -> Response:
-    """Have a follow-up drafted; the contact's page then shows how far it is."""
-    job = drafts.ask(key, actor=shell.actor())
-    if request.headers.get("HX-Request"):
-        return redirect(url_for(".draft", job_id=job.id), 303)
-    return redirect(f"{_contact_url(key)}?draft={job.id}#draft", 303)
-
-
-@pages.get("/drafts/<int:job_id>")
-def draft(job_id: int) -> str | Response:
-    """The card of one draft, which asks for itself until it is there; JSON for programs."""
-    found = card(job_id)
-    if request.accept_mimetypes.best == "application/json":
-        return jsonify(
-            {n: found.get(n) for n in ("state", "percent", "note", "error", "to", "subject", "body", "provider")}
-        )
-    return render_template("parts/draft.html", draft=found)
-
-
 @pages.post("/messages/<int:key>/send")
 def send(key: int) -> Response:
     """A person's approval: the draft with their changes is queued."""
@@ -99,7 +77,9 @@ def redraft(key: int) -> Response:
     message = messages.discard(key, actor=shell.actor())
     if message.contact_id is None:
         raise Invalid({"": _("This draft belongs to no contact. Write the e-mail yourself.")})
-    return ask(message.contact_id)
+    found = drafts.of_message(message)
+    job = drafts.ask(found, message.contact_id, actor=shell.actor())
+    return redirect(f"{_contact_url(message.contact_id)}?draft={job.id}#draft", 303)
 
 
 def actions(message: Message) -> list[dict[str, Any]]:
@@ -120,48 +100,6 @@ def actions(message: Message) -> list[dict[str, Any]]:
         }
         for label, icon, name in offered.get(message.state, ())
     ]
-
-
-def card(job_id: int) -> dict[str, Any]:
-    """The draft of a job as `parts/draft.html` reads it."""
-    found = drafts.card(job_id, actor=shell.actor())
-    ask_url = url_for("mail_pages.ask", key=found.contact_id)
-    base: dict[str, Any] = {
-        "title": _("Follow-up e-mail"),
-        "state": found.state,
-        "ask_url": ask_url,
-        "ask_label": _("Draft a follow-up"),
-    }
-    if found.state == "waiting":
-        return base | {
-            "percent": percent(found.job),
-            "note": found.job.status or _("Waiting for its turn. You can leave this page."),
-            "poll_url": url_for("mail_pages.draft", job_id=job_id),
-        }  # fmt: skip
-    if found.state == "failed":
-        retry = ask_url if found.job.state != "refused" else None
-        return base | {"error": found.job.error or _("No draft was made."), "redraft_url": retry}
-    return base | _ready(found) if found.state == "ready" else base | {"state": "idle"}
-
-
-def _ready(found: Card) -> dict[str, Any]:
-    message, call = found.message, found.call
-    assert message is not None  # noqa: S101 (a ready card has its message)
-    return {
-        "to": message.recipient,
-        "subject": message.subject,
-        "body": message.body,
-        "provider": message.drafted_by,
-        "approve_url": url_for("mail_pages.send", key=message.id),
-        "redraft_url": url_for("mail_pages.redraft", key=message.id),
-        "discard_url": url_for("mail_pages.discard", key=message.id),
-        "read": ", ".join(drafts.READABLE.get(name, name) for name in call.fields) if call else "nothing",
-        "ledger": {"label": f"AI-{call.id}", "url": _ledger_url(call.id)} if call else None,
-    }
-
-
-def _ledger_url(call: int) -> str | None:
-    return f"/compliance/ai/?id={call}" if permissions.reach(shell.actor(), "read", "audit") else None
 
 
 def _started(typed: dict[str, str], key: int | None) -> dict[str, str]:

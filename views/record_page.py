@@ -15,7 +15,7 @@ from app.services import filters, queries, records, relatives, schema, timeline,
 from models import formats, registry
 from models.fields import Field, Kind
 from models.words import _
-from views import layout, mail, shell, timelines, webhooks, why
+from views import drafts, layout, mail, shell, timelines, webhooks, why
 from views.list_state import columns_of, shown_columns, sort_of
 from views.lists import TONES, rows
 from views.screen import Screen, of, screens
@@ -290,7 +290,8 @@ def _related(screen: Screen, record: Any, found: dict[str, list[timeline.Related
 
 def _work(screen: Screen, record: Any, found: dict[str, list[timeline.Related]]) -> dict[str, Any]:
     if "task" not in screen.related:
-        return {"draft": None, "tasks": None, "files": None}
+        offered = drafts.offer(screen.entity, record) if screen.entity == "template" else None
+        return {"draft": offered, "tasks": None, "files": None}
     actor, today = shell.actor(), dt.datetime.now(shell.locale().zone).date()
     task, stored = of("task"), of("stored_file")
     # Without the field that they hang on the record by, nobody is told what hangs on it.
@@ -312,22 +313,10 @@ def _work(screen: Screen, record: Any, found: dict[str, list[timeline.Related]])
             ],
             "hint": _("PDF, pictures, Office or text, at most 25 MB."),
         }
-    return {"draft": _draft(screen, record), "tasks": tasks if tasked else None, "files": files}
-
-
-def _draft(screen: Screen, record: Any) -> dict[str, Any] | None:
-    """The offer to have a message drafted; the card itself comes from `views.mail` once it was asked for."""
-    actor = shell.actor()
-    reached = schema.sees(screen.model, "email") and record.email
-    if screen.entity != "contact" or not reached or not (actor.everything or actor.rights.get("ai")):
-        return None
-    asked = request.args.get("draft", "")
-    if asked.isascii() and asked.isdigit() and len(asked) < 19:
-        return mail.card(int(asked))
     return {
-        "title": _("Follow-up e-mail"),
-        "ask_url": screen.url(record.id, "draft"),
-        "ask_label": _("Draft a follow-up"),
+        "draft": drafts.offer("contact", record) if screen.entity == "contact" else None,
+        "tasks": tasks if tasked else None,
+        "files": files,
     }
 
 

@@ -24,7 +24,7 @@ Answer = str | Response | tuple[str, int]
 _PUBLIC_PAGES = {"label": N_("Public pages"), "icon": "world", "url": "/settings/workspace/public"}
 _GROUPS = (
     (N_("Brokerage"), ("name", "phone", "email", "website", "address", "license", "privacy_email")),
-    (N_("How it works"), ("color", "language", "region", "zone", "currency", "ai_enabled")),
+    (N_("How it works"), ("color", "language", "region", "zone", "currency")),
     (N_("Security"), ("require_mfa",)),
 )
 

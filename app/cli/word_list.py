@@ -15,7 +15,7 @@ from flask import Flask
 from jinja2 import nodes
 
 from app import permissions
-from app.services import drafts, verbs
+from app.services import verbs
 from models import ai, job, registry, words
 from models.fields import Field
 from models.policy import Category, Erase, Purpose, SubjectKind
@@ -100,7 +100,7 @@ def _held() -> Iterator[Message]:
     yield from _plain(sorted(map(str, holds)), "models")
     states = (*job.STATES, *ai.OUTCOMES, *permissions.ACTIONS)
     yield from _plain(states, "models")
-    capital = (*job.STATES, *ai.OUTCOMES, drafts.FEATURE, *(purpose.value for purpose in Purpose))
+    capital = (*job.STATES, *ai.OUTCOMES, *(purpose.value for purpose in Purpose))
     yield from _plain([text[:1].upper() + text[1:] for text in capital], "models")
     yield Message("{n} day", "{n} days", "", "models/policy.py")
     yield Message("{n} year", "{n} years", "", "models/policy.py")

@@ -1,61 +1,52 @@
-"""Has a follow-up e-mail drafted: what may be read, the ledger of each call, and the draft that a person then sends or
-drops.
+"""Has AI write a draft: who may ask for what, the one path of every call, and the draft that then waits for a person.
 
-Off until the workspace switches it on; a job that waits when it is switched off ends refused (P20-P22). Nothing here
-sends. Does not belong here: the writers (`app.adapters.ai`).
+ask -> (job) prepare -> call -> record -> keep. Off until the workspace switches it on; a job that waits when it is
+switched off ends refused, an answer that comes later is dropped (P20-P22). Nothing here sends. Does not belong here:
+what is read (`app.services.ai_inputs`), rows and limits (`app.services.ai_ledger`), using a draft
+(`app.services.draft_uses`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Forbidden, Invalid, NotFound
-from app.services import messages, records, schema, subject_keys
+from app.services import ai_features, ai_inputs, ai_ledger, ai_providers, ai_text, messages, records
+from app.services.ai_features import EMAIL, Feature
+from app.services.ai_ledger import Ending, Wait
+from app.services.ai_providers import Chosen
 from app.services.operation import operation
-from models import scope
-from models.ai import AiCall
+from models import registry, scope
+from models.ai import AiCall, AiDraft
 from models.base import session
 from models.contact import Contact
-from models.deal import Deal
-from models.fields import now
 from models.job import Job
 from models.message import Message
 from models.policy import Purpose
 from models.scope import Actor
-from models.words import N_, _
-from models.workspace import Membership, Workspace
+from models.words import _
+from models.workspace import Workspace
 
-FEATURE = "follow-up draft"
 JOB = "ai.draft"
-# What a draft may be made of, in the words of the page. Whatever is not here is never handed over.
-READABLE: Mapping[str, str] = {
-    "contact.name": "name",
-    "contact.goes_by": N_("goes by"),
-    "contact.type": "type",
-    "contact.next_step": N_("next step"),
-    "deal.title": N_("newest deal"),
-    "deal.property_address": N_("its property"),
-    "sender.name": N_("your name"),
-    "workspace.name": "brokerage",
-}
-_OFF = N_("AI drafting is switched off for this workspace. An admin can switch it on in the settings.")
-_PERSONAL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+|\+?\d[\d ().-]{5,}\d")
+# How often a provider is asked for one draft before the asker is told.
+TRIES = 3
+Encode = Callable[[Chosen, Feature, Mapping[str, Any]], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call that is in the ledger and may now be made, with exactly this payload."""
+    """A call that is in the ledger and may now be made, with exactly this payload. `tries` counts this one."""
 
     call_id: int
     payload: bytes
+    chosen: Chosen
+    tries: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,131 +55,175 @@ class Card:
 
     state: str
     job: Job
-    contact_id: int
-    message: Message | None
-    call: AiCall | None
+    feature: Feature
+    record_id: int
+    message: Message | None = None
+    draft: AiDraft | None = None
+    call: AiCall | None = None
 
 
-def ask(contact_id: int, *, actor: Actor) -> Job:
-    """Promise a draft of a follow-up to a contact; nothing is sent. Raises `Forbidden` (no right, switched off),
-    `Invalid`, `NotFound`."""
+def ask(key: str, record_id: int, *, actor: Actor, wish: str = "", text: str = "") -> Job:
+    """Promise a draft about a record; nothing is sent. `wish` and `text` are what the asker typed for it. Raises
+    `Forbidden` (no right, switched off, a minor), `Invalid` (nothing to go by), `NotFound`."""
+    feature = _feature(key)
+    typed = {name: value.strip()[: ai_inputs.LONGEST] for name, value in (("wish", wish), ("text", text))}
     with operation("draft.ask", actor=actor) as op:
-        _allowed(contact_id, actor)
-        job = op.promise(
-            JOB,
-            {"contact_id": contact_id},
-            purpose=Purpose.SEND_REQUESTED,
-            label=_("Draft a follow-up"),
-            max_attempts=3,
-        )
+        record = allowed(feature, record_id, actor)
+        ai_providers.chosen(key)
+        _something(feature, ai_inputs.read(feature, record, typed, actor))
+        args = {"feature": key, f"{feature.about}_id": record_id} | {n: v for n, v in typed.items() if v}
+        job = op.promise(JOB, args, purpose=Purpose.SEND_REQUESTED, label=str(feature.label), max_attempts=12)
         session.flush()
-        op.audit("draft.ask", entity="contact", record_id=contact_id, subject_id=contact_id)
+        subject = record_id if feature.about == "contact" else None
+        op.audit(
+            "draft.ask", entity=feature.about, record_id=record_id, subject_id=subject, facts={"feature": feature.key}
+        )
     return job
 
 
-def prepare(contact_id: int, *, actor: Actor, job_id: int, provider: str, model: str) -> Asked:
+def offered(about: str, actor: Actor) -> list[Feature]:
+    """What the actor may ask for on such a record, as far as rights go."""
+    if permissions.reach(actor, "write", "ai") is None:
+        return []
+    mine = [one for one in ai_features.features().values() if one.offered and one.about == about]
+    return [one for one in mine if all(permissions.reach(actor, act, name) is not None for act, name in one.rights)]
+
+
+def prepare(args: Mapping[str, Any], *, actor: Actor, job_id: int, encode: Encode) -> Asked | Wait:
     """Read what the actor may see and write the ledger row, in the operation that the caller commits before the
     call."""
-    contact = _allowed(contact_id, actor)
-    read = _read(contact, actor)
-    payload = json.dumps(read, sort_keys=True, ensure_ascii=False).encode()
-    call = AiCall(
-        contact_id=contact.id,
-        membership_id=actor.membership_id,
-        asked_by=actor.label,
-        job_id=job_id,
-        feature=FEATURE,
-        purpose=Purpose.SEND_REQUESTED.value,
-        provider=provider,
-        model=model,
-        fields=sorted(read),
-        payload_bytes=len(payload),
-        payload_hash=hashlib.sha256(payload).hexdigest(),
-        sealed=_sealed(payload, contact.id),
-    )
-    session.add(call)
+    if args["feature"] == ai_features.TEST.key:
+        feature, record, chosen, read = ai_features.TEST, None, ai_providers.of(int(args["provider_id"])), {}
+        ai_providers.require_on()
+        permissions.require(actor, "write", "workspace")
+    else:
+        feature = _feature(args["feature"])
+        record = allowed(feature, int(args[f"{feature.about}_id"]), actor)
+        chosen = ai_providers.chosen(feature.key)
+        read = ai_inputs.read(feature, record, _typed(args), actor)
+        _something(feature, read)
+    payload = encode(chosen, feature, read)
+    call = ai_ledger.begin(
+        feature, chosen, payload, read, actor=actor, job_id=job_id,
+        contact_id=record.id if isinstance(record, Contact) else None,
+    )  # fmt: skip
+    return call if isinstance(call, Wait) else Asked(call.id, payload, chosen, call.attempt)
+
+
+def record(asked: Asked, ending: Ending, args: Mapping[str, Any], *, actor: Actor, job_id: int) -> str:
+    """Finish the row of a call. Gives why nobody wants the answer any more, or an empty text; part of the operation
+    that is open."""
+    ai_ledger.end(asked.call_id, ending, asked.chosen)
+    if ending.outcome != "answered" or args["feature"] == ai_features.TEST.key:
+        return ""
+    asked_to_stop = sa.select(Job.cancel_asked).where(Job.id == job_id).with_for_update()
+    if session.scalar(asked_to_stop) is not None:
+        reason = _("Cancelled; the answer came too late and was dropped.")
+    else:
+        try:
+            feature = _feature(args["feature"])
+            allowed(feature, int(args[f"{feature.about}_id"]), actor)
+            return ""
+        except (Forbidden, NotFound, Invalid) as error:
+            reason = str(error)
+    ai_ledger.drop(asked.call_id, reason)
+    return reason
+
+
+def keep(asked: Asked, text: str, args: Mapping[str, Any], *, actor: Actor, job_id: int) -> dict[str, int]:
+    """The answer as a draft that waits for a person: a message, or a text. Gives the job's result."""
+    feature = _feature(args["feature"])
+    about = allowed(feature, int(args[f"{feature.about}_id"]), actor)
+    call = session.get_one(AiCall, asked.call_id)
+    text = ai_text.cleaned(text, hosts=_own_hosts(), fields=feature.about == "template")
+    if not text:
+        raise Invalid({"": _("Nothing was left of the provider's answer once it was cleaned. Try again.")})
+    by = asked.chosen.name[:80]
+    if feature.makes == EMAIL:
+        subject, body = ai_text.email(text)
+        message = messages.write(
+            about, subject or _("(no subject)"), body or text, actor=actor, occasion=f"draft:{asked.call_id}",
+            drafted_by=by, send=False,
+        )  # fmt: skip
+        call.message_id = message.id
+        return {"message_id": message.id, "call_id": call.id}
+    draft = AiDraft(
+        feature=feature.key, contact_id=about.id if feature.about == "contact" else None,
+        template_id=about.id if feature.about == "template" else None, membership_id=actor.membership_id, job_id=job_id,
+        call_id=call.id, drafted_by=by, text=text,
+    )  # fmt: skip
+    session.add(draft)
     session.flush()
-    return Asked(call.id, payload)
-
-
-def keep(call_id: int, subject: str, body: str, *, actor: Actor) -> Message:
-    """The reply as a draft message, and its hash in the ledger."""
-    call = session.get(AiCall, call_id)
-    contact = session.get(Contact, call.contact_id)
-    # A reply is text, not a template: its braces must not be filled.
-    subject, body = subject.replace("{{", "{ {"), body.replace("{{", "{ {")
-    message = messages.write(
-        contact, subject, body, actor=actor, occasion=f"draft:{call_id}", drafted_by=call.provider[:80], send=False
-    )
-    call.reply_hash = hashlib.sha256(f"{subject}\n{body}".encode()).hexdigest()
-    call.outcome, call.answered_at, call.message_id = "answered", now(), message.id
-    return message
-
-
-def note_failure(call_id: int) -> None:
-    """The call was made and brought nothing."""
-    session.get(AiCall, call_id).outcome = "failed"
+    return {"draft_id": draft.id, "call_id": call.id}
 
 
 def card(job_id: int, *, actor: Actor) -> Card:
     """How far a draft is, for the one who asked for it. Raises `NotFound`."""
     job = session.scalars(sa.select(Job).where(Job.id == job_id, Job.name == JOB)).one_or_none()
-    if job is None or actor.membership_id is None or job.membership_id != actor.membership_id:
+    if job is None or actor.membership_id is None or job.membership_id != actor.membership_id or not job.args:
         raise NotFound()
-    contact_id = int(job.args["contact_id"])
+    # A job that was promised before features had names is a follow-up e-mail.
+    feature = ai_features.find(str(job.args.get("feature", ai_features.FOLLOW_UP.key))) or ai_features.FOLLOW_UP
+    found = Card("waiting", job, feature, int(job.args[f"{feature.about}_id"]))
     if job.state in {"waiting", "running"}:
-        return Card("waiting", job, contact_id, None, None)
-    message = session.get(Message, (job.result or {}).get("message_id", 0))
-    if job.state != "done" or message is None:
-        return Card("failed", job, contact_id, None, None)
-    call = session.scalars(sa.select(AiCall).where(AiCall.message_id == message.id)).one_or_none()
-    return Card("ready" if message.state == "draft" else "gone", job, contact_id, message, call)
+        return found
+    result = job.result or {}
+    message = session.get(Message, result.get("message_id", 0))
+    draft = session.get(AiDraft, result.get("draft_id", 0))
+    if job.state != "done" or (message is None and draft is None):
+        return Card("failed", job, feature, found.record_id)
+    ready = (message is not None and message.state == "draft") or (draft is not None and draft.state == "ready")
+    call = session.get(AiCall, draft.call_id) if draft else _call_of(message)
+    return Card("ready" if ready else "gone", job, feature, found.record_id, message, draft, call)
 
 
-def redacted(text: str) -> str:
-    """The text without e-mail addresses and long numbers, as the ledger keeps it."""
-    return _PERSONAL.sub("•••", text)
+def of_message(message: Message) -> str:
+    """Which feature drafted an e-mail."""
+    call = _call_of(message)
+    known = ai_features.find(call.feature) if call is not None else None
+    return (known or ai_features.FOLLOW_UP).key
 
 
-def _allowed(contact_id: int, actor: Actor) -> Contact:
-    workspace = session.get(Workspace, scope.workspace_id(), populate_existing=True)
-    if workspace is None or not workspace.ai_enabled:
-        raise Forbidden("write", "ai", _OFF)
+def allowed(feature: Feature, record_id: int, actor: Actor) -> Any:
+    """The record, where this actor may have this draft about it now. Raises `Forbidden`, `Invalid`, `NotFound`."""
+    ai_providers.require_on()
     permissions.require(actor, "write", "ai")
-    permissions.require(actor, "write", "message")
-    contact: Contact = records.load(Contact, contact_id, actor=actor)
-    if contact.minor:
-        raise Forbidden(
-            "write",
-            "ai",
-            _("This contact is marked as under age, and AI is not used for minors. Write the e-mail yourself."),
-        )
-    if not contact.email:
+    for action, entity in feature.rights:
+        permissions.require(actor, action, entity)
+    found = records.load(registry.entity(feature.about), record_id, actor=actor)
+    ai_inputs.check(found)
+    if feature.makes == EMAIL and not found.email:
         raise Invalid({"": _("This contact has no e-mail address. Add one, then ask for a draft.")})
-    return contact
+    return found
 
 
-def _read(contact: Contact, actor: Actor) -> dict[str, str]:
-    workspace = session.get(Workspace, scope.workspace_id())
-    member = session.get(Membership, actor.membership_id) if actor.membership_id else None
-    found: dict[str, Any] = {
-        f"contact.{n}": getattr(contact, n) for n in ("name", "goes_by", "type", "next_step") if schema.sees(Contact, n)
-    }
-    found |= {"sender.name": member.name if member else None, "workspace.name": workspace.name if workspace else None}
-    deal = _newest_deal(contact, actor)
-    if deal is not None:
-        found |= {f"deal.{n}": getattr(deal, n) for n in ("title", "property_address") if schema.sees(Deal, n)}
-    return {name: str(value) for name, value in found.items() if value and name in READABLE}
+def _feature(key: str) -> Feature:
+    found = ai_features.find(key)
+    if found is None or not found.offered:
+        raise NotFound()
+    return found
 
 
-def _newest_deal(contact: Contact, actor: Actor) -> Deal | None:
-    if permissions.reach(actor, "read", "deal") is None:
+def _typed(args: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(args[name]) for name in ("wish", "text") if name in args}
+
+
+def _something(feature: Feature, read: Mapping[str, Any]) -> None:
+    if feature.needs and not any(read.get(name) for name in feature.needs):
+        labels = feature.labels()
+        needed = ", ".join(str(labels[name]) for name in feature.needs)
+        raise Invalid({"": _("There is nothing to go by yet. Needed for this draft: {needed}.", needed=needed)})
+
+
+def _call_of(message: Message | None) -> AiCall | None:
+    if message is None:
         return None
-    statement = permissions.restrict(sa.select(Deal).where(Deal.contact_id == contact.id), Deal, actor)
-    return session.scalars(statement.order_by(Deal.id.desc()).limit(1)).one_or_none()
+    return session.scalars(sa.select(AiCall).where(AiCall.message_id == message.id)).one_or_none()
 
 
-def _sealed(payload: bytes, contact_id: int) -> bytes:
-    where = (scope.workspace_id(), contact_id)
-    key = subject_keys.for_subjects({where})[where]
-    return key.seal(redacted(payload.decode()).encode(), aad=f"ai_call:{where[0]}:{where[1]}".encode())
+def _own_hosts() -> set[str]:
+    """Where links of a draft may lead: the brokerage's own site."""
+    workspace = session.get(Workspace, scope.workspace_id())
+    site = workspace.website if workspace else None
+    host = urlsplit(site if "://" in site else f"https://{site}").hostname if site else None
+    return {host.removeprefix("www.")} if host else set()

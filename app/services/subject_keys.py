@@ -63,19 +63,21 @@ def opened(row: Audit, *, actor: Actor) -> dict[str, Any] | None:
         return {}
     if row.workspace_id is None or row.subject_id is None:
         return None
-    wrapped = _stored(row.workspace_id, {row.subject_id}).get(row.subject_id)
+    aad = f"audit:{row.workspace_id}:{row.subject_id}".encode()
+    plain = opened_with(row.workspace_id, row.subject_id, row.sealed, aad)
+    return None if plain is None else dict(orjson.loads(plain))
+
+
+def opened_with(workspace: int, subject: int, sealed: bytes, aad: bytes) -> str | None:
+    """What was sealed under a person's key; None where it was destroyed. Who may look is for the caller to check."""
+    wrapped = _stored(workspace, {subject}).get(subject)
     if wrapped is None:
         return None
     try:
-        plain = (
-            crypto.keyring()
-            .data_key(wrapped)
-            .open(row.sealed, aad=f"audit:{row.workspace_id}:{row.subject_id}".encode())
-        )
+        return crypto.keyring().data_key(wrapped).open(sealed, aad=aad).decode()
     except crypto.Tampered:
         # Sealed under a key that was destroyed; the person came back later and has a new one.
         return None
-    return dict(orjson.loads(plain))
 
 
 def _stored(workspace: int, subjects: set[int]) -> dict[int, bytes]:

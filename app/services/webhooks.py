@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Conflict, Invalid, NotFound
-from app.services import hook_address, hook_events, records
+from app.services import hook_events, outbound_address, records
 from app.services.operation import Operation, operation
 from app.services.verbs import verb
 from models import registry
@@ -45,7 +45,7 @@ def local_allowed() -> bool:
 def _sound(hook: Webhook, op: Operation) -> None:
     problems = {}
     try:
-        hook_address.read(hook.url, local=local_allowed())
+        outbound_address.read(hook.url, local=local_allowed())
     except ValueError as error:
         problems["url"] = str(error)
     hook.events = tuple(dict.fromkeys(hook.events))

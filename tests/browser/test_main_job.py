@@ -150,10 +150,9 @@ def write(page: Page, path: str, subject: str, body: str, *, kind: str) -> None:
 
 
 def allow_drafts(page: Page) -> None:
-    page.goto("/settings/workspace")
-    page.get_by_label("AI drafting is on").check()
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Saved.")).to_be_visible()
+    page.goto("/settings/ai")
+    page.get_by_role("button", name="Switch on").click()
+    expect(page.get_by_text("AI drafting is on.")).to_be_visible()
 
 
 def body_of(mail: object) -> str:

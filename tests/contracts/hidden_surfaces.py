@@ -16,7 +16,7 @@ import openpyxl
 import orjson
 from werkzeug.test import TestResponse
 
-from app.services import drafts, explain, filters, hook_deliveries, records, schema, verbs, view_mail
+from app.services import ai_features, ai_inputs, explain, filters, hook_deliveries, records, schema, verbs, view_mail
 from app.services.imports import batches, run
 from app.services.imports.reading import open_table
 from models import registry, scope
@@ -154,12 +154,16 @@ def _services(worlds: Worlds, specs: list[Screen]) -> Answers:
             yield f"settable of {spec.entity}", repr(sorted(verbs.settable(spec.model)))
             yield f"explained fields of {spec.entity}", repr(sorted(explain.fields(spec.entity)))
         if any(spec.entity == "contact" for spec in specs):
-            yield (
-                "AI reads",
-                _said(lambda: drafts._read(records.load(registry.entity("contact"), SUMMIT_ID, actor=actor), actor)),
-            )
+            for one in ai_features.features().values():
+                if one.about == "contact":
+                    yield f"AI reads for {one.key}", _said(partial(_handed_over, one, actor))
             yield "import", _said(lambda: _imported(actor))
         session.rollback()
+
+
+def _handed_over(feature: ai_features.Feature, actor: Any) -> Any:
+    """What a provider would be told."""
+    return ai_inputs._read(feature, records.load(registry.entity("contact"), SUMMIT_ID, actor=actor), {}, actor)
 
 
 def _imported(actor: Any) -> Any:

@@ -14,6 +14,7 @@ from flask import Flask
 from app.adapters import ai
 from app.errors import Forbidden, NotFound
 from app.services import drafts, messages, records, subject_keys
+from app.services.ai_providers import Chosen
 from app.services.operation import operation
 from jobs import runner
 from models import scope
@@ -40,13 +41,13 @@ def app(tmp_path: Path) -> Iterator[Flask]:
 def sent_out(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """Every payload that reaches the writer, which still does its work."""
     captured: list[bytes] = []
-    real = ai.draft
+    real = ai.send
 
-    def watch(payload: bytes, **facts: Any) -> ai.Reply:
+    def watch(chosen: Chosen, payload: bytes, **facts: Any) -> ai.Answer:
         captured.append(payload)
-        return real(payload, **facts)
+        return real(chosen, payload, **facts)
 
-    monkeypatch.setattr(ai, "draft", watch)
+    monkeypatch.setattr(ai, "send", watch)
     return captured
 
 
@@ -77,7 +78,7 @@ def test_a_draft_is_written_and_only_a_person_sends_it(
 ) -> None:
     contact = _contact(office)
     with scope.inside(office[0]):
-        job_id = drafts.ask(contact, actor=office[1]).id
+        job_id = drafts.ask("email", contact, actor=office[1]).id
         assert drafts.card(job_id, actor=office[1]).state == "waiting"
     runner.drain(app)
     runner.drain(app)
@@ -100,7 +101,7 @@ def test_the_ledger_holds_what_was_handed_over_hash_for_hash(
 ) -> None:
     contact = _contact(office, next_step="Call back on (415) 555-0134 or sam@example.com")
     with scope.inside(office[0]):
-        drafts.ask(contact, actor=office[1])
+        drafts.ask("email", contact, actor=office[1])
     runner.drain(app)
     with scope.inside(office[0]):
         [call] = session.scalars(sa.select(AiCall)).all()
@@ -112,6 +113,7 @@ def test_the_ledger_holds_what_was_handed_over_hash_for_hash(
             "contact.next_step",
             "contact.type",
             "sender.name",
+            "workspace.language",
             "workspace.name",
         ]
         where = (office[0], contact)
@@ -133,11 +135,11 @@ def test_what_the_asker_may_not_see_is_never_handed_over(
         stage = records.create(Stage, {"name": "New", "pipeline_id": pipeline.id}, actor=jobs_kit.SYSTEM)
         records.create(Deal, {"title": "canary-deal", "contact_id": contact, "stage_id": stage.id}, actor=colleague)
         records.create(Note, {"body": "canary-note", "contact_id": contact}, actor=colleague)
-        drafts.ask(contact, actor=office[1])
+        drafts.ask("email", contact, actor=office[1])
     runner.drain(app)
     assert len(sent_out) == 1 and b"canary" not in sent_out[0]
     with scope.inside(office[0]):
-        drafts.ask(contact, actor=colleague)
+        drafts.ask("email", contact, actor=colleague)
     runner.drain(app)
     assert b"canary-deal" in sent_out[1] and b"canary-note" not in sent_out[1]
 
@@ -145,28 +147,28 @@ def test_what_the_asker_may_not_see_is_never_handed_over(
 def test_a_queued_draft_is_refused_after_opt_out(app: Flask, office: tuple[int, Actor], sent_out: list[bytes]) -> None:
     contact = _contact(office)
     with scope.inside(office[0]):
-        drafts.ask(contact, actor=office[1])
+        drafts.ask("email", contact, actor=office[1])
     _switch_off(office[0])
     runner.drain(app)
     with scope.inside(office[0]):
         assert session.scalars(sa.select(Job.state)).all() == ["refused"]
         assert session.scalars(sa.select(AiCall)).all() == []
         with pytest.raises(Forbidden, match="switched off"):
-            drafts.ask(contact, actor=office[1])
+            drafts.ask("email", contact, actor=office[1])
     assert sent_out == []
 
 
 def test_nothing_is_drafted_about_a_minor(app: Flask, office: tuple[int, Actor], sent_out: list[bytes]) -> None:
     contact = _contact(office, minor=True, minor_authority="Mother signed")
     with scope.inside(office[0]), pytest.raises(Forbidden, match="under age"):
-        drafts.ask(contact, actor=office[1])
+        drafts.ask("email", contact, actor=office[1])
     assert sent_out == []
 
 
 def test_a_colleague_and_an_outsider_do_not_find_the_draft(app: Flask, office: tuple[int, Actor]) -> None:
     contact = _contact(office)
     with scope.inside(office[0]):
-        job_id = drafts.ask(contact, actor=office[1]).id
+        job_id = drafts.ask("email", contact, actor=office[1]).id
         with pytest.raises(NotFound):
             drafts.card(job_id, actor=jobs_kit.join(office[0], "Ray", "broker"))
     other = jobs_kit.found_workspace("saltmarsh", ai_enabled=True)
@@ -175,13 +177,13 @@ def test_a_colleague_and_an_outsider_do_not_find_the_draft(app: Flask, office: t
         with pytest.raises(NotFound):
             drafts.card(job_id, actor=outsider)
         with pytest.raises(NotFound):
-            drafts.ask(contact, actor=outsider)
+            drafts.ask("email", contact, actor=outsider)
 
 
 def test_braces_in_a_name_are_text(app: Flask, office: tuple[int, Actor]) -> None:
     contact = _contact(office, goes_by="{{ sender.phone }}")
     with scope.inside(office[0]):
-        drafts.ask(contact, actor=office[1])
+        drafts.ask("email", contact, actor=office[1])
     runner.drain(app)
     with scope.inside(office[0]):
         assert "{ { sender.phone }}" in session.scalars(sa.select(Message.body)).one()

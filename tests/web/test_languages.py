@@ -78,7 +78,6 @@ def test_who_has_not_chosen_reads_the_workspaces_language(app: Flask, world: Wor
         "name": world.harbour.name,
         "region": "US",
         "zone": "America/New_York",
-        "ai_enabled": "",
         "require_mfa": "",
     }
     assert owner.submit("/settings/workspace", fields).status_code == 303

@@ -1,14 +1,16 @@
-"""Which addresses a webhook may have: the web address as typed, and the network address that its name leads to.
+"""Which addresses somebody may have us call: the web address as typed, and the network address its name leads to.
 
-Pure: no database, no request, no look-up. The rules keep a webhook from reaching the machines behind ours (server-side
-request forgery): https to a public address, on the usual ports. Sources: IANA's registries of special-purpose
-addresses (RFC 6890), NAT64 (RFC 6052, 8215), 6to4 (RFC 3056), Teredo (RFC 4380).
+Pure: no database, no request, no look-up. The rules keep a webhook or a provider from leading us to the machines behind
+ours (server-side request forgery): https to a public address, on the usual ports, but for servers that the operator
+named. Sources: IANA's registries of special-purpose addresses (RFC 6890), NAT64 (RFC 6052, 8215), 6to4 (RFC 3056),
+Teredo (RFC 4380).
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
@@ -35,12 +37,15 @@ _SPECIAL = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to connect and what to ask for. `path` is ready for a request line."""
+    """Where to connect and what to ask for. `path` is ready for a request line. `trusted` where the operator named this
+    very server: wherever its name leads may be called.
+    """
 
     secure: bool
     host: str
     port: int
     path: str
+    trusted: bool = False
 
     @property
     def authority(self) -> str:
@@ -49,9 +54,10 @@ class Target:
         return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
 
 
-def read(url: str, *, local: bool = False) -> Target:
+def read(url: str, *, local: bool = False, servers: Collection[str] = ()) -> Target:
     """The parts of an address that may be called; raises ValueError with a sentence. `local` also lets this machine be
-    named, with http and any port, for trying things out.
+    named, with http and any port, for trying things out; `servers` ("host:port") are those that the operator lets be
+    called, wherever they are.
     """
     if _UNSAFE.search(url):
         raise ValueError(_("This address holds a character that has no place in it."))
@@ -61,21 +67,22 @@ def read(url: str, *, local: bool = False) -> Target:
     except ValueError:
         raise ValueError(_("This is no web address. Example: https://hooks.example.com/crm")) from None
     if "@" in parts.netloc:
-        raise ValueError(_("Leave user name and password out of the address: the receiver checks the signature."))
+        raise ValueError(_("Leave user name and password out of the address."))
     host = _host(parts.hostname or "")
-    loopback = local and is_local_name(host)
-    if parts.scheme != "https" and not (loopback and parts.scheme == "http"):
-        raise ValueError(_("The address must begin with https://, as it carries people's data."))
     port = (443 if parts.scheme == "https" else 80) if port is None else port
-    if port not in PORTS and not loopback:
-        raise ValueError(_("Webhooks go to the ports 443 and 8443 alone."))
-    if _is_forbidden_name(host) and not loopback:
+    trusted = f"{host}:{port}" in servers
+    free = trusted or (local and is_local_name(host))
+    if parts.scheme != "https" and not (free and parts.scheme == "http"):
+        raise ValueError(_("The address must begin with https://, as it carries people's data."))
+    if port not in PORTS and not free:
+        raise ValueError(_("Only the ports 443 and 8443 are called."))
+    if _is_forbidden_name(host) and not free:
         raise ValueError(
             _("This address leads to this machine or a private network. Use one that the internet reaches.")
         )
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
     query = quote(parts.query, safe="/%:@!$&'()*+,;=~-._?[]")
-    return Target(parts.scheme == "https", host, port, f"{path}?{query}" if query else path)
+    return Target(parts.scheme == "https", host, port, f"{path}?{query}" if query else path, trusted)
 
 
 def may_connect(address: str, *, local: bool = False) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.services import hook_address
+from app.services import outbound_address
 
 PRIVATE = (
     "0.0.0.0",  # noqa: S104 (called, not bound to)
@@ -25,28 +25,28 @@ PUBLIC = ("8.8.8.8", "1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "2a00:1
 
 @pytest.mark.parametrize("address", PRIVATE)
 def test_what_is_not_public_is_not_called(address: str) -> None:
-    assert not hook_address.may_connect(address)
+    assert not outbound_address.may_connect(address)
 
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_what_is_public_is_called(address: str) -> None:
-    assert hook_address.may_connect(address)
+    assert outbound_address.may_connect(address)
 
 
 @given(st.ip_addresses())
 def test_nothing_is_called_that_the_standard_library_calls_private(address: ipaddress.IPv4Address) -> None:
     if not address.is_global or address.is_multicast or address.is_loopback or address.is_link_local:
-        assert not hook_address.may_connect(str(address))
+        assert not outbound_address.may_connect(str(address))
 
 
 def test_local_means_this_machine_and_no_other() -> None:
-    assert hook_address.may_connect("127.0.0.1", local=True) and hook_address.may_connect("::1", local=True)
+    assert outbound_address.may_connect("127.0.0.1", local=True) and outbound_address.may_connect("::1", local=True)
     for address in ("10.0.0.1", "169.254.169.254", "192.168.1.1", "::ffff:127.0.0.1"):
-        assert not hook_address.may_connect(address, local=True)
-    assert hook_address.read("http://127.0.0.1:9000/x", local=True).port == 9000
+        assert not outbound_address.may_connect(address, local=True)
+    assert outbound_address.read("http://127.0.0.1:9000/x", local=True).port == 9000
     for url in ("http://hooks.example.com/", "https://hooks.example.com:9000/", "http://10.0.0.1/"):
         with pytest.raises(ValueError):
-            hook_address.read(url, local=True)
+            outbound_address.read(url, local=True)
 
 
 @pytest.mark.parametrize(
@@ -82,22 +82,22 @@ def test_local_means_this_machine_and_no_other() -> None:
 )
 def test_what_no_webhook_may_have(url: str) -> None:
     with pytest.raises(ValueError, match=r"\."):
-        hook_address.read(url)
+        outbound_address.read(url)
 
 
 def test_an_address_is_read_into_its_parts() -> None:
-    found = hook_address.read("https://Hooks.Example.com:8443/crm/ä?a=b c&d".replace(" ", "+"))
+    found = outbound_address.read("https://Hooks.Example.com:8443/crm/ä?a=b c&d".replace(" ", "+"))
     assert (found.secure, found.host, found.port) == (True, "hooks.example.com", 8443)
     assert found.path == "/crm/%C3%A4?a=b+c&d" and found.authority == "hooks.example.com:8443"
-    assert hook_address.read("https://bücher.example.com").host == "xn--bcher-kva.example.com"
-    assert hook_address.read("https://[2606:4700:4700::1111]/").authority == "[2606:4700:4700::1111]"
+    assert outbound_address.read("https://bücher.example.com").host == "xn--bcher-kva.example.com"
+    assert outbound_address.read("https://[2606:4700:4700::1111]/").authority == "[2606:4700:4700::1111]"
 
 
 @given(st.text(max_size=60))
 def test_no_text_breaks_the_reading(text: str) -> None:
     for url in (text, f"https://{text}", f"https://example.com/{text}", f"https://example.com:{text}/"):
         try:
-            found = hook_address.read(url)
+            found = outbound_address.read(url)
         except ValueError:
             continue
         assert found.path.isascii() and found.host.isascii() and not set(" \r\n") & set(found.path + found.host)
