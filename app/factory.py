@@ -31,6 +31,7 @@ from views import (
     files,
     headers,
     health,
+    hooks,
     identity,
     inputs,
     languages,
@@ -80,6 +81,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.register_blueprint(files.pages)
     app.register_blueprint(events.pages)
     csrf.exempt(events.pages)
+    app.register_blueprint(hooks.pages)
+    csrf.exempt(hooks.pages)
     site.init(app, csrf)
     health.init(app)
     dispatch.init(app)

@@ -1,4 +1,4 @@
-"""What `make run` starts and in which order: Valkey, migrations, demo data, web, worker, ticker.
+"""What `make run` starts and in which order: Valkey, migrations, demo data, web, worker, ticker, listener.
 
 The web server comes first and alone, as people wait for it; worker and ticker follow when it answers. Here: the
 programs of the product. Not here: keeping them alive (`app.supervisor`).
@@ -64,6 +64,8 @@ def _start_all(supervisor: Supervisor, settings: dict[str, Any], say: Callable[[
         _print_link(supervisor, settings, environment, seeded, say)
     supervisor.start("worker", [sys.executable, "-m", "jobs.runner"], environment)
     supervisor.start("ticker", [sys.executable, "-m", "jobs.ticker"], environment)
+    if settings["INBOUND_DOMAIN"]:
+        supervisor.start("listener", [sys.executable, "-m", "jobs.listener"], environment)
 
 
 @contextmanager

@@ -8,15 +8,15 @@ from alembic import op
 EVERY_ACTION = ("read", "write", "delete", "export")
 
 
-def give(area: str, grants: Mapping[str, Collection[str]]) -> None:
-    """Give roles (key -> actions) rights to an area in the whole workspace."""
+def give(area: str, grants: Mapping[str, Collection[str]], reach: str = "workspace") -> None:
+    """Give roles (key -> actions) rights to an area, as far as `reach` says."""
     here = op.get_bind()
     roles = here.execute(sa.text("select id, key from ab_role where workspace_id is not null and builtin")).all()
     if not roles:
         return
     menu = _row(here, "ab_view_menu", name=area)
     for action in EVERY_ACTION:
-        permission = _row(here, "ab_permission", name=f"{action}.workspace")
+        permission = _row(here, "ab_permission", name=f"{action}.{reach}")
         held = _row(here, "ab_permission_view", permission_id=permission, view_menu_id=menu)
         for role, key in roles:
             if action in grants.get(key, ()):

@@ -8,6 +8,7 @@ from models import (  # noqa: F401
     custom,
     dashboard,
     deal,
+    inbound,
     intake,
     job,
     message,

@@ -19,6 +19,7 @@ STATES = (
     ("queued", N_("Queued")),
     ("sending", N_("Sending")),
     ("sent", N_("Sent")),
+    ("bounced", N_("Bounced")),
     ("unknown", N_("Unknown")),
     ("suppressed", N_("Not sent: suppressed")),
     ("failed", N_("Failed")),
@@ -28,6 +29,7 @@ CAUSES = (("user", N_("A person wrote it")), ("system", N_("The product")), ("fo
 REASONS = (
     ("unsubscribe", N_("Unsubscribed")),
     ("complaint", N_("Complained")),
+    ("hard_bounce", N_("Address does not exist")),
     ("bounce", N_("Address bounced")),
     ("manual", N_("Added by hand")),
     ("legal", N_("Legal request")),
@@ -84,6 +86,7 @@ class Message(Owned, Base):
     message_id: Mapped[str | None] = f.text(200, label="Message-ID", readonly=True)
     sent_at: Mapped[dt.datetime | None] = f.moment(label="Sent", readonly=True)
     answer: Mapped[str | None] = f.text(500, label="Server's answer", readonly=True)
+    status_code: Mapped[str | None] = f.text(20, label="Status code", readonly=True)
 
     @classmethod
     def indexes(cls) -> tuple[Any, ...]:
@@ -91,6 +94,7 @@ class Message(Owned, Base):
             sa.UniqueConstraint("workspace_id", "cause", "cause_id", "occasion", "recipient", name="uq_message_cause"),
             sa.Index("ix_message_contact", "workspace_id", "contact_id", sa.text("id DESC"), **alive()),
             sa.Index("ix_message_alive", "workspace_id", sa.text("id DESC"), **alive()),
+            sa.Index("ix_message_message_id", "message_id"),
             *searched("message", "subject", "recipient"),
         )
 

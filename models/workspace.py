@@ -76,6 +76,8 @@ class Workspace(Base):
     ai_enabled: Mapped[bool] = f.boolean(
         label="AI drafting is on", hint="Offers to draft follow-up e-mails. A person approves each before it goes out."
     )
+    # How many mails wait to be filed: read with every page, so kept here (`app.services.inbound.counts`).
+    mail_waiting: Mapped[int] = mapped_column(sa.Integer, default=0, server_default="0")
     keys_version: Mapped[int] = mapped_column(sa.Integer, default=1)
     schema_mark: Mapped[int] = mapped_column(sa.BigInteger, default=0, server_default="0")
     version: Mapped[int] = mapped_column(sa.Integer, default=1)

@@ -189,5 +189,8 @@ def _words(choices: tuple[Any, ...], retired: tuple[Any, ...], toned: bool) -> d
     words = dict((*choices, *retired))
     if not toned:
         return {key: escape(label) for key, label in words.items()}
-    badge = Markup('<span class="c-b {}">{}</span>')
-    return {key: badge.format(TONES.get(key, ""), label) for key, label in words.items()}
+    plain, coloured = Markup("<span class=c-b>{}</span>"), Markup('<span class="c-b {}">{}</span>')
+    return {
+        key: coloured.format(TONES[key], label) if TONES.get(key) else plain.format(label)
+        for key, label in words.items()
+    }

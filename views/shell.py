@@ -17,8 +17,8 @@ from app.services import first_views, schema, values
 from app.services.access_grants import Acting
 from models import formats
 from models.fields import Field, Kind
-from models.scope import Actor, Rights
-from models.words import N_, _
+from models.scope import Actor, Reach, Rights
+from models.words import N_, _, _n
 from views import drawing
 from views.screen import of, screens
 
@@ -187,6 +187,7 @@ def _around() -> dict[str, Any]:
         "side": "console",
         "can_compliance": False,
         "acting": None,
+        "waiting": None,
     }
     if found is None or workspace is None or found.user_id is None:
         return base
@@ -206,10 +207,20 @@ def _around() -> dict[str, Any]:
         "workspaces": g.get("other_workspaces", ()),
         "nav": menu(found),
         "acting": _acting(g.get("acting")),
+        "waiting": _waiting(found, workspace.mail_waiting),
         "can_compliance": permissions.reach(found, "read", "audit") is not None,
         "side": "compliance" if request.path.startswith("/compliance") else "console",
         "messages": session.pop("toasts", []) if "toasts" in session else [],
     }
+
+
+def _waiting(found: Actor, number: int) -> dict[str, str] | None:
+    """What the first page and the e-mails say of incoming mail that nobody could place, to who may file any of it."""
+    mail, near = of("inbound_mail"), ("/", of("message").url())
+    if not number or request.path not in near or permissions.reach(found, "write", mail.entity) is not Reach.WORKSPACE:
+        return None
+    words = _n("{n} incoming mail waits to be filed.", "{n} incoming mails wait to be filed.", number)
+    return {"text": words, "url": mail.home}
 
 
 def _acting(found: Acting | None) -> dict[str, str] | None:

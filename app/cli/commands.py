@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.cli import api_keys, audit, config, contacts, jobs, keys, openapi, seed, users, words, workspaces
+from app.cli import api_keys, audit, config, contacts, inbound, jobs, keys, openapi, seed, users, words, workspaces
 
 
 def init(app: Flask) -> None:
@@ -16,6 +16,7 @@ def init(app: Flask) -> None:
         audit.group,
         config.group,
         contacts.group,
+        inbound.group,
         jobs.group,
         keys.group,
         seed.group,

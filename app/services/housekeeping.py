@@ -18,6 +18,7 @@ from models.access import Invitation, SignInLink, Throttle, UserSession
 from models.audit import Change
 from models.base import Base, session
 from models.fields import now
+from models.inbound import ReceivedMail
 from models.intake import Idempotency, ReceivedEvent
 from models.job import Job, ScheduledRun
 from models.scope import Actor
@@ -33,6 +34,7 @@ LOGS: Mapping[type[Any], str] = {
     ReceivedEvent: "at",
     Idempotency: "at",
     WebhookDelivery: "created_at",
+    ReceivedMail: "received_at",
     SetupFile: "at",
 }
 ACCESS: Mapping[type[Any], str] = {UserSession: "seen_at", SignInLink: "expires_at", Throttle: "window_ends"}

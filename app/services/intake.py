@@ -166,7 +166,7 @@ def _person(inquiry: Inquiry, source: str, actor: Actor) -> tuple[Contact, bool]
         "birthday": inquiry.birthday,
         "type": "lead",
         "stage": "new",
-        "owner_id": _fallback(),
+        "owner_id": fallback(),
         # Steps that the person asked for before a contract (GDPR Art. 6 (1) b).
         "lawful_basis": "contract",
     }
@@ -222,7 +222,7 @@ def _activity(inquiry: Inquiry, contact: Contact, source: str, key: str, actor: 
 
 
 def _task(inquiry: Inquiry, contact: Contact, source: str, actor: Actor) -> None:
-    owner = contact.owner_id if _is_active(contact.owner_id) else _fallback()
+    owner = contact.owner_id if is_active(contact.owner_id) else fallback()
     values = {
         "title": _("Answer {name}", name=inquiry.name)[:200],
         "priority": "high",
@@ -255,7 +255,7 @@ def _audit(op: Operation, inquiry: Inquiry, contact: Contact, activity: Activity
     )
 
 
-def _fallback() -> int | None:
+def fallback() -> int | None:
     """The member whom an inquiry without an agent goes to."""
     rank = sa.case({key: place for place, key in enumerate(_ROUTE)}, value=Role.key, else_=len(_ROUTE))
     statement = (
@@ -268,7 +268,7 @@ def _fallback() -> int | None:
     return session.scalar(statement)
 
 
-def _is_active(membership_id: int | None) -> bool:
+def is_active(membership_id: int | None) -> bool:
     if membership_id is None:
         return False
     return bool(session.scalar(sa.select(Membership.active).where(Membership.id == membership_id)))

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from app.errors import Gone
 from app.services import suppressions
-from app.services.operation import operation
+from app.services.operation import Operation, operation
 from models import tenancy
 from models.base import session
 from models.contact import Contact
@@ -58,21 +58,27 @@ def unsubscribe(token: str, *, actor: Actor, source: str, wording: str) -> Choic
     workspace_id, message_id = _ids(token)
     with inside(workspace_id), operation("preferences.unsubscribe", actor=actor) as op:
         message = _message(message_id)
-        if suppressions.stops(message.recipient, TOPIC) is None:
-            kept = Suppression(
-                address=message.recipient, reason="unsubscribe", scope=TOPIC, source=source, created_by=actor.label
-            )
-            session.add(kept)
-            _note(message, actor, given=False, source=source, wording=wording)
-            op.audit(
-                "preferences.unsubscribe",
-                entity="message",
-                record_id=message.id,
-                subject_id=message.contact_id,
-                facts={"source": source},
-            )
-        session.flush()
+        stop_for(message, op, source=source, wording=wording)
         return _choices(message)
+
+
+def stop_for(message: Message, op: Operation, *, source: str, wording: str) -> None:
+    """Stop marketing to the recipient of a message of the current workspace, in the open operation."""
+    actor = op.actor
+    if suppressions.stops(message.recipient, TOPIC) is None:
+        kept = Suppression(
+            address=message.recipient, reason="unsubscribe", scope=TOPIC, source=source, created_by=actor.label
+        )
+        session.add(kept)
+        _note(message, actor, given=False, source=source, wording=wording)
+        op.audit(
+            "preferences.unsubscribe",
+            entity="message",
+            record_id=message.id,
+            subject_id=message.contact_id,
+            facts={"source": source},
+        )
+    session.flush()
 
 
 def resubscribe(token: str, *, actor: Actor, source: str, wording: str) -> Choices:
@@ -165,7 +171,7 @@ def _note(message: Message, actor: Actor, *, given: bool, source: str, wording: 
             owner_id=contact.owner_id,
             team_id=contact.team_id,
             source=source,
-            details=_("On the page of the link in “{subject}”.", subject=message.subject),
+            details=_("By the link or address in “{subject}”.", subject=message.subject),
             created_by=actor.label,
         )
     )

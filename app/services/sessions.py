@@ -62,6 +62,7 @@ WORKSPACE = (
     "ai_enabled",
     "keys_version",
     "schema_mark",
+    "mail_waiting",
 )
 _KEY = ("id", "digest", "scopes", "name", "expires_at", "revoked_at", "last_used_at")
 MEMBERSHIP = ("id", "workspace_id", "user_id", "role_id", "team_id", "name", "email", "job_title")

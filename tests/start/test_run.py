@@ -78,7 +78,7 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder, self.data = folder / "project", folder / "data"
         (self.folder / "app").mkdir(parents=True)
-        for name in ("run.py", "config.py"):
+        for name in ("run.py", "config.py", "config_checks.py", "config_inbound.py"):
             shutil.copy(ROOT / name, self.folder)
         for name in ("__init__", "start", "supervisor", "process_guard", "database_state"):
             shutil.copy(ROOT / "app" / f"{name}.py", self.folder / "app")

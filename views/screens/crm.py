@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from app.services import contacts, deals, webhooks  # noqa: F401  their rules and verbs
+from app.services.inbound import waiting  # noqa: F401  its verbs
 from models.contact import Contact, ContactAddress, ContactEmail, ContactPhone, ContactTag, Tag
 from models.custom import CustomField
 from models.deal import Deal, Pipeline, Stage
+from models.inbound import InboundMail
 from models.message import Message, Suppression, Template
 from models.stored_file import StoredFile
 from models.webhook import Webhook
@@ -41,6 +43,7 @@ screen(
         "task",
         "stored_file",
         "message",
+        "inbound_mail",
         "activity",
         "note",
     ),
@@ -118,6 +121,25 @@ screen(
     edits=False,
     subtitle=("recipient",),
     hint="E-mails written from a contact stand here with their fate.",
+)
+screen(
+    InboundMail,
+    label="Incoming mail",
+    singular="incoming mail",
+    slug="incoming-mail",
+    icon="inbox",
+    group="Outreach",
+    columns=("subject", "sender", "kind", "state", "contact_id", "received_at"),
+    form=(("Incoming mail", "owner_id", "team_id"),),
+    facts=("sender", "kind", "received_at", "contact_id", "message_id", "about", "status_code", "reason", "body"),
+    search=("subject", "sender"),
+    sort="-received_at",
+    badge="state",
+    subtitle=("sender",),
+    views=(("Waiting", "f=state:is:waiting"), ("All", "")),
+    adds=False,
+    edits=False,
+    hint="Answers, bounces and complaints. What nobody could place waits here until somebody files it.",
 )
 screen(
     Template,
