@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -173,6 +174,8 @@ def main() -> None:
     from wsgi import create_app
 
     app = create_app()
+    if not app.config["INBOUND_DOMAIN"]:
+        sys.exit("INBOUND_DOMAIN is not set, so there is no address to take mail for. Set it, or stop this service.")
 
     async def until_told() -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()

@@ -20,7 +20,7 @@ from models.policy import Category, Erase, Policy, Purpose, SubjectKind, years
 from models.words import N_
 
 KINDS = (
-    ("reply", N_("Reply")),
+    ("reply", N_("From a person")),
     ("auto_reply", N_("Automatic reply")),
     ("bounce", N_("Bounce: no such address")),
     ("soft_bounce", N_("Bounce: not this time")),

@@ -9,6 +9,7 @@ import prometheus_client as prometheus
 import sqlalchemy as sa
 from flask import Blueprint, Flask, Response, abort, current_app, g, request
 
+from app.services.inbound import operating
 from models import scope, tenancy
 from models.base import session
 from models.job import Job
@@ -47,7 +48,7 @@ def metrics() -> Response:
     local = request.remote_addr in {"127.0.0.1", "::1"} and not request.headers.get("X-Forwarded-For")
     if not local and not (token and hmac.compare_digest(token, shown)):
         abort(404)
-    return Response(prometheus.generate_latest() + _jobs(), content_type=prometheus.CONTENT_TYPE_LATEST)
+    return Response(prometheus.generate_latest() + _jobs() + _mail(), content_type=prometheus.CONTENT_TYPE_LATEST)
 
 
 def _jobs() -> bytes:
@@ -61,6 +62,12 @@ def _jobs() -> bytes:
         *(f'crm_jobs{{state="{s}"}} {n}' for s, n in counts),
     ]
     return ("\n".join(lines) + "\n").encode()
+
+
+def _mail() -> bytes:
+    counts = operating.counts()
+    lines = ["# HELP crm_inbound_mail Incoming mail that asks for somebody, by state", "# TYPE crm_inbound_mail gauge"]
+    return "\n".join([*lines, *(f'crm_inbound_mail{{state="{s}"}} {n}' for s, n in counts.items()), ""]).encode()
 
 
 def _start() -> None:

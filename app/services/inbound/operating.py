@@ -130,7 +130,7 @@ def counts() -> dict[str, int]:
         .group_by(state)
     )
     with scope.across_workspaces(_WHY):
-        found: dict[str, int] = dict(session.execute(statement).tuples().all())
+        found: dict[str, int] = {row[0]: row[1] for row in session.execute(statement)}
     return {name: found.get(name, 0) for name in ("unread", "unplaced", "waiting")}
 
 
