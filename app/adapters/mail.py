@@ -1,34 +1,29 @@
 """Hands e-mail to the outside: over SMTP with a kept connection, or into a folder of .eml files (the sink).
 
-Belongs here: MIME, headers, the SMTP talk. Does not belong here: who is written to and why (`app.services.messages`).
-Sources: RFC 5321 (SMTP), 5322 (format), 2047 (words in headers), 2369 and 8058 (List-Unsubscribe), 3834
-(Auto-Submitted).
+Belongs here: the SMTP talk (RFC 5321). Does not belong here: the bytes of an e-mail (`app.adapters.letters`), who is
+written to and why (`app.services.messages`).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import html
 import os
-import re
 import smtplib
 import ssl
 import threading
 import time
 import uuid
-from dataclasses import dataclass
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from app import adapters
+from app.adapters.letters import Letter as Letter
+from app.adapters.letters import Unfit as Unfit
+from app.adapters.letters import build as build
+from app.adapters.letters import to_html as to_html
 from models.policy import Purpose
 from models.words import _
 
-_LINK = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
 _IDLE_SECONDS = 60.0
 _TIMEOUT = 30.0
 
@@ -46,30 +41,6 @@ class Unclear(Exception):
     """The connection broke after the text was handed over and before the server answered: it may have arrived."""
 
 
-class Unfit(ValueError):
-    """A header holds a line break or another character that could start a new header."""
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """One e-mail. `unsubscribe_url` marks marketing: it gets the List-Unsubscribe headers. `return_path` is the
-    envelope's sender, to whom bounces go, where it is another than `sender`; `reply_to` may name several, with commas.
-    """
-
-    message_id: str
-    sender: str
-    sender_name: str
-    to: str
-    subject: str
-    text: str
-    to_name: str = ""
-    reply_to: str | None = None
-    unsubscribe_url: str | None = None
-    unsubscribe_mailto: str | None = None
-    automatic: bool = False
-    return_path: str | None = None
-
-
 def send(letter: Letter, *, url: str, purpose: Purpose) -> str:
     """Hand over one letter; returns the server's answer. `url` is smtp://, smtp+starttls://, smtps:// or sink://.
 
@@ -80,71 +51,6 @@ def send(letter: Letter, *, url: str, purpose: Purpose) -> str:
     if url.startswith("sink://"):
         return _into_folder(raw, Path(url.removeprefix("sink://")))
     return _connection(url).send(letter.return_path or letter.sender, letter.to, raw)
-
-
-def build(letter: Letter, at: dt.datetime | None = None) -> bytes:
-    """The letter in the form of RFC 5322: text, and HTML made from it with its links clickable."""
-    headers = (
-        letter.message_id,
-        letter.sender,
-        letter.sender_name,
-        letter.to,
-        letter.to_name,
-        letter.subject,
-        letter.reply_to or "",
-        letter.unsubscribe_url or "",
-        letter.unsubscribe_mailto or "",
-        letter.return_path or "",
-    )
-    if any(ord(c) < 32 or ord(c) == 127 for value in headers for c in value):
-        raise Unfit(_("A header of this e-mail holds a line break. Remove it and send again."))
-    if not all(address.isascii() for address in (letter.to, letter.sender, letter.reply_to or "")):
-        raise Unfit(
-            _("This e-mail address has letters outside ASCII, which mail servers may not take. Use another address.")
-        )
-    mail = EmailMessage(policy=SMTP)
-    mail["From"] = _mailbox(letter.sender_name, letter.sender)
-    mail["To"] = _mailbox(letter.to_name, letter.to)
-    mail["Subject"] = letter.subject
-    mail["Date"] = format_datetime(at or dt.datetime.now(dt.UTC))
-    mail.set_content(letter.text)
-    mail.add_alternative(to_html(letter.text), subtype="html")
-    return _bare_headers(letter) + mail.as_bytes()
-
-
-def _bare_headers(letter: Letter) -> bytes:
-    """Headers with ids and addresses, written as they are: the library would encode long ones as words, and break
-    them."""
-    lines = [f"Message-ID: {letter.message_id}"]
-    if letter.reply_to:
-        lines.append("Reply-To: " + ",\r\n ".join(one.strip() for one in letter.reply_to.split(",")))
-    if letter.automatic:
-        lines.append("Auto-Submitted: auto-generated")
-    if letter.unsubscribe_url:
-        lines.append(f"List-Unsubscribe: <{letter.unsubscribe_url}>")
-        if letter.unsubscribe_mailto:
-            lines[-1] += f",\r\n <mailto:{letter.unsubscribe_mailto}?subject=unsubscribe>"
-        lines.append("List-Unsubscribe-Post: List-Unsubscribe=One-Click")
-    return "".join(f"{line}\r\n" for line in lines).encode("ascii")
-
-
-def to_html(text: str) -> str:
-    """A plain text as simple HTML: everything escaped, paragraphs kept, web addresses as links."""
-    parts, last = [], 0
-    for match in _LINK.finditer(text):
-        parts.append(html.escape(text[last : match.start()]))
-        address = html.escape(match.group())
-        parts.append(f'<a href="{address}">{address}</a>')
-        last = match.end()
-    parts.append(html.escape(text[last:]))
-    paragraphs = re.split(r"\n{2,}", "".join(parts).strip())
-    body = "".join(f"<p>{p.replace(chr(10), '<br>')}</p>" for p in paragraphs)
-    return f'<!doctype html><html><head><meta charset="utf-8"></head><body>{body}</body></html>'
-
-
-def _mailbox(name: str, address: str) -> Address:
-    user, _, domain = address.rpartition("@")
-    return Address(display_name=name, username=user, domain=domain)
 
 
 def _into_folder(raw: bytes, folder: Path) -> str:

@@ -12,6 +12,9 @@ for (const begin of [toasts, dialogs, bulk, keys, drafts, recent]) begin();
 comboboxes(document);
 document.addEventListener("htmx:load", (event) => comboboxes(event.detail.elt));
 
+// On the rail of a narrow window only icons are seen: their names come when the mouse rests on them.
+for (const entry of document.querySelectorAll(".c-side .c-nav")) entry.title = entry.textContent;
+
 // Strips that scroll sideways on a phone begin at their current entry.
 for (const current of document.querySelectorAll(":is(.c-setnav,.c-tabs) [aria-current]")) {
   const strip = current.parentElement;

@@ -26,7 +26,7 @@ def agent(app: Flask, world: World) -> Browser:
 def opens(client: Browser, label: str = "Contacts") -> str:
     """Where the menu leads."""
     page = client.get("/").text
-    found = re.search(rf'class=c-nav href="([^"]*)" title="{label}"', page)
+    found = re.search(rf'class=c-nav href="([^"]*)"[^<]*<svg[^<]*<use[^<]*</svg><span>{label}</span>', page)
     assert found, page
     return found[1].replace("&amp;", "&")
 
