@@ -43,7 +43,7 @@ def draft(run: Run) -> None:
         raise
 
 
-@job(ai_providers.TEST_JOB, purpose=Purpose.SEND_REQUESTED, outside=True)
+@job(ai_providers.TEST_JOB, purpose=Purpose.SEND_REQUESTED, outside=True, ended=ai_providers.give_up_test)
 def test(run: Run) -> None:
     """One call that holds nothing of anybody; what came of it stands beside the provider."""
     args = {**run.args, "feature": TEST.key}

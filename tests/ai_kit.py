@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from flask import Flask
 
-from app.services import ai_providers, records
+from app.services import ai_providers, drafts, records
 from app.services.operation import operation
 from jobs import store
 from models import scope
@@ -21,6 +22,7 @@ from models.ai import AiCall
 from models.base import session
 from models.contact import Contact
 from models.fields import now
+from models.job import Job
 from models.scope import Actor
 from tests import jobs_kit
 
@@ -77,8 +79,8 @@ class Provider:
 
 
 @contextmanager
-def providing() -> Iterator[Provider]:
-    """A provider on a free port of this machine, which the operator allows."""
+def providing(port: int = 0) -> Iterator[Provider]:
+    """A provider on a port of this machine, which the operator allows."""
     provider = Provider()
 
     class Handler(BaseHTTPRequestHandler):
@@ -103,7 +105,7 @@ def providing() -> Iterator[Provider]:
         def log_message(self, *_args: Any) -> None:
             """Says nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
         provider.port = server.server_port
         ai_providers.allow_servers([provider.address])
         thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -153,6 +155,28 @@ class Brokerage:
     def switch_off(self) -> None:
         with self.inside():
             ai_providers.switch(False, actor=self.admin)
+
+
+def ask(office: Brokerage, key: str = "email", **typed: str) -> int:
+    contact = office.contact()
+    with office.inside():
+        return drafts.ask(key, contact, actor=office.agent, **typed).id
+
+
+def job(office: Brokerage, job_id: int) -> Job:
+    with office.inside():
+        session.expire_all()
+        return session.get_one(Job, job_id)
+
+
+def ledger_is_what_was_sent(office: Brokerage, provider: Provider) -> None:
+    """Hash for hash, and in the order of the calls."""
+    rows = office.calls()
+    assert [row.payload_hash for row in rows] == [hashlib.sha256(call.body).hexdigest() for call in provider.calls]
+    assert [row.payload_bytes for row in rows] == [len(call.body) for call in provider.calls]
+    for row, call in zip(rows, provider.calls, strict=True):
+        if row.reply_hash is not None:
+            assert row.reply_hash == hashlib.sha256(call.answered).hexdigest()
 
 
 def hurry() -> None:

@@ -13,12 +13,11 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from flask import Flask, Response, g, redirect, render_template, request
-from flask_admin import Admin, AdminIndexView, BaseView, expose
-from werkzeug.wrappers import Response as AnyResponse
+from flask import Flask, Response, g, redirect, request
+from flask_admin import Admin, AdminIndexView, expose
 
 from app import permissions
-from app.errors import Forbidden, NotFound
+from app.errors import NotFound
 from app.services import audit_checks, audit_log, ledgers, values
 from app.services.audit_log import Wanted
 from models import formats, registry
@@ -30,34 +29,20 @@ from models.workspace import Membership
 from views import compliance_names as names
 from views import shell
 from views.action_words import entry_words
-from views.ledgers import ACTIONS, LEDGERS, Ledger
+from views.ai_ledger import AiLedgerView
+from views.compliance_kit import HOME, Answer, ComplianceView, LedgerView, number
+from views.ledgers import ACTIONS, LEDGERS
 from views.streaming import streamed
 
-HOME = "/compliance/"
 _KINDS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
-Answer = str | AnyResponse
 
 
 def register(app: Flask) -> None:
     """Add the console; after identity, whose actor it asks."""
     admin = Admin(app, name="Compliance", index_view=AuditView(), url="/compliance")
     for ledger in LEDGERS:
-        admin.add_view(LedgerView(ledger))
+        admin.add_view(AiLedgerView(ledger) if ledger.slug == "ai" else LedgerView(ledger))
     admin.add_view(DataMapView())
-
-
-class ComplianceView(BaseView):
-    """A page for those with the right to read the audit log; everybody else gets the 403 page."""
-
-    def is_accessible(self) -> bool:
-        return permissions.reach(shell.actor(), "read", "audit") is not None
-
-    def inaccessible_callback(self, _name: str, **_kwargs: Any) -> Any:
-        raise Forbidden("read", "audit")
-
-    def draw(self, template: str, **context: Any) -> str:
-        """Render with the menu of this side."""
-        return render_template(f"compliance/{template}", nav=menu(), zone=shell.actor().zone, **context)
 
 
 class AuditView(ComplianceView, AdminIndexView):
@@ -71,8 +56,8 @@ class AuditView(ComplianceView, AdminIndexView):
     def index(self) -> Answer:
         wanted, asked, broken = read_filters()
         actor = shell.actor()
-        page = audit_log.page(wanted, actor=actor, after=_number("after"), before=_number("before"))
-        chosen = _number("entry")
+        page = audit_log.page(wanted, actor=actor, after=number("after"), before=number("before"))
+        chosen = number("entry")
         entry = audit_log.entry(chosen, actor=actor) if chosen else None
         return self._page(wanted, asked, page, entry, broken=broken)
 
@@ -142,39 +127,6 @@ class AuditView(ComplianceView, AdminIndexView):
         )
 
 
-class LedgerView(ComplianceView):
-    """One of the other ledgers, as `views.ledgers` declares it."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        super().__init__(
-            name=ledger.title, url=f"/compliance/{ledger.slug}", endpoint=f"compliance_{ledger.slug.replace('-', '_')}"
-        )
-        self.ledger = ledger
-
-    @expose("/")
-    def index(self) -> Answer:
-        spec = self.ledger
-        filters = {name: value for name in spec.filters if (value := request.args.get(name, "")[:200])}
-        page = ledgers.page(
-            spec.model,
-            spec.names(),
-            spec.exact(filters),
-            actor=shell.actor(),
-            after=_number("after"),
-            before=_number("before"),
-        )
-        zone, known = ZoneInfo(shell.actor().zone), spec.titles(page.rows)
-        rows = [(row.id, spec.cells(row, known, zone)) for row in page.rows]
-        return self.draw(
-            "ledger.html",
-            spec=spec,
-            rows=rows,
-            page=page,
-            filters=filters,
-            link=f"?{urlencode(filters)}{'&' if filters else ''}",
-        )
-
-
 class DataMapView(ComplianceView):
     """Every column of every table with its category, subject, purpose and retention."""
 
@@ -185,20 +137,6 @@ class DataMapView(ComplianceView):
     def index(self) -> Answer:
         added = ledgers.added_fields(actor=shell.actor())
         return self.draw("data_map.html", tables=ledgers.data_map(), added=added)
-
-
-def menu() -> tuple[shell.Group, ...]:
-    """The menu of the compliance side."""
-    here = request.path + ("?sign_ins" if request.args.get("action") == "sign_in" else "")
-    entries = [("", _("Audit log"), HOME, "history")]
-    entries += [(ledger.group, ledger.title, f"/compliance/{ledger.slug}/", ledger.icon) for ledger in LEDGERS]
-    entries += [(_("Inventory"), _("Data map"), "/compliance/data-map/", "table")]
-    entries += [(_("Security"), _("Sign-ins"), f"{HOME}?action=sign_in", "shield-lock")]
-    groups: dict[str, list[shell.Item]] = {}
-    for group, label, url, symbol in entries:
-        current = here == url.replace("?action=sign_in", "?sign_ins")
-        groups.setdefault(group, []).append(shell.Item(label, url, symbol, current, quick=not group))
-    return tuple(shell.Group(label, tuple(items)) for label, items in groups.items())
 
 
 def read_filters() -> tuple[Wanted, dict[str, str], list[str]]:
@@ -239,11 +177,6 @@ def _whole(asked: dict[str, str], name: str, broken: list[str]) -> int | None:
         return int(asked[name])
     broken.append(_("“{value}” is no number.", value=asked.pop(name)))
     return None
-
-
-def _number(name: str) -> int | None:
-    text = request.args.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def _people() -> list[Any]:

@@ -11,7 +11,7 @@ from flask import Blueprint, g, jsonify, redirect, render_template, request, url
 from werkzeug.wrappers import Response
 
 from app import permissions
-from app.services import ai_features, draft_uses, drafts, jobs, schema
+from app.services import ai_features, ai_text, draft_uses, drafts, jobs, schema
 from app.services.ai_features import LINES, PLAN
 from app.services.drafts import Card
 from models.contact import Contact
@@ -39,12 +39,14 @@ def ask_for_template(key: int) -> Response:
 
 @pages.get("/drafts/<int:job_id>")
 def draft(job_id: int) -> str | Response:
-    """The card of one draft, which asks for itself until it is there; JSON for programs."""
-    found = card(job_id)
+    """The card of one draft, which asks for itself until it is there; JSON for programs. `?as=editor` is the card
+    beside an editor that takes it over."""
+    place = "editor" if request.args.get("as") == "editor" else ""
+    found = card(job_id, place)
     if request.accept_mimetypes.best == "application/json":
         names = ("state", "percent", "note", "error", "to", "subject", "body", "provider")
         return jsonify({name: found.get(name) for name in names})
-    return render_template("parts/draft.html", draft=found)
+    return render_template("parts/draft_beside.html" if place else "parts/draft.html", draft=found)
 
 
 @pages.post("/drafts/<int:job_id>/cancel")
@@ -86,8 +88,8 @@ def offer(entity: str, record: Any) -> dict[str, Any] | None:
     return _idle(features, of(entity).url(record.id, "draft"))
 
 
-def card(job_id: int) -> dict[str, Any]:
-    """The draft of a job as `parts/draft.html` reads it."""
+def card(job_id: int, place: str = "") -> dict[str, Any]:
+    """The draft of a job as `parts/draft.html` reads it; `place` is "editor" beside one."""
     found = drafts.card(job_id, actor=shell.actor())
     feature = found.feature
     ask_url = of(feature.about).url(found.record_id, "draft")
@@ -97,7 +99,7 @@ def card(job_id: int) -> dict[str, Any]:
         return base | {
             "percent": percent(found.job),
             "note": waits or _("Waiting for its turn. You can leave this page."),
-            "poll_url": url_for("draft_pages.draft", job_id=job_id),
+            "poll_url": url_for("draft_pages.draft", job_id=job_id) + ("?as=editor" if place else ""),
             "cancel_url": url_for("draft_pages.cancel", job_id=job_id) if not found.job.cancel_asked else None,
         }
     if found.state == "failed":
@@ -106,8 +108,17 @@ def card(job_id: int) -> dict[str, Any]:
         again = found.job.state != "refused"
         return base | {"error": error, "again": again, "write_url": write_url}
     if found.state == "ready":
+        base["job_id"] = job_id
         return base | (_message(found) if found.message is not None else _text(found))
     return base | _idle([one for one in drafts.offered(feature.about, shell.actor()) if one.key != "subjects"], ask_url)
+
+
+def beside_editor(contact: Contact, job_id: int | None) -> dict[str, Any] | None:
+    """What the page that writes an e-mail offers, and the draft that was asked for there."""
+    features = [one for one in drafts.offered("contact", shell.actor()) if one.rights == (("write", "message"),)]
+    if not features or not g.workspace.ai_enabled or not _fits(features[0], contact):
+        return None
+    return {"asks": [(one.key, one.verb) for one in features], "draft": card(job_id, "editor") if job_id else None}
 
 
 def written_by(found: Card) -> dict[str, Any]:
@@ -144,6 +155,7 @@ def _text(found: Card) -> dict[str, Any]:
     return {
         "to": None,
         "body": draft.text,
+        "lines": ai_text.lines(draft.text) if found.feature is ai_features.SUBJECTS else [],
         "rows": 10 if found.feature.makes != LINES else 6,
         "hint": _("One task on each line; the number says in how many days it is due.")
         if found.feature is PLAN

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from app.services import ai_features, audit_log, consent, values
+from app.services import ai_features, ai_ledger, audit_log, consent, values
 from models import ai, job
 from models.access import AccessGrant
 from models.ai import AiCall
@@ -112,6 +112,10 @@ class Ledger:
             return dict(self.choices[name]).get(value, names.words(value, zone))
         if self.model is Change and name == "new":
             return names.labels(row.entity, value)
+        if self.model is AiCall and name == "id":
+            return Markup('<a class="lk" href="/compliance/ai/{}">{}</a>').format(value, value)
+        if self.model is AiCall and name == "cost":
+            return ai_ledger.dollars(value)
         if self.model is AiCall and name == "fields":
             return ", ".join(str(ai_features.labels().get(one, one)) for one in value)
         return names.words(value, zone)
@@ -241,23 +245,30 @@ LEDGERS = (
         N_("AI ledger"),
         AiCall,
         (
-            ("id", N_("AI no.")),
+            ("id", N_("AI call")),
             ("at", N_("Time")),
             ("asked_by", N_("Who")),
             ("contact_id", N_("About")),
             ("feature", N_("Feature")),
+            ("outcome", N_("Outcome")),
             ("provider", N_("Provider")),
             ("model", N_("Model")),
-            ("purpose", N_("Purpose")),
+            ("cost", N_("Cost")),
+            ("tokens_in", N_("Tokens sent")),
+            ("tokens_out", N_("Tokens received")),
+            ("latency_ms", N_("Milliseconds")),
+            ("attempt", N_("Attempt")),
+            ("error", N_("Why")),
             ("fields", N_("Fields sent")),
             ("payload_bytes", N_("Bytes")),
             ("payload_hash", N_("SHA-256 of what was sent")),
-            ("outcome", N_("Outcome")),
+            ("reply_hash", N_("SHA-256 of what was received")),
+            ("purpose", N_("Purpose")),
         ),
         N_("Each call of an AI provider appears here before it is made."),
         group=N_("Inventory"),
         icon="sparkles",
-        filters=("id", "contact_id", "feature", "outcome"),
+        filters=("id", "contact_id", "feature", "provider", "outcome"),
         choices={"feature": _features(), "outcome": _plainly(ai.OUTCOMES)},
         refers={"contact_id": "contact"},
     ),

@@ -9,11 +9,12 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app import permissions
-from app.errors import Forbidden, Invalid
+from app.errors import Conflict, Forbidden, Invalid
 from app.services import drafts, merge, messages, queries, records, schema, suppressions, values
 from models.contact import Contact
 from models.message import KINDS, Message, Template
 from models.words import _
+from views import drafts as draft_pages
 from views import shell
 from views.redirects import back
 from views.screen import of
@@ -32,14 +33,17 @@ def compose(key: int) -> Answer:
         raise Forbidden("write", "message", _("Your role does not see e-mail addresses of contacts."))
     if request.method == "GET":
         return _form(contact, {}, {})
-    typed = {name: request.form.get(name, "") for name in ("subject", "body", "kind", "occasion")}
+    typed = {name: request.form.get(name, "") for name in ("subject", "body", "kind", "occasion", "drafted")}
     if "use" in request.form:
         return _form(contact, _started(typed, values.whole(request.form.get("template", ""))), {})
+    if {"ai", "take", "take_line"} & request.form.keys():
+        return _with_draft(contact, typed)
     try:
         kind = typed["kind"] if typed["kind"] in dict(KINDS) else "transactional"
         messages.write(
-            contact, typed["subject"], typed["body"], kind=kind, occasion=typed["occasion"][:80], actor=actor
-        )
+            contact, typed["subject"], typed["body"], kind=kind, occasion=typed["occasion"][:80], actor=actor,
+            drafted_by=drafts.taken_from(values.whole(typed["drafted"]), actor=actor),
+        )  # fmt: skip
     except Invalid as error:
         # What concerns no field is that another text was sent under this number: the page gets a new one.
         return _form(contact, typed | ({"occasion": ""} if "" in error.fields else {}), error.fields), 422
@@ -102,6 +106,26 @@ def actions(message: Message) -> list[dict[str, Any]]:
     ]
 
 
+def _with_draft(contact: Contact, typed: dict[str, str]) -> Answer:
+    """Ask for a draft beside what was typed, or take one over into it; nothing typed is lost."""
+    actor = shell.actor()
+    job = values.whole(request.form.get("take", ""))
+    try:
+        if "take_line" in request.form:
+            return _form(contact, typed | {"subject": request.form["take_line"][:200]}, {})
+        if job is not None:
+            subject, body = drafts.take(job, actor=actor)
+            below = f"\n\n{typed['body'].strip()}" if typed["body"].strip() else ""
+            taken = {"subject": typed["subject"] or subject, "body": body + below, "drafted": str(job)}
+            return _form(contact, typed | taken, {})
+        about = {"text" if request.form["ai"] == "subjects" else "wish": typed["body"]}
+        asked = drafts.ask(request.form["ai"], contact.id, actor=actor, **about)
+        return _form(contact, typed, {}, asked.id)
+    except (Invalid, Forbidden, Conflict) as error:
+        said = error.fields if isinstance(error, Invalid) else {"": str(error)}
+        return _form(contact, typed, said), 422
+
+
 def _started(typed: dict[str, str], key: int | None) -> dict[str, str]:
     """What was typed with the template below it; a subject that was typed stays."""
     if key is None:
@@ -118,7 +142,7 @@ def _templates() -> list[tuple[int, str]]:
     return [(row[0], row[1]) for row in queries.page(query, actor=shell.actor()).rows]
 
 
-def _form(contact: Contact, typed: dict[str, str], errors: dict[str, str]) -> str:
+def _form(contact: Contact, typed: dict[str, str], errors: dict[str, str], job: int | None = None) -> str:
     kinds = [{"value": key, "label": label} for key, label in KINDS]
     return render_template(
         "compose.html",
@@ -132,6 +156,9 @@ def _form(contact: Contact, typed: dict[str, str], errors: dict[str, str]) -> st
         body=typed.get("body", ""),
         kind=typed.get("kind") or "transactional",
         occasion=typed.get("occasion") or uuid.uuid4().hex,
+        drafted=typed.get("drafted") or "",
+        drafted_by=drafts.taken_from(values.whole(typed.get("drafted") or ""), actor=shell.actor()),
+        drafts=draft_pages.beside_editor(contact, job),
         cancel_url=_contact_url(contact.id),
         warning=_warning(contact),
         draft_key=f"{shell.actor().user_id}:{request.path}",

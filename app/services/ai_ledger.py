@@ -15,10 +15,12 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from app.errors import Forbidden
+from app import permissions
+from app.errors import Forbidden, NotFound
 from app.services import subject_keys
 from app.services.ai_features import Feature
 from app.services.ai_providers import Chosen
+from app.services.operation import operation
 from models import formats, scope, tenancy
 from models.ai import AiCall, AiSetting
 from models.base import session
@@ -130,6 +132,28 @@ def copy_of(call: AiCall) -> str | None:
     if call.sealed is None:
         return None
     return subject_keys.opened_with(call.workspace_id, call.contact_id or 0, call.sealed, _aad(call.contact_id or 0))
+
+
+def get(key: int, *, actor: Actor) -> AiCall:
+    """One call; needs the right to read the audit log. Raises `NotFound`, `Forbidden`."""
+    permissions.require(actor, "read", "audit")
+    found = session.scalars(sa.select(AiCall).where(AiCall.id == key)).one_or_none()
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def open_copy(key: int, *, actor: Actor) -> tuple[AiCall, str | None]:
+    """A call with its redacted copy, None where that was shredded. That somebody looked is an entry of the log."""
+    with operation("ai.copy_opened", actor=actor) as op:
+        call = get(key, actor=actor)
+        op.audit("ai.copy_opened", entity="ai_call", record_id=key, subject_id=call.contact_id)
+        return call, copy_of(call)
+
+
+def dollars(micros: int | None) -> str:
+    """Millionths of a US dollar as text: calls cost fractions of a cent. What is not known is empty."""
+    return "" if micros is None else f"${micros / 1_000_000:.4f}"
 
 
 def _hold() -> AiSetting:

@@ -236,6 +236,11 @@ def note_test(key: int, ok: bool, note: str) -> None:
         found.tested_at, found.tested_ok, found.tested_note = now(), ok, note[:300]
 
 
+def give_up_test(args: Mapping[str, Any], _state: str, reason: str) -> None:
+    """The job of a test ended without an answer: its provider must not look as if it were still being tested."""
+    note_test(int(args["provider_id"]), False, reason)
+
+
 def _hurry(op: Operation) -> None:
     """What waits is due now, to be refused now and not when its time would have come."""
     waiting = sa.select(Job).where(Job.name.in_(JOBS), Job.state == "waiting").with_for_update()

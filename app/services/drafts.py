@@ -177,6 +177,27 @@ def card(job_id: int, *, actor: Actor) -> Card:
     return Card("ready" if ready else "gone", job, feature, found.record_id, message, draft, call)
 
 
+def take(job_id: int, *, actor: Actor) -> tuple[str, str]:
+    """Subject and text of a drafted e-mail, for an editor that goes on with them; the draft itself is dropped. Raises
+    `NotFound`, `Conflict`."""
+    message = card(job_id, actor=actor).message
+    if message is None:
+        raise NotFound()
+    messages.discard(message.id, actor=actor)
+    return message.subject, message.body
+
+
+def taken_from(job_id: int | None, *, actor: Actor) -> str | None:
+    """Who wrote the draft that an e-mail was begun with, for its label; None where there was none of this person."""
+    if job_id is None:
+        return None
+    try:
+        message = card(job_id, actor=actor).message
+    except NotFound:
+        return None
+    return message.drafted_by if message is not None else None
+
+
 def of_message(message: Message) -> str:
     """Which feature drafted an e-mail."""
     call = _call_of(message)

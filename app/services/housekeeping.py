@@ -15,6 +15,7 @@ from app.services import custom_purge, files
 from app.services.operation import Operation, operation
 from models import registry, tenancy
 from models.access import Invitation, SignInLink, Throttle, UserSession
+from models.ai import AiDraft
 from models.audit import Change
 from models.base import Base, session
 from models.fields import now
@@ -35,6 +36,7 @@ LOGS: Mapping[type[Any], str] = {
     Idempotency: "at",
     WebhookDelivery: "created_at",
     ReceivedMail: "received_at",
+    AiDraft: "created_at",
     SetupFile: "at",
 }
 ACCESS: Mapping[type[Any], str] = {UserSession: "seen_at", SignInLink: "expires_at", Throttle: "window_ends"}

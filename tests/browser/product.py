@@ -26,12 +26,16 @@ START_SECONDS = 120.0
 
 
 class Product:
-    """One running product. `link` is what its start printed for the demo's owner."""
+    """One running product. `link` is what its start printed for the demo's owner, `ai_server` an address that may be
+    that of an AI provider."""
 
     def __init__(self, folder: Path) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.ai_server = f"127.0.0.1:{probe.getsockname()[1]}"
         self.folder = folder
         self.base = f"http://localhost:{port}"
         unset = {
@@ -46,6 +50,7 @@ class Product:
         }
         self.environment = {name: value for name, value in os.environ.items() if name not in unset}
         self.environment |= {"DATA_DIR": str(folder), "PORT": str(port), "WEB_WORKERS": "1", "LOG_LEVEL": "error"}
+        self.environment["AI_SERVERS"] = self.ai_server
         self.lines: list[str] = []
         parent = os.getpid()
         self.process = subprocess.Popen(

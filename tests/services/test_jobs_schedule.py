@@ -151,6 +151,8 @@ def test_ended_sessions_locks_and_old_jobs_go_and_the_rest_stays(app: Flask) -> 
             "idempotency": 0,
             "webhook_delivery": 0,
             "setup_file": 0,
+            "received_mail": 0,
+            "ai_draft": 0,
         }
         assert session.scalars(sa.select(UserSession.id)).all() == ["new"]
     assert _jobs() == ["new"]
