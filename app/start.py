@@ -24,6 +24,7 @@ from app.supervisor import Supervisor
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_SECONDS = 90.0
+PROGRAMS = {"worker": "runner", "ticker": "ticker", "listener": "listener"}
 
 
 class StartError(RuntimeError):
@@ -62,10 +63,13 @@ def _start_all(supervisor: Supervisor, settings: dict[str, Any], say: Callable[[
     say(f"\nReal Estate CRM Pro is ready: {settings['PUBLIC_URL']}/")
     if settings["APP_ENV"] == "embedded":
         _print_link(supervisor, settings, environment, seeded, say)
-    supervisor.start("worker", [sys.executable, "-m", "jobs.runner"], environment)
-    supervisor.start("ticker", [sys.executable, "-m", "jobs.ticker"], environment)
-    if settings["INBOUND_DOMAIN"]:
-        supervisor.start("listener", [sys.executable, "-m", "jobs.listener"], environment)
+    for name in background(settings):
+        supervisor.start(name, [sys.executable, "-m", f"jobs.{PROGRAMS[name]}"], environment)
+
+
+def background(settings: Mapping[str, Any]) -> list[str]:
+    """The programs beside the web server; mail is listened for where a domain of it is named."""
+    return [name for name in PROGRAMS if name != "listener" or settings["INBOUND_DOMAIN"]]
 
 
 @contextmanager

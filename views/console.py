@@ -35,6 +35,7 @@ from views import (
     displays,
     drafts,
     imports,
+    incoming_mail,
     jobs,
     mail,
     query_builder,
@@ -78,6 +79,7 @@ def register(app: Flask, appbuilder: AppBuilder, csrf: CSRFProtect) -> None:
         imports.pages,
         customise.pages,
         webhooks.pages,
+        incoming_mail.pages,
     ):
         app.register_blueprint(pages)
     app.add_url_rule("/changes/<int:key>/undo", "undo", undo, methods=["POST"])

@@ -37,6 +37,8 @@ TONES = {
     "sent": "ok",
     "lost": "bad",
     "failed": "bad",
+    "bounced": "bad",
+    "waiting": "warn",
     "dead": "bad",
     "unknown": "warn",
     "queued": "acc",

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 import click
+from flask import current_app
 from flask.cli import AppGroup
 
 from app.cli.output import prints
@@ -62,3 +63,12 @@ def discard(received_id: int, reason: str) -> dict[str, Any]:
     """Say that nothing follows from a mail. The message itself stays for its time."""
     operating.discard(received_id, reason, actor=_ACTOR)
     return {"discarded": received_id}
+
+
+@group.command("read")
+@click.argument("received_ids", type=int, nargs=-1)
+@prints
+def read(received_ids: tuple[int, ...]) -> dict[str, Any]:
+    """Read mail now that no job has read, as while its workspace was suspended; all of it unless some is named."""
+    domain = current_app.config["INBOUND_DOMAIN"]
+    return {"read": operating.read_now(received_ids, actor=_ACTOR, domain=domain)}

@@ -34,7 +34,7 @@ from models.workspace import Membership, Workspace
 
 Args = ParamSpec("Args")
 SENDABLE = frozenset({"draft"})
-AGAIN = frozenset({"failed", "unknown", "suppressed", "cancelled"})
+AGAIN = frozenset({"failed", "bounced", "unknown", "suppressed", "cancelled"})
 _SENT_BEFORE = N_(
     "An e-mail with another text was sent from this page before. Press Send once more to send this one too."
 )

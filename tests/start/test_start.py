@@ -18,7 +18,7 @@ from alembic.config import Config as AlembicConfig
 
 from app.database_role import grant
 from app.database_state import DatabaseError, applied_revisions, has_workspaces, newest_revisions, psycopg_url
-from app.start import ROOT, StartError, check_port, redis_command, redis_server, web_command
+from app.start import ROOT, StartError, background, check_port, redis_command, redis_server, web_command
 from config import load, redis_socket
 from tests.services_present import postgres_url
 
@@ -37,6 +37,11 @@ def test_the_newest_revision_is_the_one_nothing_builds_on(tmp_path: Path) -> Non
 
 def test_the_project_s_own_migrations_have_one_newest() -> None:
     assert len(newest_revisions(ROOT / "migrations" / "versions")) == 1
+
+
+def test_mail_is_listened_for_where_a_domain_is_named() -> None:
+    assert background(load({"APP_ENV": "test"})) == ["worker", "ticker"]
+    assert background(load({"APP_ENV": "test", "INBOUND_DOMAIN": "in.example.com"})) == ["worker", "ticker", "listener"]
 
 
 def test_a_sqlite_database_tells_its_state(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from flask import Flask
 
 from app.services import erasure, messages, return_paths
 from app.services.inbound import receiving
+from app.services.operation import operation
 from jobs import runner
-from models import tenancy
+from models import scope, tenancy
 from models.base import session
 from models.contact import Contact
 from models.inbound import InboundMail, ReceivedMail
@@ -119,6 +120,21 @@ def test_an_erased_person_leaves_no_mail(app: Flask, world: World) -> None:
             assert left == [], model
 
 
+def test_the_message_itself_is_downloaded_by_who_reads_the_mail(app: Flask, client: Browser, world: World) -> None:
+    raw = answer("<b>Signed page attached</b>", Subject="Page", **{"Content-Type": "text/html"})
+    _came(app, raw, f"harbour@{DOMAIN}")
+    with app.app_context(), world.harbour.inside():
+        key = session.scalar(sa.select(InboundMail.id))
+    sign_in(client, world.harbour.owner)
+    page = client.get(f"/incoming-mail/{key}").get_data(as_text=True)
+    assert f"/incoming-mail/{key}/message" in page and f"/incoming-mail/{key}/do/file" in page
+    answered = client.get(f"/incoming-mail/{key}/message")
+    assert answered.data == raw and answered.mimetype == "message/rfc822"
+    assert answered.headers["Content-Disposition"].startswith("attachment")
+    for nobody in (world.harbour.agent, world.summit.owner):
+        assert browser(app, nobody).get(f"/incoming-mail/{key}/message").status_code == 404
+
+
 # Operators
 
 
@@ -150,6 +166,24 @@ def test_operators_place_what_belongs_to_nobody(app: Flask, world: World) -> Non
     _run(app, "assign", str(waits["id"]), "--workspace", "summit", "--contact", str(contact))
     assert _run(app, "list")["mails"] == []
     assert {one["state"] for one in _run(app, "list", "--all")["mails"]} == {"done", "discarded"}
+
+
+def test_mail_that_came_while_its_workspace_was_suspended_is_read_later(app: Flask, world: World) -> None:
+    message = _sent(app, world.harbour)
+    _suspend(app, world.harbour, "suspended")
+    _came(app, answer("Yes"), _reply_to(app, world.harbour, message))
+    assert _run(app, "list")["unread"] == 1
+    _suspend(app, world.harbour, "active")
+    assert _run(app, "read") == {"read": 1}
+    assert _run(app, "read") == {"read": 0}
+    assert _run(app, "list")["unread"] == 0
+    with app.app_context(), world.harbour.inside():
+        assert len(session.scalars(sa.select(Task)).all()) == 1
+
+
+def _suspend(app: Flask, office: Office, status: str) -> None:
+    with app.app_context(), scope.across_workspaces("a test"), operation("test.suspend", actor=SYSTEM):
+        session.get(Workspace, office.id).status = status
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,8 @@ _WHY = tenancy.reason("a kept mail goes to the workspace that it turned out to b
 
 def read(received_id: int, *, op: Operation, domain: str) -> dict[str, Any]:
     """Read a kept mail and do what follows, in the open operation of its workspace. Reading it again does nothing."""
-    received = session.get(ReceivedMail, received_id)
+    # Locked, so that of two who read it at once the second finds it filed.
+    received = session.get(ReceivedMail, received_id, with_for_update=True, populate_existing=True)
     if received is None or received.mail_id is not None or received.discarded_reason or received.raw is None:
         return {}
     found = classify(received.raw, received.sender)

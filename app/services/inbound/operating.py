@@ -7,6 +7,7 @@ waits, and file it only when asked to.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 
 from app.errors import Conflict, Invalid, NotFound
 from app.services import verbs
-from app.services.inbound import filing, waiting  # noqa: F401  its verbs
+from app.services.inbound import filing, receiving, waiting  # noqa: F401  its verbs
 from app.services.inbound.verdict import classify
 from app.services.operation import operation
 from models import scope
@@ -24,7 +25,7 @@ from models.scope import Actor
 from models.words import _
 
 _WHY = "an operator looks after incoming mail"
-MOST = 200
+MOST, MOST_AT_ONCE = 200, 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,28 @@ def show(received_id: int) -> tuple[ReceivedMail, dict[str, Any]]:
         found = classify(received.raw or b"", received.sender)
     facts = ("kind", "reason", "code", "subject", "sender", "header_id", "answers", "text")
     return received, {name: getattr(found, name) for name in facts}
+
+
+def raw_of(mail: InboundMail) -> bytes | None:
+    """The message behind a mail of the current workspace; None once its time is over."""
+    found = sa.select(ReceivedMail).where(ReceivedMail.mail_id == mail.id).order_by(ReceivedMail.id).limit(1)
+    received = session.scalars(found).one_or_none()
+    return received.raw if received is not None else None
+
+
+def read_now(received_ids: Sequence[int], *, actor: Actor, domain: str) -> int:
+    """Read mail whose job ended without reading it, as while its workspace was suspended; all of it where none is
+    named. Returns how many were read.
+    """
+    wanted = received_ids or [one.id for one in kept(most=MOST_AT_ONCE) if one.state == "unread"]
+    done = 0
+    for received_id in wanted:
+        with scope.across_workspaces(_WHY):
+            owner = _load(received_id).workspace_id
+            session.expunge_all()
+        with receiving.inside(owner), operation("inbound.read", actor=actor) as op:
+            done += bool(filing.read(received_id, op=op, domain=domain))
+    return done
 
 
 def assign(
