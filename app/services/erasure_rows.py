@@ -16,6 +16,7 @@ from models import normal, registry, scope, tenancy
 from models.base import Base, session
 from models.contact import Contact
 from models.fields import Field, Kind
+from models.inbound import InboundMail, ReceivedMail
 from models.message import Suppression
 from models.policy import SubjectKind
 from models.stored_file import StoredFile
@@ -43,6 +44,12 @@ def of_person(contact_id: int) -> Found:
     addresses = _addresses(contact_id)
     if addresses:
         _add(found, Suppression.__table__, Suppression.__table__.c.address.in_(addresses))
+        mail = InboundMail.__table__.c
+        theirs = sa.or_(mail.sender.in_(addresses), mail.about.in_(addresses))
+        _add(found, InboundMail.__table__, sa.and_(mail.contact_id.is_(None), theirs))
+    if InboundMail.__tablename__ in found:
+        raw = ReceivedMail.__table__
+        _add(found, raw, raw.c.mail_id.in_(found[InboundMail.__tablename__]))
     _add_files(found)
     return found
 

@@ -119,6 +119,17 @@ def test_an_answer_is_on_the_timeline_and_a_task_for_who_wrote(office: Office) -
     assert office.every(Suppression) == []
 
 
+def test_who_writes_three_times_is_one_task_until_it_is_done(office: Office) -> None:
+    for number in range(3):
+        office.came(answer(f"And another thing, {number}"), office.address("reply"))
+    [task] = office.every(Task)
+    assert len(office.every(Activity)) == 3, "the timeline has them all"
+    with office.inside():
+        records.update(Task, task.id, {"state": "done"}, actor=office.agent)
+    office.came(answer("One more"), office.address("reply"))
+    assert [one.state for one in office.every(Task)] == ["done", "open"]
+
+
 def test_the_raw_message_is_kept_sealed_and_whole(app: Flask, office: Office) -> None:
     raw = answer("Privately: yes")
     taken = office.take(raw, office.address("reply"))

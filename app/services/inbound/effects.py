@@ -114,9 +114,13 @@ def _note(mail: InboundMail, contact: Contact | None, title: str) -> None:
 
 
 def _task(mail: InboundMail, contact: Contact | None, owner: int | None, op: Operation) -> None:
-    """Something to do for who wrote, else for the person's own agent, else for who takes inquiries."""
+    """Something to do for who wrote, else for the person's own agent, else for who takes inquiries; once for as long as
+    it is not done, however often the person writes meanwhile.
+    """
     among = (owner, contact.owner_id if contact else None)
     whose = next((one for one in among if intake.is_active(one)), None) or intake.fallback()
+    if contact is not None and session.scalar(_open_task(contact, whose)) is not None:
+        return
     values = {
         "title": _("Answer {name}", name=contact.name if contact else mail.sender or _("an e-mail"))[:200],
         "priority": "high",
@@ -126,3 +130,8 @@ def _task(mail: InboundMail, contact: Contact | None, owner: int | None, op: Ope
         "owner_id": whose,
     }
     records.create(Task, values, actor=op.actor, source=SOURCE, source_ref=f"inbound_mail:{mail.id}", asked=False)
+
+
+def _open_task(contact: Contact, owner: int | None) -> sa.Select[int]:
+    mine = (Task.contact_id == contact.id, Task.owner_id == owner, Task.state == "open", Task.source == SOURCE)
+    return sa.select(Task.id).where(*mine).limit(1)

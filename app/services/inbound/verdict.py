@@ -131,7 +131,8 @@ def _receipt(mail: Mail) -> Verdict | None:
 def _automatic(mail: Mail) -> Verdict | None:
     """What says of itself that no person wrote it (RFC 3834, 5), or is known to."""
     said = mail.header("auto-submitted").split(";")[0].strip().lower()
-    if said and said != "no" and not (said == "auto-generated" and _is_failure(mail)):
+    if said and said != "no":
+        # Servers say it of their bounces, too.
         return None if _is_failure(mail) else Verdict("auto_reply")
     away = bool(_AWAY.search(mail.header("subject")))
     if any(mail.has(name) for name in _AUTOMATIC) or mail.header("precedence").lower() in ("auto_reply", "auto-reply"):
