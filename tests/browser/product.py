@@ -23,6 +23,13 @@ from app.process_guard import end_with_parent
 ROOT = Path(__file__).resolve().parent.parent.parent
 LINK = re.compile(r"link: (http://localhost:\d+/auth/link/\S+)")
 START_SECONDS = 120.0
+INBOUND = "in.crm.example.com"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 class Product:
@@ -30,12 +37,8 @@ class Product:
     that of an AI provider."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.ai_server = f"127.0.0.1:{probe.getsockname()[1]}"
+        port, self.mail_port = _free_port(), _free_port()
+        self.ai_server = f"127.0.0.1:{_free_port()}"
         self.folder = folder
         self.base = f"http://localhost:{port}"
         unset = {
@@ -51,6 +54,7 @@ class Product:
         self.environment = {name: value for name, value in os.environ.items() if name not in unset}
         self.environment |= {"DATA_DIR": str(folder), "PORT": str(port), "WEB_WORKERS": "1", "LOG_LEVEL": "error"}
         self.environment["AI_SERVERS"] = self.ai_server
+        self.environment |= {"INBOUND_DOMAIN": INBOUND, "INBOUND_LISTEN": f"smtp://127.0.0.1:{self.mail_port}"}
         self.lines: list[str] = []
         parent = os.getpid()
         self.process = subprocess.Popen(
