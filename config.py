@@ -61,7 +61,9 @@ def load(environ: Mapping[str, str]) -> dict[str, Any]:
     settings["SIGN_UP"] = switch(env, "SIGN_UP", True)
     settings["WEBHOOKS_ALLOW_LOCAL"] = _local_webhooks(env, app_env)
     settings |= config_inbound.load(env)
-    settings["AI_SERVERS"] = _ai_servers(env)
+    settings["AI_SERVERS"] = _own_servers(env, "AI_SERVERS")
+    settings["MAIL_SERVERS"] = _own_servers(env, "MAIL_SERVERS")
+    settings["DNS_SERVER"] = "".join(_own_servers(env, "DNS_SERVER")[:1])
     settings["METRICS_TOKEN"] = env.get("METRICS_TOKEN", "")
     settings["LOG_LEVEL"] = env.get("LOG_LEVEL", "info").lower()
     settings |= cookie_settings(app_env == "production") | console_settings(app_env == "production")
@@ -236,11 +238,12 @@ def _local_webhooks(env: Mapping[str, str], app_env: str) -> bool:
     return wanted
 
 
-def _ai_servers(env: Mapping[str, str]) -> list[str]:
-    """Servers of the operator's own that may be AI providers (host:port, commas between); others are public, https."""
-    found = [one.strip().lower() for one in env.get("AI_SERVERS", "").split(",") if one.strip()]
+def _own_servers(env: Mapping[str, str], name: str) -> list[str]:
+    """Servers of the operator's own (host:port, commas between) that workspaces may name too, for AI or mail; others
+    are public and encrypted."""
+    found = [one.strip().lower() for one in env.get(name, "").split(",") if one.strip()]
     if wrong := [one for one in found if not re.fullmatch(r"(\[[0-9a-f:]+\]|[a-z0-9._-]+):[0-9]{1,5}", one)]:
-        raise ConfigError(f"AI_SERVERS contains {wrong[0]!r}. List servers as host:port, as in 127.0.0.1:11434.")
+        raise ConfigError(f"{name} contains {wrong[0]!r}. List servers as host:port, as in 127.0.0.1:11434.")
     return [one.replace("[", "").replace("]", "") for one in found]
 
 

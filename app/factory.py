@@ -18,7 +18,7 @@ import config as settings
 import models  # noqa: F401  maps every table
 from app import logging
 from app.cli import commands
-from app.services import ai_features, ai_providers, audit_heads, webhooks
+from app.services import ai_features, ai_providers, audit_heads, sending, webhooks
 from jobs import dispatch
 from models import connections, crypto, registry
 from models.base import db
@@ -62,6 +62,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     audit_heads.use(Path(app.config["AUDIT_HEADS"]) if app.config["AUDIT_HEADS"] else None)
     webhooks.allow_local(app.config["WEBHOOKS_ALLOW_LOCAL"])
     ai_providers.allow_servers(app.config["AI_SERVERS"])
+    sending.allow_servers(app.config["MAIL_SERVERS"])
     behind_proxies(app)
     db.init_app(app)
     Migrate(app, db, directory=os.path.join(os.path.dirname(app.root_path), "migrations"))

@@ -10,7 +10,7 @@ from flask import current_app
 
 from app.adapters import mail
 from app.errors import Invalid
-from app.services import messages, preferences, return_paths
+from app.services import messages, preferences, return_paths, sending
 from jobs.registry import job
 from jobs.run import Retry, Run
 from models import scope
@@ -26,7 +26,7 @@ def send_message(run: Run) -> dict[str, Any] | None:
         outgoing = messages.hand_over(message_id, actor=run.actor, domain=_domain())
     if outgoing is None:
         return None
-    outcome, answer = _hand_over(_letter(outgoing), run)
+    outcome, answer = _hand_over(_letter(outgoing), run, outgoing.way.url)
     if outcome == "queued" and not run.last:
         with run.step("message.put_back"):
             messages.settle(message_id, "queued", answer)
@@ -60,10 +60,14 @@ def send_account_mail(run: Run) -> dict[str, Any]:
     return {"answer": answer}
 
 
-def _hand_over(letter: mail.Letter, run: Run) -> tuple[str, str]:
-    """The state the message is in after the talk with the server, and the server's words."""
+def _hand_over(letter: mail.Letter, run: Run, own: str | None = None) -> tuple[str, str]:
+    """The state the message is in after the talk with the server, and the server's words. `own` is the workspace's
+    server."""
+    servers = sending.servers() if own else None
     try:
-        return "sent", mail.send(letter, url=current_app.config["SMTP_URL"], purpose=run.purpose)
+        return "sent", mail.send(
+            letter, url=own or current_app.config["SMTP_URL"], purpose=run.purpose, servers=servers
+        )
     except mail.NotSent as error:
         return ("failed" if error.lasting else "queued"), error.answer
     except mail.Unclear as error:
@@ -84,11 +88,13 @@ def _letter(outgoing: messages.Outgoing) -> mail.Letter:
             url=url,
         )
     return mail.Letter(
-        message_id=outgoing.message_id, sender=config["MAIL_FROM"], sender_name=outgoing.sender_name, to=outgoing.to,
+        message_id=outgoing.message_id, sender=outgoing.way.sender or config["MAIL_FROM"], to=outgoing.to,
+        sender_name=outgoing.sender_name,
         to_name=outgoing.to_name, subject=outgoing.subject, text=text, unsubscribe_url=url,
         reply_to=", ".join(filter(None, (_own(return_paths.REPLY, outgoing), outgoing.reply_to))) or None,
         unsubscribe_mailto=_own(return_paths.UNSUBSCRIBE, outgoing) if url else None,
         return_path=_own(return_paths.BOUNCE, outgoing),
+        key=mail.Key(*outgoing.way.key) if outgoing.way.key else None,
     )  # fmt: skip
 
 

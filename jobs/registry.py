@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MODULES = (
     "jobs.bulk",
     "jobs.mail",
+    "jobs.sending",
     "jobs.inbound",
     "jobs.drafts",
     "jobs.housekeeping",

@@ -14,6 +14,7 @@ from models import (  # noqa: F401
     message,
     privacy,
     role_rule,
+    sending,
     setup,
     star,
     stored_file,

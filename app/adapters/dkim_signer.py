@@ -1,7 +1,7 @@
-"""Signs e-mail for a domain (RFC 6376, relaxed/relaxed, rsa-sha256 as RFC 8301 asks), and makes the keys for it.
+"""Signs e-mail for a domain (RFC 6376, relaxed/relaxed, rsa-sha256 as RFC 8301 asks).
 
 With `cryptography`, as pure-Python RSA takes five times as long; an independent verifier checks it in the tests. Does
-not belong here: which domain has which key (`models.sending`).
+not belong here: making keys (`app.services.dkim_keys`), and which domain has which (`app.services.sending`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from functools import lru_cache
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-BITS = 2048
 _SPACE = re.compile(rb"[ \t]+")
 _FOLDED = re.compile(r"\r\n[ \t]+|[ \t]+")
 
@@ -29,20 +28,6 @@ class Key:
     domain: str
     selector: str
     pem: str
-
-
-def new_pem() -> str:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=BITS)
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
-
-
-def record(pem: str) -> str:
-    """The text of the DNS record at <selector>._domainkey.<domain> (RFC 6376, 3.6.1)."""
-    public = _private(pem).public_key()
-    der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return f"v=DKIM1; k=rsa; p={base64.b64encode(der).decode()}"
 
 
 def sign(head: Sequence[tuple[str, str]], body: bytes, key: Key) -> str:

@@ -9,23 +9,30 @@ from __future__ import annotations
 import datetime as dt
 import os
 import smtplib
+import socket
 import ssl
 import threading
 import time
 import uuid
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from app import adapters
+from app.adapters import outbound
+from app.adapters.dkim_signer import Key as Key
 from app.adapters.letters import Letter as Letter
 from app.adapters.letters import Unfit as Unfit
 from app.adapters.letters import build as build
 from app.adapters.letters import to_html as to_html
+from app.services import outbound_address
 from models.policy import Purpose
 from models.words import _
 
 _IDLE_SECONDS = 60.0
 _TIMEOUT = 30.0
+_MOST_OPEN = 8
 
 
 class NotSent(Exception):
@@ -41,16 +48,18 @@ class Unclear(Exception):
     """The connection broke after the text was handed over and before the server answered: it may have arrived."""
 
 
-def send(letter: Letter, *, url: str, purpose: Purpose) -> str:
+def send(letter: Letter, *, url: str, purpose: Purpose, servers: Collection[str] | None = None) -> str:
     """Hand over one letter; returns the server's answer. `url` is smtp://, smtp+starttls://, smtps:// or sink://.
 
-    Raises `NotSent`, `Unclear`, `Unfit`, `app.adapters.NoPurpose`.
+    With `servers` the address is a workspace's word: it must be on the internet, or one of these ("host:port") of the
+    operator's own. Raises `NotSent`, `Unclear`, `Unfit`, `app.adapters.NoPurpose`.
     """
     adapters.call(purpose, "mail")
     raw = build(letter)
     if url.startswith("sink://"):
         return _into_folder(raw, Path(url.removeprefix("sink://")))
-    return _connection(url).send(letter.return_path or letter.sender, letter.to, raw)
+    live = _connection(url, None if servers is None else frozenset(servers))
+    return live.send(letter.return_path or letter.sender, letter.to, raw)
 
 
 def _into_folder(raw: bytes, folder: Path) -> str:
@@ -67,8 +76,8 @@ def _into_folder(raw: bytes, folder: Path) -> str:
 class _Connection:
     """One SMTP connection of one thread, kept between letters and renewed when it was idle for a minute."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, servers: frozenset[str] | None) -> None:
+        self.url, self.servers = url, servers
         self.live: smtplib.SMTP | None = None
         self.used = 0.0
 
@@ -99,7 +108,7 @@ class _Connection:
             self.close()
         if self.live is None:
             try:
-                self.live = _dial(self.url)
+                self.live = _dial(self.url, self.servers)
             except smtplib.SMTPAuthenticationError as error:
                 raise NotSent(
                     _("The mail server refused the sign-in: {words}", words=_words(error.smtp_code, error.smtp_error)),
@@ -129,14 +138,35 @@ def _expect(answer: tuple[int, bytes], live: smtplib.SMTP) -> None:
         raise NotSent(_words(code, words), lasting=code >= 500)
 
 
-def _dial(url: str) -> smtplib.SMTP:
+class _Vetted(smtplib.SMTP):
+    """Connects only to addresses on the internet, or to a server that the operator named; certificates are checked
+    against the name."""
+
+    servers: frozenset[str] = frozenset()
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        target = outbound_address.Target(True, host, port, "/", trusted=f"{host}:{port}" in self.servers)
+        try:
+            found = outbound.addresses(target, False, outbound.look_up)
+        except outbound.NotCalled as error:
+            raise OSError(str(error)) from error
+        return super()._get_socket(found[0], port, timeout)  # type: ignore[misc]
+
+
+class _VettedTLS(smtplib.SMTP_SSL, _Vetted):
+    """The same, encrypted from the start."""
+
+
+def _dial(url: str, servers: frozenset[str] | None) -> smtplib.SMTP:
     parts = urlsplit(url)
     host, port = parts.hostname or "localhost", parts.port
     safe = ssl.create_default_context()
+    kind: type[Any] = smtplib.SMTP if servers is None else _vetted(_Vetted, servers)
+    tls: type[Any] = smtplib.SMTP_SSL if servers is None else _vetted(_VettedTLS, servers)
     if parts.scheme == "smtps":
-        live: smtplib.SMTP = smtplib.SMTP_SSL(host, port or 465, timeout=_TIMEOUT, context=safe)
+        live: smtplib.SMTP = tls(host, port or 465, timeout=_TIMEOUT, context=safe)
     else:
-        live = smtplib.SMTP(host, port or (587 if parts.scheme == "smtp+starttls" else 25), timeout=_TIMEOUT)
+        live = kind(host, port or (587 if parts.scheme == "smtp+starttls" else 25), timeout=_TIMEOUT)
     live.ehlo_or_helo_if_needed()
     if parts.scheme == "smtp+starttls":
         live.starttls(context=safe)
@@ -144,6 +174,10 @@ def _dial(url: str) -> smtplib.SMTP:
     if parts.username:
         live.login(unquote(parts.username), unquote(parts.password or ""))
     return live
+
+
+def _vetted(kind: type[Any], servers: frozenset[str]) -> type[Any]:
+    return type(kind.__name__, (kind,), {"servers": servers})
 
 
 def _words(code: int, answer: bytes | str) -> str:
@@ -154,10 +188,21 @@ def _words(code: int, answer: bytes | str) -> str:
 _kept = threading.local()
 
 
-def _connection(url: str) -> _Connection:
-    found: _Connection | None = getattr(_kept, "connection", None)
-    if found is None or found.url != url:
-        if found is not None:
-            found.close()
-        found = _kept.connection = _Connection(url)
+def hang_up() -> None:
+    """Close the connections of this thread."""
+    kept: dict[tuple[str, bool], _Connection] = _kept.__dict__.setdefault("connections", {})
+    while kept:
+        kept.popitem()[1].close()
+
+
+def _connection(url: str, servers: frozenset[str] | None) -> _Connection:
+    """The connection of this thread to a server; of several, those used last are kept open."""
+    kept: dict[tuple[str, bool], _Connection] = _kept.__dict__.setdefault("connections", {})
+    key = (url, servers is None)
+    found = kept.pop(key, None)
+    if found is None or found.servers != servers:
+        found = _Connection(url, servers)
+    kept[key] = found
+    while len(kept) > _MOST_OPEN:
+        kept.pop(next(iter(kept))).close()
     return found

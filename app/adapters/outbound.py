@@ -70,7 +70,7 @@ def post(
     """
     until = time.monotonic() + timeout
     try:
-        with _connected(target, _addresses(target, local, resolve or look_up), until, trust) as live:
+        with _connected(target, addresses(target, local, resolve or look_up), until, trust) as live:
             live.settimeout(_left(until))
             live.sendall(_head(target, headers, body) + body)
             return _read(live, until, most, beat)
@@ -91,7 +91,7 @@ def look_up(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(row[4][0]) for row in found))
 
 
-def _addresses(target: Target, local: bool, resolve: Resolve) -> list[str]:
+def addresses(target: Target, local: bool, resolve: Resolve) -> list[str]:
     """The addresses to connect to. One that must not be called spoils all: a name with both is a trap."""
     try:
         found = list(resolve(target.host, target.port))

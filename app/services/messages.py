@@ -20,8 +20,9 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from app import permissions
 from app.errors import Conflict, Forbidden, Invalid
-from app.services import merge, reaching, records, schema, suppressions
+from app.services import merge, reaching, records, schema, sending, suppressions
 from app.services.operation import Operation, current, operation
+from app.services.sending import Way
 from models import normal, scope
 from models.base import session
 from models.contact import Contact
@@ -44,7 +45,7 @@ OUTCOMES = frozenset({"sent", "failed", "unknown", "queued"})
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """A message as the mail adapter needs it. `unsubscribe` is set on marketing mail: (workspace id, message row
-    id)."""
+    id). `way` says as whom and over which server it leaves."""
 
     row_id: int
     message_id: str
@@ -56,6 +57,7 @@ class Outgoing:
     reply_to: str | None
     office: str
     unsubscribe: tuple[int, int] | None
+    way: Way
 
 
 def _seen_again(verb: Callable[Args, Message]) -> Callable[Args, Message]:
@@ -327,6 +329,7 @@ def _phone(number: str | None, workspace: Workspace | None) -> str:
 def _outgoing(message: Message, contact: Contact | None) -> Outgoing:
     workspace = session.get(Workspace, scope.workspace_id())
     owner = session.get(Membership, message.owner_id) if message.owner_id else None
+    writer = owner.email if owner else (workspace.email if workspace else None)
     name = workspace.name if workspace else ""
     office = f"{name}, {workspace.address}" if workspace and workspace.address else name
     return Outgoing(
@@ -337,7 +340,8 @@ def _outgoing(message: Message, contact: Contact | None) -> Outgoing:
         subject=message.subject,
         text=message.body,
         sender_name=f"{owner.name}, {name}" if owner else name,
-        reply_to=owner.email if owner else (workspace.email if workspace else None),
+        reply_to=writer,
+        way=sending.way(writer),
         office=office,
         unsubscribe=(scope.workspace_id(), message.id) if message.kind == "marketing" else None,
     )

@@ -93,7 +93,7 @@ def _sent(app: Flask, **facts: Any) -> tuple[Envelope, int, int]:
         runner.drain(app)
     finally:
         controller.stop()
-        mail._connection("smtp://127.0.0.1:9").close()
+        mail.hang_up()
     [envelope] = handler.letters
     return envelope, workspace, message
 
