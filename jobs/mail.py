@@ -93,7 +93,8 @@ def _letter(outgoing: messages.Outgoing) -> mail.Letter:
         to_name=outgoing.to_name, subject=outgoing.subject, text=text, unsubscribe_url=url,
         reply_to=", ".join(filter(None, (_own(return_paths.REPLY, outgoing), outgoing.reply_to))) or None,
         unsubscribe_mailto=_own(return_paths.UNSUBSCRIBE, outgoing) if url else None,
-        return_path=_own(return_paths.BOUNCE, outgoing),
+        # A server of the brokerage takes only its own people as senders: bounces go to their mailbox.
+        return_path=None if outgoing.way.url else _own(return_paths.BOUNCE, outgoing),
         key=mail.Key(*outgoing.way.key) if outgoing.way.key else None,
     )  # fmt: skip
 

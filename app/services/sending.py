@@ -10,7 +10,6 @@ import re
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -18,7 +17,7 @@ import sqlalchemy as sa
 from app import permissions
 from app.errors import Conflict, Invalid, NotFound
 from app.services import dkim_keys, outbound_address
-from app.services.operation import Operation, operation
+from app.services.operation import operation
 from models import normal
 from models.base import session
 from models.fields import now
@@ -29,7 +28,8 @@ from models.sending import SECURITIES, MailServer, SendingDomain
 from models.words import _
 from models.workspace import Membership
 
-TEST_JOB, CHECK_JOB = "mail.test_server", "mail.check_domain"
+TEST_JOB = "mail.test_server"
+CHECK_JOB = "mail.check_domain"
 PORTS = (25, 465, 587, 2525)
 MOST_DOMAINS = 20
 _SCHEMES = {"starttls": "smtp+starttls", "tls": "smtps", "none": "smtp"}
@@ -135,7 +135,11 @@ def ask_test(*, actor: Actor) -> Job:
         found = _server()
         member = session.get(Membership, actor.membership_id) if actor.membership_id else None
         to = member.email if member else found.sender
-        job = _promise(op, TEST_JOB, {"to": to}, _("Test of the mail server"))
+        job = op.promise(
+            TEST_JOB, {"to": to}, purpose=Purpose.SEND_REQUESTED, queue="mail", max_attempts=1,
+            label=_("Test of the mail server"),
+        )  # fmt: skip
+        session.flush()
         found.test_job_id, found.tested_at, found.tested_ok, found.tested_note = job.id, None, None, None
         op.audit("mail.server_tested", entity="mail_server", record_id=found.id)
     return job
@@ -231,7 +235,11 @@ def ask_check(key: int, *, actor: Actor) -> Job:
     permissions.require(actor, "write", "workspace")
     with operation("mail.domain_check", actor=actor) as op:
         found = domain(key, actor=actor)
-        job = _promise(op, CHECK_JOB, {"domain_id": key}, _("DNS of {domain}", domain=found.name))
+        job = op.promise(
+            CHECK_JOB, {"domain_id": key}, purpose=Purpose.SEND_REQUESTED, queue="mail", max_attempts=1,
+            label=_("DNS of {domain}", domain=found.name),
+        )  # fmt: skip
+        session.flush()
         found.check_job_id, found.checked_at, found.problem = job.id, None, None
         op.audit("mail.domain_check", entity="sending_domain", record_id=key, facts={"domain": found.name})
     return job
@@ -254,12 +262,6 @@ def note_check(key: int, published: Collection[str] | None, trouble: str = "") -
             if published
             else _("There is no record of this name yet. New records can take an hour to be seen.")
         )
-
-
-def _promise(op: Operation, name: str, args: Mapping[str, Any], label: str) -> Job:
-    job: Job = op.promise(name, dict(args), purpose=Purpose.SEND_REQUESTED, queue="mail", max_attempts=1, label=label)
-    session.flush()
-    return job
 
 
 def _domain_name(text: str) -> str:
