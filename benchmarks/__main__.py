@@ -7,10 +7,17 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import exports, fields, imports, lists, measure, peers, search
+from benchmarks import exports, fields, imports, lists, mail, measure, peers, search
 from benchmarks.measure import Score
 
-SUITES = {"lists": lists.run, "fields": fields.run, "search": search.run, "export": exports.run, "import": imports.run}
+SUITES = {
+    "lists": lists.run,
+    "fields": fields.run,
+    "search": search.run,
+    "export": exports.run,
+    "import": imports.run,
+    "mail": mail.run,
+}
 
 
 def main() -> int:

@@ -25,7 +25,13 @@ STATES = (
     ("failed", N_("Failed")),
     ("cancelled", N_("Cancelled")),
 )
-CAUSES = (("user", N_("A person wrote it")), ("system", N_("The product")), ("form", N_("A public form")))
+# What asks for an e-mail. Whoever writes one names one of these, so that every cause passes the same suppressions.
+CAUSES = (
+    ("user", N_("A person wrote it")),
+    ("system", N_("The product")),
+    ("form", N_("A public form")),
+    ("view", N_("A view by e-mail")),
+)
 REASONS = (
     ("unsubscribe", N_("Unsubscribed")),
     ("complaint", N_("Complained")),

@@ -17,9 +17,9 @@ from models.policy import Category, Policy, Purpose
 from models.words import N_
 
 SECURITIES = (
-    ("starttls", N_("STARTTLS, as most servers want on port 587")),
-    ("tls", N_("TLS from the start, as on port 465")),
-    ("none", N_("Not encrypted, only for servers of your own")),
+    ("starttls", N_("STARTTLS, port 587")),
+    ("tls", N_("TLS, port 465")),
+    ("none", N_("None, own servers only")),
 )
 
 

@@ -58,7 +58,7 @@ def send(letter: Letter, *, url: str, purpose: Purpose, servers: Collection[str]
     raw = build(letter)
     if url.startswith("sink://"):
         return _into_folder(raw, Path(url.removeprefix("sink://")))
-    live = _connection(url, None if servers is None else frozenset(servers))
+    live = connection(url, None if servers is None else frozenset(servers))
     return live.send(letter.return_path or letter.sender, letter.to, raw)
 
 
@@ -195,7 +195,7 @@ def hang_up() -> None:
         kept.popitem()[1].close()
 
 
-def _connection(url: str, servers: frozenset[str] | None) -> _Connection:
+def connection(url: str, servers: frozenset[str] | None = None) -> _Connection:
     """The connection of this thread to a server; of several, those used last are kept open."""
     kept: dict[tuple[str, bool], _Connection] = _kept.__dict__.setdefault("connections", {})
     key = (url, servers is None)

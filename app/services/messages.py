@@ -27,7 +27,7 @@ from models import normal, scope
 from models.base import session
 from models.contact import Contact
 from models.fields import now
-from models.message import Message
+from models.message import CAUSES, Message
 from models.policy import Purpose
 from models.scope import Actor
 from models.words import N_, _, grouped
@@ -97,6 +97,8 @@ def write(
     that what is kept is what is sent. Raises `Invalid` by field, `Forbidden`, `NotFound`.
     """
     permissions.require(actor, "write", "message")
+    if cause not in dict(CAUSES):
+        raise ValueError(f"{cause!r} is no cause of an e-mail: add it to models.message.CAUSES.")
     if contact is not None:
         records.load(Contact, contact.id, actor=actor)
     cause_id = cause_id or f"member:{actor.membership_id}"
