@@ -8,6 +8,7 @@ and is never sent twice unseen. Does not belong here: SMTP (`app.adapters.mail`)
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ AGAIN = frozenset({"failed", "bounced", "unknown", "suppressed", "cancelled"})
 _SENT_BEFORE = N_(
     "An e-mail with another text was sent from this page before. Press Send once more to send this one too."
 )
+# RFC 3463 status code behind the reply code of RFC 5321.
+_STATUS = re.compile(r"\d{3}[ -]([245]\.\d{1,3}\.\d{1,3})\b")
 OUTCOMES = frozenset({"sent", "failed", "unknown", "queued"})
 
 
@@ -222,6 +225,8 @@ def settle(message_id: int, outcome: str, answer: str) -> None:
     if message is None or message.state not in {"sending", "unknown"}:
         return
     message.state, message.answer = outcome, answer[:500]
+    code = _STATUS.match(answer)
+    message.status_code = code[1] if code else None
     if outcome == "sent":
         message.sent_at = now()
         contact = session.get(Contact, message.contact_id) if message.contact_id else None

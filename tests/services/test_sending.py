@@ -152,6 +152,25 @@ def test_e_mail_leaves_over_the_brokerages_own_server(
     assert not list((tmp_path / "outbox").glob("*.eml"))
 
 
+@pytest.mark.parametrize(
+    ("said", "state", "code"),
+    [
+        ("554 5.7.1 Not from here", "failed", "5.7.1"),
+        ("554 No", "failed", None),
+        ("451 4.3.0 Later", "queued", "4.3.0"),
+    ],
+)
+def test_the_status_code_of_the_server_is_kept(
+    app: Flask, office: Office, smtp: tuple[Server, str], said: str, state: str, code: str | None
+) -> None:
+    server, port = smtp
+    with office.inside():
+        office.server(port)
+    server.answers = [said]
+    found = office.send(app)
+    assert (found.state, found.status_code, found.answer) == (state, code, said)
+
+
 def test_another_brokerage_goes_on_over_the_operators(
     app: Flask, office: Office, smtp: tuple[Server, str], tmp_path: Path
 ) -> None:
