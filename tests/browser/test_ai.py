@@ -34,8 +34,6 @@ def switch(page: Page, on: bool) -> None:
 
 def add_provider(page: Page, provider: Provider) -> None:
     page.goto(HOME)
-    if page.get_by_text("House model").first.is_visible():
-        return
     page.get_by_role("link", name="Add a provider").click()
     page.get_by_label("Name", exact=True).fill("House model")
     page.get_by_label("Address", exact=True).fill(f"http://{provider.address}/v1")
@@ -48,6 +46,14 @@ def add_provider(page: Page, provider: Provider) -> None:
     page.get_by_label("Follow-up e-mail").select_option(label="House model, m-1")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved.")).to_be_visible()
+
+
+def leave_as_it_was(page: Page) -> None:
+    """Other stories of the same product have the built-in writer."""
+    page.goto(HOME)
+    page.goto(str(page.get_by_role("link", name="Remove House model").get_attribute("href")))
+    page.get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("The provider was removed.")).to_be_visible()
 
 
 def test_a_draft_is_asked_for_edited_approved_and_sent(product: Product, owner: Page, provider: Provider) -> None:
@@ -75,6 +81,7 @@ def test_a_draft_is_asked_for_edited_approved_and_sent(product: Product, owner: 
         "Hello Ingrid, shall we see the loft?\n\nThank her for the coffee."
     )
     expect(owner.get_by_text("Begun with a draft by House model")).to_be_visible()
+    leave_as_it_was(owner)
 
 
 def test_opting_out_stops_a_draft_that_is_being_written(
@@ -107,3 +114,4 @@ def test_opting_out_stops_a_draft_that_is_being_written(
     owner.goto("/compliance/ai/")
     expect(owner.locator("tbody tr").first).to_contain_text("Cancelled")
     assert len(provider.calls) == calls
+    leave_as_it_was(owner)
