@@ -11,7 +11,7 @@ from flask import Blueprint, flash, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from app import permissions
-from app.errors import Conflict, Invalid
+from app.errors import Conflict, Invalid, NotFound
 from app.services import sending, values
 from models.sending import SECURITIES, MailServer, SendingDomain
 from models.words import _
@@ -50,10 +50,12 @@ def test() -> Response:
     return redirect(_HOME, 303)
 
 
-@pages.get("/server/state")
-def server_state() -> str:
+@pages.get("/server/<int:key>/state")
+def server_state(key: int) -> str:
     """The row of the server, which asks for itself while a test runs."""
     server = sending.server(actor=shell.actor())
+    if server is None or server.id != key:
+        raise NotFound()
     return render_template("parts/mail_server.html", s=_server(server), may=_may())
 
 
@@ -164,6 +166,7 @@ def _server(server: MailServer | None) -> dict[str, Any] | None:
     else:
         text, tone = _("Test failed, {when}", when=when), "bad"
     return {
+        "id": server.id,
         "name": f"{server.host}:{server.port}",
         "sender": server.sender,
         "state": text,

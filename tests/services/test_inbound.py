@@ -230,7 +230,7 @@ def test_an_answer_that_only_asks_to_stop_is_heard(office: Office) -> None:
 
 
 def test_somebody_away_raises_no_task_and_stops_nothing(office: Office) -> None:
-    replies.chained("test-plan")
+    replies.chained("form")
     later = _planned(office)
     away = answer("I am away.", Subject="Automatic reply: Two homes", **{"Auto-Submitted": "auto-replied"})
     mail = office.came(away, office.address("reply"), "")
@@ -243,12 +243,12 @@ def _planned(office: Office) -> int:
     """A later message of the same plan as the one that was sent."""
     with office.inside(), operation("test.plan", actor=jobs_kit.SYSTEM):
         first = session.get(Message, office.message_id)
-        first.cause, first.cause_id = "test-plan", "7"
-    return office.write(cause="test-plan", cause_id="7", occasion="step-2", send=False)
+        first.cause, first.cause_id = "form", "7"
+    return office.write(cause="form", cause_id="7", occasion="step-2", send=False)
 
 
 def test_an_answer_stops_what_waits_for_it_and_nothing_else(office: Office) -> None:
-    replies.chained("test-plan")
+    replies.chained("form")
     heard: list[int] = []
     stop = replies.on_reply(lambda message, _op: heard.append(message.id))
     try:
@@ -256,7 +256,7 @@ def test_an_answer_stops_what_waits_for_it_and_nothing_else(office: Office) -> N
         mail = office.came(answer("Yes"), office.address("reply"))
     finally:
         replies._stops.remove(stop)
-        replies._chained.discard("test-plan")
+        replies._chained.discard("form")
     assert mail is not None and "not sent" in (mail.reason or "")
     assert office.message(later).state == "cancelled"
     assert office.message(apart).state == "draft"

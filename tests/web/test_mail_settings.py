@@ -26,13 +26,15 @@ SERVER = {
 PAGE = "/settings/mail"
 
 
-def test_a_server_is_saved_and_its_password_never_comes_back(owner: Browser) -> None:
+def test_a_server_is_saved_and_its_password_never_comes_back(app: Flask, world: World, owner: Browser) -> None:
     assert owner.submit(PAGE, SERVER, page=PAGE).status_code == 303
     page = owner.get(PAGE).text
     assert "smtp.harbour.example:587" in page and "Not tested yet" in page
     assert "correct horse" not in page
     assert owner.submit(f"{PAGE}/server/test").status_code == 303
-    assert "Being tested" in owner.get(f"{PAGE}/server/state").text
+    state = owner.get(PAGE).text.partition('hx-get="')[2].partition('"')[0]
+    assert "Being tested" in owner.get(state).text
+    assert browser(app, world.summit.owner).get(state).status_code == 404
 
 
 def test_what_was_typed_stays_with_each_problem_beside_its_field(owner: Browser) -> None:
