@@ -14,7 +14,7 @@ from models.policy import Purpose
 from models.words import _
 
 
-@job(sending.TEST_JOB, purpose=Purpose.SEND_REQUESTED, queue="mail", outside=True)
+@job(sending.TEST_JOB, purpose=Purpose.SEND_REQUESTED, queue="mail", outside=True, ended=sending.give_up_test)
 def test_server(run: Run) -> None:
     """One e-mail to the one who asked; what the server said stands beside it."""
     with run.step("mail.test"):
@@ -36,7 +36,7 @@ def test_server(run: Run) -> None:
         sending.note_test(ok, said)
 
 
-@job(sending.CHECK_JOB, purpose=Purpose.SEND_REQUESTED, queue="mail", outside=True)
+@job(sending.CHECK_JOB, purpose=Purpose.SEND_REQUESTED, queue="mail", outside=True, ended=sending.give_up_check)
 def check_domain(run: Run) -> None:
     """Whether the record of a domain is published."""
     _look(run, int(run.args["domain_id"]))

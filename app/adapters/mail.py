@@ -33,6 +33,7 @@ from models.words import _
 _IDLE_SECONDS = 60.0
 _TIMEOUT = 30.0
 _MOST_OPEN = 8
+_MOST_LINES = 100
 
 
 class NotSent(Exception):
@@ -84,22 +85,24 @@ class _Connection:
     def send(self, sender: str, to: str, raw: bytes) -> str:
         live = self._open()
         try:
-            _expect(live.mail(sender), live)
-            _expect(live.rcpt(to), live)
+            for code, words in (live.mail(sender), live.rcpt(to)):
+                if code not in (250, 251):
+                    self._start_over(live)
+                    raise NotSent(_words(code, words), lasting=code >= 500)
         except (smtplib.SMTPServerDisconnected, OSError) as error:
             self.close()
             raise NotSent(_("The mail server closed the connection: {error}", error=error), lasting=False) from error
         try:
             code, answer = live.data(raw)
         except smtplib.SMTPDataError as error:
-            live.rset()
+            self._start_over(live)
             raise NotSent(_words(error.smtp_code, error.smtp_error), lasting=error.smtp_code >= 500) from error
         except (smtplib.SMTPServerDisconnected, OSError) as error:
             self.close()
             raise Unclear(_("The connection broke during the hand-over: {error}", error=error)) from error
         self.used = time.monotonic()
         if code != 250:
-            live.rset()
+            self._start_over(live)
             raise NotSent(_words(code, answer), lasting=code >= 500)
         return _words(code, answer)
 
@@ -116,8 +119,16 @@ class _Connection:
                 ) from error
             except (smtplib.SMTPException, OSError) as error:
                 raise NotSent(_("The mail server cannot be reached: {error}", error=error), lasting=False) from error
+            except ValueError:
+                # What the error says would hold the password.
+                raise NotSent(_("The mail server's address or sign-in cannot be used."), lasting=True) from None
             self.used = time.monotonic()
         return self.live
+
+    def _start_over(self, live: smtplib.SMTP) -> None:
+        """After a refusal; a server that hangs up now has answered all the same."""
+        if not self._alive(live):
+            self.close()
 
     def _alive(self, live: smtplib.SMTP) -> bool:
         try:
@@ -131,11 +142,24 @@ class _Connection:
             self.live = None
 
 
-def _expect(answer: tuple[int, bytes], live: smtplib.SMTP) -> None:
-    code, words = answer
-    if code not in (250, 251):
-        live.rset()
-        raise NotSent(_words(code, words), lasting=code >= 500)
+class _Ending:
+    """Reads the lines of one answer: at most so many, and not for ever."""
+
+    def __init__(self, file: Any) -> None:
+        self.file, self.lines, self.until = file, 0, 0.0
+
+    def begin(self) -> None:
+        self.lines, self.until = 0, time.monotonic() + _TIMEOUT
+
+    def readline(self, most: int) -> bytes:
+        self.lines += 1
+        if self.lines > _MOST_LINES or time.monotonic() > self.until:
+            raise OSError(_("its answer has no end"))
+        line: bytes = self.file.readline(most)
+        return line
+
+    def close(self) -> None:
+        self.file.close()
 
 
 class _Vetted(smtplib.SMTP):
@@ -143,6 +167,14 @@ class _Vetted(smtplib.SMTP):
     against the name."""
 
     servers: frozenset[str] = frozenset()
+
+    def getreply(self) -> tuple[int, bytes]:
+        """An answer has an end, in lines and in time, whatever the server wants."""
+        if self.file is None and self.sock is not None:
+            self.file = _Ending(self.sock.makefile("rb"))
+        if isinstance(self.file, _Ending):
+            self.file.begin()
+        return super().getreply()
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         target = outbound_address.Target(True, host, port, "/", trusted=f"{host}:{port}" in self.servers)

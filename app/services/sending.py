@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -151,6 +152,16 @@ def to_test() -> tuple[str, str]:
     return address_of(found), found.sender
 
 
+def give_up_test(_args: Mapping[str, Any], _state: str, reason: str) -> None:
+    """The job of a test ended without an answer."""
+    note_test(False, reason)
+
+
+def give_up_check(args: Mapping[str, Any], _state: str, reason: str) -> None:
+    """The job of a look into the DNS ended without an answer."""
+    note_check(int(args["domain_id"]), None, reason)
+
+
 def note_test(ok: bool, note: str) -> None:
     """What came of a test; part of the operation that is open."""
     found = session.scalars(sa.select(MailServer)).one_or_none()
@@ -165,9 +176,14 @@ def _server() -> MailServer:
     return found
 
 
+_HOST = re.compile(r"[a-z0-9._-]+|\[?[0-9a-f:]+\]?")
+
+
 def _wrong_server(host: str, port: str, given: Mapping[str, str], found: MailServer) -> dict[str, str]:
     wrong = {}
     own = f"{host}:{port}" in _servers
+    if not _HOST.fullmatch(host):
+        wrong["host"] = _("Type the name of a mail server on the internet, such as smtp.example.com.")
     if not port.isascii() or not port.isdigit() or not (own or int(port) in PORTS):
         wrong["port"] = _("Type one of {ports}; providers mostly use 587.", ports=", ".join(map(str, PORTS)))
     else:
@@ -177,7 +193,9 @@ def _wrong_server(host: str, port: str, given: Mapping[str, str], found: MailSer
             wrong["host"] = _("Type the name of a mail server on the internet, such as smtp.example.com.")
     if given["security"] not in dict(SECURITIES) or (given["security"] == "none" and not own):
         wrong["security"] = _("Choose STARTTLS or TLS: without it, passwords and e-mails could be read on their way.")
-    if any(not one.isprintable() or len(one) > 300 for one in (given["username"], given["password"])):
+    if any(
+        not one.isprintable() or not one.isascii() or len(one) > 300 for one in (given["username"], given["password"])
+    ):
         wrong["username"] = _("Type at most 300 plain characters.")
     if given["username"] and not (given["password"] or (found.password and found.username == given["username"])):
         wrong["password"] = _("Type the password of this user.")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import email
 import socket
 import ssl
 import subprocess
+import threading
 from collections.abc import Iterator
 from email.message import EmailMessage
 from email.policy import default
@@ -236,3 +238,41 @@ def test_a_call_without_a_purpose_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(adapters.NoPurpose):
         mail.send(_letter(), url=f"sink://{tmp_path}", purpose=wrong)
     assert list(tmp_path.iterdir()) == []
+
+
+def _rude(says: bytes) -> tuple[socket.socket, str]:
+    """A server that says this to whoever calls, and then hangs up."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        caller, _ = listening.accept()
+        with caller, contextlib.suppress(OSError):
+            caller.sendall(says)
+            heard = b"."
+            while heard and not heard.endswith(b"\r\n.\r\n"):
+                heard = caller.recv(65_536)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listening, f"smtp://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def test_an_answer_without_end_is_not_read_for_ever() -> None:
+    listening, url = _rude(b"220-and more\r\n" * 100_000)
+    with listening, pytest.raises(mail.NotSent, match="no end"):
+        mail.send(_letter(), url=url, purpose=Purpose.SEND_REQUESTED, servers=[url.removeprefix("smtp://")])
+
+
+def test_a_refusal_counts_also_of_a_server_that_then_hangs_up() -> None:
+    said = b"220 hi\r\n250 hi\r\n250 ok\r\n250 ok\r\n354 go\r\n554 5.7.1 Not from here\r\n"
+    listening, url = _rude(said)
+    with listening, pytest.raises(mail.NotSent) as refused:
+        mail.send(_letter(), url=url, purpose=Purpose.SEND_REQUESTED)
+    assert (refused.value.answer, refused.value.lasting) == ("554 5.7.1 Not from here", True)
+
+
+def test_a_sign_in_that_cannot_be_said_is_refused_without_saying_it() -> None:
+    listening, url = _rude(b"220 hi\r\n250-hi\r\n250 AUTH PLAIN LOGIN\r\n")
+    with listening, pytest.raises(mail.NotSent) as refused:
+        mail.send(_letter(), url=url.replace("//", "//ada:p%C3%A4ss@"), purpose=Purpose.SEND_REQUESTED)
+    assert refused.value.lasting and "ss" not in refused.value.answer.replace("address", "")
+    assert refused.value.__cause__ is None
