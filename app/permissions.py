@@ -34,6 +34,7 @@ AREAS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "api_key": ("read", "write"),
     "ai": ("write",),
     "view": ("write",),
+    "approval": ("write",),
     "audit": ("read", "export"),
 })  # fmt: skip
 # The reach that a stored right names when a rule says how far it goes.
@@ -234,7 +235,7 @@ def builtin_roles() -> dict[str, tuple[str, Rights]]:
     all_, team, own = Reach.WORKSPACE, Reach.TEAM, Reach.OWN
     look = grant(setup, all_, "read")
     tags = grant(["tag"], all_, "read", "write")
-    office = grant(["import", "ai", "api_key", "view"], all_)
+    office = grant(["import", "ai", "api_key", "view", "approval"], all_)
     agent_work = {n: {"read": own, "write": own, "delete": own} for n in work}
     helper_work = {n: {"read": team, "write": team, "delete": own} for n in work}
     return {

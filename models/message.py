@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped
 
 from models import fields as f
 from models.base import Base, Owned, Record, alive, searched
+from models.campaign import SUBJECTS
 from models.policy import Category, Erase, Policy, Purpose, SubjectKind, years
 from models.words import N_
 
@@ -31,6 +32,7 @@ CAUSES = (
     ("system", N_("The product")),
     ("form", N_("A public form")),
     ("view", N_("A view by e-mail")),
+    ("campaign", N_("A campaign")),
 )
 REASONS = (
     ("unsubscribe", N_("Unsubscribed")),
@@ -93,6 +95,9 @@ class Message(Owned, Base):
     sent_at: Mapped[dt.datetime | None] = f.moment(label="Sent", readonly=True)
     answer: Mapped[str | None] = f.text(500, label="Server's answer", readonly=True)
     status_code: Mapped[str | None] = f.text(20, label="Status code", readonly=True)
+    campaign_id: Mapped[int | None] = f.ref("campaign", label="Campaign", readonly=True)
+    variant: Mapped[str | None] = f.choice(SUBJECTS, required=False, label="Subject tried", readonly=True)
+    due_at: Mapped[dt.datetime | None] = f.moment(label="Due", readonly=True)
 
     @classmethod
     def indexes(cls) -> tuple[Any, ...]:
@@ -101,6 +106,7 @@ class Message(Owned, Base):
             sa.Index("ix_message_contact", "workspace_id", "contact_id", sa.text("id DESC"), **alive()),
             sa.Index("ix_message_alive", "workspace_id", sa.text("id DESC"), **alive()),
             sa.Index("ix_message_message_id", "message_id"),
+            sa.Index("ix_message_campaign", "workspace_id", "campaign_id", "state", "id"),
             *searched("message", "subject", "recipient"),
         )
 

@@ -45,6 +45,7 @@ _AREAS = {
     "api_key": N_("API keys"),
     "ai": N_("AI drafting"),
     "view": N_("Views for everybody"),
+    "approval": N_("Starting campaigns"),
     "audit": N_("Audit log"),
 }
 

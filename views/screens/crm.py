@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.services import contacts, deals, webhooks  # noqa: F401  their rules and verbs
 from app.services.inbound import waiting  # noqa: F401  its verbs
+from models.campaign import Campaign
 from models.contact import Contact, ContactAddress, ContactEmail, ContactPhone, ContactTag, Tag
 from models.custom import CustomField
 from models.deal import Deal, Pipeline, Stage
@@ -121,6 +122,23 @@ screen(
     edits=False,
     subtitle=("recipient",),
     hint="E-mails written from a contact stand here with their fate.",
+)
+screen(
+    Campaign,
+    icon="speakerphone",
+    group="Outreach",
+    searchable=True,
+    columns=("name", "state", "audience_name", "send_at", "owner_id", "updated_at"),
+    form=(
+        ("Campaign", "name", "subject", "preheader", "sender", "owner_id", "team_id"),
+        ("When", "send_at", "zoned", "per_hour"),
+        ("Two subjects", "other_subject", "test_share", "verdict", "test_hours"),
+    ),
+    facts=("audience_name", "started_at", "ended_at", "starter_id", "winner", "remark"),
+    search=("name", "subject"),
+    badge="state",
+    subtitle=("subject",),
+    hint="One e-mail to many: write it, choose a view of contacts, and follow every single e-mail.",
 )
 screen(
     InboundMail,
