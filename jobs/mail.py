@@ -22,11 +22,12 @@ from models.words import _
 def send_message(run: Run) -> dict[str, Any] | None:
     """Claimed and marked as "sending" in one transaction, handed over outside any, recorded in a second."""
     message_id = int(run.args["message_id"])
+    public_url = str(current_app.config["PUBLIC_URL"])
     with run.step("message.hand_over"):
-        outgoing = messages.hand_over(message_id, actor=run.actor, domain=_domain())
+        outgoing = messages.hand_over(message_id, actor=run.actor, domain=domain(), public_url=public_url)
     if outgoing is None:
         return None
-    outcome, answer = _hand_over(_letter(outgoing), run, outgoing.way.url)
+    outcome, answer, _reached = hand_over(_letter(outgoing), run, outgoing.way.url)
     if outcome == "queued" and not run.last:
         with run.step("message.put_back"):
             messages.settle(message_id, "queued", answer)
@@ -44,7 +45,7 @@ def send_account_mail(run: Run) -> dict[str, Any]:
     if not run.args:
         raise Invalid({"": _("The text of this e-mail held a secret link and was deleted. Ask for a new link.")})
     letter = mail.Letter(
-        message_id=f"<{uuid.uuid4().hex}@{_domain()}>",
+        message_id=f"<{uuid.uuid4().hex}@{domain()}>",
         sender=current_app.config["MAIL_FROM"],
         sender_name=str(current_app.config["APP_NAME"]),
         to=run.args["to"],
@@ -52,7 +53,7 @@ def send_account_mail(run: Run) -> dict[str, Any]:
         text=run.args["text"],
         automatic=True,
     )
-    outcome, answer = _hand_over(letter, run)
+    outcome, answer, _reached = hand_over(letter, run)
     if outcome == "queued":
         raise Retry(answer)
     if outcome == "failed":
@@ -60,20 +61,19 @@ def send_account_mail(run: Run) -> dict[str, Any]:
     return {"answer": answer}
 
 
-def _hand_over(letter: mail.Letter, run: Run, own: str | None = None) -> tuple[str, str]:
-    """The state the message is in after the talk with the server, and the server's words. `own` is the workspace's
-    server."""
+def hand_over(letter: mail.Letter, run: Run, own: str | None = None) -> tuple[str, str, bool]:
+    """The state the message is in after the talk with the server, the server's words, and whether they were about this
+    message. `own` is the workspace's server."""
     servers = sending.servers() if own else None
     try:
-        return "sent", mail.send(
-            letter, url=own or current_app.config["SMTP_URL"], purpose=run.purpose, servers=servers
-        )
+        url = own or current_app.config["SMTP_URL"]
+        return "sent", mail.send(letter, url=url, purpose=run.purpose, servers=servers), True
     except mail.NotSent as error:
-        return ("failed" if error.lasting else "queued"), error.answer
+        return ("failed" if error.lasting else "queued"), error.answer, error.reached
     except mail.Unclear as error:
-        return "unknown", str(error)
+        return "unknown", str(error), True
     except mail.Unfit as error:
-        return "failed", str(error)
+        return "failed", str(error), True
 
 
 def _letter(outgoing: messages.Outgoing) -> mail.Letter:
@@ -81,11 +81,15 @@ def _letter(outgoing: messages.Outgoing) -> mail.Letter:
     text, url = outgoing.text, None
     if outgoing.unsubscribe is not None:
         url = f"{config['PUBLIC_URL']}/p/{preferences.link(*outgoing.unsubscribe)}"
-        text = _(
-            "{text}\n\n-- \n{office}\nTo stop these e-mails: {url}\n",
-            text=text.rstrip(),
-            office=outgoing.office,
-            url=url,
+        text = (
+            text
+            if outgoing.html
+            else _(
+                "{text}\n\n-- \n{office}\nTo stop these e-mails: {url}\n",
+                text=text.rstrip(),
+                office=outgoing.office,
+                url=url,
+            )
         )
     return mail.Letter(
         message_id=outgoing.message_id, sender=outgoing.way.sender or config["MAIL_FROM"], to=outgoing.to,
@@ -95,16 +99,22 @@ def _letter(outgoing: messages.Outgoing) -> mail.Letter:
         unsubscribe_mailto=_own(return_paths.UNSUBSCRIBE, outgoing) if url else None,
         # A server of the brokerage takes only its own people as senders: bounces go to their mailbox.
         return_path=None if outgoing.way.url else _own(return_paths.BOUNCE, outgoing),
+        html=outgoing.html,
         key=mail.Key(*outgoing.way.key) if outgoing.way.key else None,
     )  # fmt: skip
 
 
 def _own(kind: str, outgoing: messages.Outgoing) -> str | None:
-    """The address of ours that stands for this message; None while no domain takes mail in."""
-    domain = current_app.config["INBOUND_DOMAIN"]
-    return return_paths.address(kind, scope.workspace_id(), outgoing.row_id, domain=domain) if domain else None
+    return own_address(kind, outgoing.row_id)
 
 
-def _domain() -> str:
+def own_address(kind: str, message_id: int) -> str | None:
+    """The address of ours that stands for a message; None while no domain takes mail in."""
+    here = current_app.config["INBOUND_DOMAIN"]
+    return return_paths.address(kind, scope.workspace_id(), message_id, domain=here) if here else None
+
+
+def domain() -> str:
+    """The domain of Message-IDs."""
     sender = str(current_app.config["MAIL_FROM"])
     return sender.rpartition("@")[2] or urlsplit(current_app.config["PUBLIC_URL"]).hostname or "localhost"

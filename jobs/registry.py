@@ -19,6 +19,7 @@ MODULES = (
     "jobs.bulk",
     "jobs.mail",
     "jobs.sending",
+    "jobs.campaigns",
     "jobs.inbound",
     "jobs.drafts",
     "jobs.housekeeping",

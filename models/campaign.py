@@ -75,7 +75,8 @@ class Campaign(Owned, Base):
 
 class MailDesign(WorkspaceScoped, Base):
     """The blocks of one campaign or one template. `frozen` is how a campaign was drawn when it was started: subjects,
-    HTML and text with their merge fields; nothing changes it afterwards. `left_out` counts who got none, by reason.
+    HTML and text with their merge fields; nothing changes it afterwards. `left_out` counts who got none, by reason;
+    `wave` is how often its sending was set going, so that jobs of an earlier time end by themselves.
     """
 
     __tablename__ = "mail_design"
@@ -87,6 +88,7 @@ class MailDesign(WorkspaceScoped, Base):
     version: Mapped[int] = mapped_column(default=1)
     frozen: Mapped[dict[str, Any] | None] = mapped_column(Json)
     left_out: Mapped[dict[str, int] | None] = mapped_column(Json)
+    wave: Mapped[int] = mapped_column(default=0)
     updated_at: Mapped[dt.datetime] = mapped_column(UTC, default=now, onupdate=now)
 
     __table_args__ = (

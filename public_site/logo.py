@@ -24,4 +24,6 @@ def show(slug: str) -> Response:
             raise NotFound(_("This brokerage has no logo."))
         answer = send(found, inline=True)
     answer.headers["Cache-Control"] = "public, max-age=86400"
+    # E-mails show it, also those read on the pages of a mail provider.
+    answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return answer

@@ -26,6 +26,7 @@ from models.work import Note
 from views import (
     ai_settings,
     api,
+    campaigns,
     custom_inputs,
     customise,
     customise_layout,  # noqa: F401  adds its pages to those of Customise
@@ -38,6 +39,7 @@ from views import (
     incoming_mail,
     jobs,
     mail,
+    mail_designs,
     mail_settings,
     query_builder,
     saved_views,
@@ -77,6 +79,8 @@ def register(app: Flask, appbuilder: AppBuilder, csrf: CSRFProtect) -> None:
         drafts.pages,
         ai_settings.pages,
         mail_settings.pages,
+        campaigns.pages,
+        mail_designs.pages,
         dev_inbox.pages,
         imports.pages,
         customise.pages,

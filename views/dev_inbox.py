@@ -68,6 +68,7 @@ def html(name: str) -> Response:
     body = _read(name).get_body(("html",))
     if body is None:
         raise NotFound()
+    g.mail_page = True
     return Response(body.get_content(), content_type="text/html; charset=utf-8")
 
 

@@ -18,7 +18,7 @@ from werkzeug.wsgi import FileWrapper
 from app import permissions
 from app.adapters import storage
 from app.errors import NotFound
-from app.services import files, logos, records, uploads
+from app.services import files, logos, mail_pictures, records, uploads
 from app.services.uploads import Upload, UploadRefused
 from models.policy import Purpose
 from models.scope import Actor
@@ -64,6 +64,18 @@ def _kept(found: Upload, given: FileStorage | None, where: dict[str, int], actor
     stored = store().put(found.source(_stream(given)), cap=found.size)
     try:
         return files.keep(found, stored.key, where, actor=actor)
+    except BaseException:
+        store().delete(stored.key)
+        raise
+
+
+def take_picture(given: FileStorage | None, campaign_id: int | None, *, actor: Actor) -> StoredFile:
+    """Keep a picture for an e-mail, made fit for it; raises `UploadRefused` and `Invalid` with the reason."""
+    mail_pictures.may_add(campaign_id, actor=actor)
+    found = mail_pictures.fitted(_inspect(given, mail_pictures.KINDS))
+    stored = store().put(found.source(_stream(given)), cap=found.size)
+    try:
+        return mail_pictures.keep(found, stored.key, campaign_id, actor=actor)
     except BaseException:
         store().delete(stored.key)
         raise

@@ -27,6 +27,12 @@ _PUBLIC = (
     "media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; "
     "frame-ancestors {ancestors}"
 )
+# An e-mail as its reader sees it, in a frame of ours or a window of its own: its styles stand in the elements, it runs
+# nothing, and its links open elsewhere.
+MAIL = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
+)
 # Pages for people without an account, in a brokerage's brand.
 PUBLIC_PATHS = ("/b/", "/s/", "/c/", "/v/", "/p/", "/share/", "/verify", "/privacy", "/embed/")
 log = logging.get_logger("access")
@@ -81,15 +87,17 @@ def _begin() -> None:
 
 def _harden(answer: Response) -> Response:
     head = answer.headers
-    ancestors = "'self'" if request.path.startswith("/dev/inbox/") else getattr(g, "frame_ancestors", "'none'")
-    head["Content-Security-Policy"] = (_PUBLIC if is_public() else _CONSOLE).format(nonce=nonce(), ancestors=ancestors)
+    is_mail = getattr(g, "mail_page", False)
+    ancestors = "'self'" if is_mail else getattr(g, "frame_ancestors", "'none'")
+    template = _PUBLIC if is_public() else _CONSOLE
+    head["Content-Security-Policy"] = MAIL if is_mail else template.format(nonce=nonce(), ancestors=ancestors)
     head["X-Content-Type-Options"] = "nosniff"
     head["Referrer-Policy"] = "same-origin" if not getattr(g, "token_page", False) else "no-referrer"
     head["Permissions-Policy"] = (
         "camera=(), microphone=(), geolocation=(), payment=(), publickey-credentials-get=(self)"
     )
     head["Cross-Origin-Opener-Policy"] = "same-origin"
-    head["Cross-Origin-Resource-Policy"] = "same-origin"
+    head.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     head["X-Request-Id"] = getattr(g, "request_id", "")
     if ancestors == "'none'":
         head["X-Frame-Options"] = "DENY"

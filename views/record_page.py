@@ -15,7 +15,7 @@ from app.services import filters, queries, records, relatives, schema, timeline,
 from models import formats, registry
 from models.fields import Field, Kind
 from models.words import _
-from views import drafts, incoming_mail, layout, mail, shell, timelines, webhooks, why
+from views import campaigns, drafts, incoming_mail, layout, mail, shell, timelines, webhooks, why
 from views.list_state import columns_of, shown_columns, sort_of
 from views.lists import TONES, rows
 from views.screen import Screen, of, screens
@@ -133,6 +133,11 @@ def _actions(screen: Screen, record: Any) -> list[dict[str, Any]]:
         found = webhooks.actions(screen, record)
     if screen.entity == "inbound_mail":
         found = incoming_mail.actions(screen, record)
+    if screen.entity == "campaign":
+        found = campaigns.actions(screen, record)
+    if screen.entity == "template" and screen.may_edit(actor):
+        url = screen.url(record.id, "design")
+        found = [{"label": _("Write in blocks"), "icon": "template", "url": url, "post": False}]
     if screen.entity == "contact":
         if record.phone and schema.sees(screen.model, "phone"):
             found.append({"label": _("Call"), "icon": "phone", "url": f"tel:{record.phone}", "post": False})

@@ -25,6 +25,7 @@ _LINE = re.compile(r"\r\n|\r|\n")
 # RFC 5322, 3.2.3: what may stand in a name without quotes.
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
 _LONGEST = 76
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Unfit(ValueError):
@@ -35,7 +36,7 @@ class Unfit(ValueError):
 class Letter:
     """One e-mail. `unsubscribe_url` marks marketing: it gets the List-Unsubscribe headers. `return_path` is the
     envelope's sender, to whom bounces go, where it is another than `sender`; `reply_to` may name several, with commas.
-    `key` signs for the domain of `sender`.
+    `key` signs for the domain of `sender`. `html` is made of the text where none is given.
     """
 
     message_id: str
@@ -51,6 +52,7 @@ class Letter:
     automatic: bool = False
     return_path: str | None = None
     key: dkim_signer.Key | None = None
+    html: str = ""
 
 
 def build(letter: Letter, at: dt.datetime | None = None) -> bytes:
@@ -59,7 +61,9 @@ def build(letter: Letter, at: dt.datetime | None = None) -> bytes:
     boundary = f"=_{secrets.token_hex(12)}"
     head = _headers(letter, at or dt.datetime.now(dt.UTC), boundary)
     body = (
-        _part(boundary, "plain", letter.text) + _part(boundary, "html", to_html(letter.text)) + f"--{boundary}--\r\n"
+        _part(boundary, "plain", letter.text)
+        + _part(boundary, "html", letter.html or to_html(letter.text))
+        + f"--{boundary}--\r\n"
     ).encode("ascii")
     if letter.key is not None:
         head.insert(0, ("DKIM-Signature", dkim_signer.sign(head, body, letter.key)))
@@ -69,7 +73,7 @@ def build(letter: Letter, at: dt.datetime | None = None) -> bytes:
 def _refuse_unfit(letter: Letter) -> None:
     optional = (letter.reply_to, letter.unsubscribe_url, letter.unsubscribe_mailto, letter.return_path)
     names = (letter.message_id, letter.sender, letter.sender_name, letter.to, letter.to_name, letter.subject)
-    if any(ord(c) < 32 or ord(c) == 127 for value in names + optional if value for c in value):
+    if any(_CONTROL.search(value) for value in names + optional if value):
         raise Unfit(_("A header of this e-mail holds a line break. Remove it and send again."))
     addresses = (letter.to, letter.sender, letter.reply_to, letter.return_path)
     if not all(address.isascii() for address in addresses if address):

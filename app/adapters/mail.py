@@ -38,11 +38,13 @@ _MOST_LINES = 100
 
 class NotSent(Exception):
     """The server did not take the message. `lasting` is True for 5xx (do not try again), False for 4xx and no
-    connection."""
+    connection. `reached` is False when no answer was about this message: the next one would fare no better."""
 
-    def __init__(self, answer: str, lasting: bool) -> None:
+    def __init__(self, answer: str, lasting: bool, *, reached: bool = True) -> None:
         super().__init__(answer)
         self.answer, self.lasting = answer, lasting
+        # RFC 5321, 3.8: with 421 the server closes the connection, whatever was asked.
+        self.reached = reached and not answer.startswith("421")
 
 
 class Unclear(Exception):
@@ -91,7 +93,9 @@ class _Connection:
                     raise NotSent(_words(code, words), lasting=code >= 500)
         except (smtplib.SMTPServerDisconnected, OSError) as error:
             self.close()
-            raise NotSent(_("The mail server closed the connection: {error}", error=error), lasting=False) from error
+            raise NotSent(
+                _("The mail server closed the connection: {error}", error=error), lasting=False, reached=False
+            ) from error
         try:
             code, answer = live.data(raw)
         except smtplib.SMTPDataError as error:
@@ -116,12 +120,17 @@ class _Connection:
                 raise NotSent(
                     _("The mail server refused the sign-in: {words}", words=_words(error.smtp_code, error.smtp_error)),
                     lasting=False,
+                    reached=False,
                 ) from error
             except (smtplib.SMTPException, OSError) as error:
-                raise NotSent(_("The mail server cannot be reached: {error}", error=error), lasting=False) from error
+                raise NotSent(
+                    _("The mail server cannot be reached: {error}", error=error), lasting=False, reached=False
+                ) from error
             except ValueError:
                 # What the error says would hold the password.
-                raise NotSent(_("The mail server's address or sign-in cannot be used."), lasting=True) from None
+                raise NotSent(
+                    _("The mail server's address or sign-in cannot be used."), lasting=True, reached=False
+                ) from None
             self.used = time.monotonic()
         return self.live
 

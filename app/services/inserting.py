@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import postgresql, sqlite
 
 from models.base import session
 
@@ -20,8 +20,9 @@ FEW = 20
 Rows = Sequence[Mapping[str, Any]]
 
 
-def insert(table: sa.Table, rows: Rows, same: Mapping[str, Any], *, why: Mapping[str, str]) -> None:
-    """Insert `rows`, which all have the same columns, and `same`, which every row has.
+def insert(table: sa.Table, rows: Rows, same: Mapping[str, Any], *, why: Mapping[str, str], once: bool = False) -> None:
+    """Insert `rows`, which all have the same columns, and `same`, which every row has. With `once`, rows that break a
+    unique key are there already and left as they are.
 
     Nothing is read back: row security may let somebody write what they may not read.
     """
@@ -31,11 +32,20 @@ def insert(table: sa.Table, rows: Rows, same: Mapping[str, Any], *, why: Mapping
         shared = _shared(rows)
         names = [name for name in rows[0] if name not in shared]
         statement: Any = laid_out(table, names, {**same, **shared})
+        statement = statement.on_conflict_do_nothing() if once else statement
         session.execute(statement, {"rows": text_of(table, names, rows)}, execution_options=why)
     else:
         # Bound to each row, what is always the same costs as much as all the rest.
         fixed = {name: _literal(value, table.c[name].type) for name, value in same.items()}
-        session.execute(sa.insert(table).values(fixed).inline(), rows, execution_options=why)
+        statement = _plain(table, once).values(fixed).inline()
+        session.execute(statement, rows, execution_options=why)
+
+
+def _plain(table: sa.Table, once: bool) -> Any:
+    if not once:
+        return sa.insert(table)
+    of = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    return of.insert(table).on_conflict_do_nothing()
 
 
 def laid_out(table: sa.Table, names: Sequence[str], same: Mapping[str, Any]) -> postgresql.Insert:

@@ -8,7 +8,6 @@ and is never sent twice unseen. Does not belong here: SMTP (`app.adapters.mail`)
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +20,8 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from app import permissions
 from app.errors import Conflict, Forbidden, Invalid
-from app.services import merge, reaching, records, schema, sending, suppressions
+from app.services import campaign_content, merge, reaching, records, schema, sending, suppressions
+from app.services.campaign_line import STATUS
 from app.services.operation import Operation, current, operation
 from app.services.sending import Way
 from models import normal, scope
@@ -40,8 +40,6 @@ AGAIN = frozenset({"failed", "bounced", "unknown", "suppressed", "cancelled"})
 _SENT_BEFORE = N_(
     "An e-mail with another text was sent from this page before. Press Send once more to send this one too."
 )
-# RFC 3463 status code behind the reply code of RFC 5321.
-_STATUS = re.compile(r"\d{3}[ -]([245]\.\d{1,3}\.\d{1,3})\b")
 OUTCOMES = frozenset({"sent", "failed", "unknown", "queued"})
 
 
@@ -61,6 +59,7 @@ class Outgoing:
     office: str
     unsubscribe: tuple[int, int] | None
     way: Way
+    html: str = ""
 
 
 def _seen_again(verb: Callable[Args, Message]) -> Callable[Args, Message]:
@@ -137,7 +136,7 @@ def write(
         session.flush()
         reaching.keep_to_rule(message, actor)
         if send:
-            _queue(message, op)
+            queue(message, op)
     return message
 
 
@@ -154,7 +153,7 @@ def send(message_id: int, *, actor: Actor, subject: str | None = None, body: str
             message.subject, message.body = subject, body
             session.flush()
             reaching.keep_to_rule(message, actor)
-            _queue(message, op)
+            queue(message, op)
         elif (message.subject, message.body) != (subject, body):
             raise Conflict(
                 _(
@@ -175,7 +174,7 @@ def send_again(message_id: int, *, actor: Actor) -> Message:
                 _("This e-mail is {state}; it cannot be sent again.", state=_state(message)), version=message.version
             )
         message.answer = None
-        _queue(message, op)
+        queue(message, op)
     return message
 
 
@@ -193,8 +192,9 @@ def discard(message_id: int, *, actor: Actor) -> Message:
     return message
 
 
-def hand_over(message_id: int, *, actor: Actor, domain: str) -> Outgoing | None:
-    """queued -> sending, for the job that will now talk to the mail server. None when there is nothing to send.
+def hand_over(message_id: int, *, actor: Actor, domain: str, public_url: str = "") -> Outgoing | None:
+    """queued -> sending, for the job that will now talk to the mail server. None when there is nothing to send, or its
+    campaign is paused.
 
     Suppressions, minors and the right to write are checked here, at the wire. A message found in "sending" was being
     handed over when a worker ended: it becomes "unknown", for a person to decide.
@@ -205,7 +205,7 @@ def hand_over(message_id: int, *, actor: Actor, domain: str) -> Outgoing | None:
             "unknown",
             _("The worker ended during the hand-over. It may have arrived; send it again only if it did not."),
         )
-    if message.state != "queued":
+    if message.state != "queued" or campaign_content.is_paused(message):
         return None
     contact = session.get(Contact, message.contact_id) if message.contact_id else None
     reason = suppressions.why_not(message.recipient, message.kind, contact)
@@ -214,6 +214,8 @@ def hand_over(message_id: int, *, actor: Actor, domain: str) -> Outgoing | None:
         return None
     message.state = "sending"
     message.message_id = message.message_id or f"<{uuid.uuid4().hex}@{domain}>"
+    if message.campaign_id is not None:
+        return _of_campaign(message, contact, public_url)
     return _outgoing(message, contact)
 
 
@@ -225,7 +227,7 @@ def settle(message_id: int, outcome: str, answer: str) -> None:
     if message is None or message.state not in {"sending", "unknown"}:
         return
     message.state, message.answer = outcome, answer[:500]
-    code = _STATUS.match(answer)
+    code = STATUS.match(answer)
     message.status_code = code[1] if code else None
     if outcome == "sent":
         message.sent_at = now()
@@ -246,7 +248,8 @@ def give_up(args: Mapping[str, Any], state: str, reason: str) -> None:
     message.answer = reason[:500]
 
 
-def _queue(message: Message, op: Operation) -> None:
+def queue(message: Message, op: Operation) -> None:
+    """To queued, with the job that sends it; part of the open operation."""
     message.state = "queued"
     session.flush()
     op.promise(
@@ -351,6 +354,25 @@ def _outgoing(message: Message, contact: Contact | None) -> Outgoing:
         way=sending.way(writer),
         office=office,
         unsubscribe=(scope.workspace_id(), message.id) if message.kind == "marketing" else None,
+    )
+
+
+def _of_campaign(message: Message, contact: Contact | None, public_url: str) -> Outgoing:
+    filled, sender = campaign_content.of_message(message, contact, public_url)
+    message.subject, message.body = filled.subject, filled.text
+    return Outgoing(
+        row_id=message.id,
+        message_id=message.message_id or "",
+        to=message.recipient,
+        to_name=contact.name if contact else "",
+        subject=filled.subject,
+        text=filled.text,
+        sender_name=sender.name,
+        reply_to=sender.address,
+        way=sending.way(sender.address),
+        office=sender.office,
+        unsubscribe=(scope.workspace_id(), message.id),
+        html=filled.html,
     )
 
 

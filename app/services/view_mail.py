@@ -121,8 +121,9 @@ def _plain(text: str) -> str:
     return text.replace("{{", "{ {")
 
 
-def read(model: type[Any], text: str) -> ListQuery:
-    """The list that a view's address asks for, without what makes no sense any more."""
+def read(model: type[Any], text: str, *, strict: bool = False) -> ListQuery:
+    """The list that a view's address asks for, without what makes no sense any more; with `strict` that is `Invalid`,
+    where a wider list would do harm."""
     pairs, locale = parse_qsl(text), values.Locale()
     found, where = [], None
     for name, value in pairs:
@@ -132,6 +133,8 @@ def read(model: type[Any], text: str) -> ListQuery:
             elif name == "w":
                 where = conditions.parse(model, value, locale)
         except Invalid:
+            if strict:
+                raise
             continue
     given = dict(pairs)
     sort = given.get("sort", "-id")

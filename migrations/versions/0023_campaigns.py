@@ -98,6 +98,7 @@ def _design() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("frozen", JSON, nullable=True),
         sa.Column("left_out", JSON, nullable=True),
+        sa.Column("wave", sa.Integer(), nullable=False),
         sa.Column("updated_at", MOMENT, nullable=False),
         *_own("mail_design"),
         *(

@@ -13,7 +13,7 @@ from tests.contracts import walk
 from tests.contracts.conftest import program
 from tests.contracts.samples import SUMMIT_ID
 from tests.factories import Browser, World, sign_in
-from views import request_scope
+from views import headers, request_scope
 
 _TRACE = re.compile(r"Traceback \(most recent|File \"/|site-packages|sqlalchemy\.exc|werkzeug\.debug", re.IGNORECASE)
 _NONCE = re.compile(r"'nonce-([\w-]{20,})'")
@@ -25,6 +25,13 @@ _TOKENLESS = {
 }
 # Redirects and answers without a body have nothing to type.
 _BODILESS = (204, 302, 303, 304, 308)
+
+
+def _mail(answer: Response) -> list[str]:
+    """An e-mail in a frame: its styles are its own, and its policy, compared as a whole, lets nothing run."""
+    text = answer.get_data(as_text=True)
+    found = ["an e-mail holds a script or a form"] if re.search(r"<(script|form|iframe)\b", text, re.IGNORECASE) else []
+    return found if answer.mimetype == "text/html" else [*found, f"an e-mail comes as {answer.mimetype}"]
 
 
 def faults(answer: Response, call: walk.Call | str) -> list[str]:
@@ -42,6 +49,11 @@ def faults(answer: Response, call: walk.Call | str) -> list[str]:
         for name in ("Referrer-Policy", "Permissions-Policy", "X-Request-Id", "Cache-Control")
         if not head.get(name)
     ]
+    return found + (_mail(answer) if policy == headers.MAIL else _page(answer, call, policy))
+
+
+def _page(answer: Response, call: walk.Call | str, policy: str) -> list[str]:
+    found = []
     for part in ("default-src 'none'", "object-src 'none'", "base-uri 'none'", "form-action 'self'", "frame-ancestors"):
         if part not in policy:
             found.append(f"the content security policy lacks {part}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.services import contacts, deals, webhooks  # noqa: F401  their rules and verbs
+from app.services import campaigns, contacts, deals, webhooks  # noqa: F401  their rules and verbs
 from app.services.inbound import waiting  # noqa: F401  its verbs
 from models.campaign import Campaign
 from models.contact import Contact, ContactAddress, ContactEmail, ContactPhone, ContactTag, Tag
