@@ -39,6 +39,7 @@ bench: $(DEV_STAMP)
 
 soak: $(DEV_STAMP)
 	$(PY) -m benchmarks.soak
+	$(PY) -m benchmarks.soak_mail
 	SOAK=1 $(PY) -m pytest -q -n $(JOBS) tests/contracts/test_hidden_worlds.py
 	$(PY) -m benchmarks.undo
 

@@ -62,7 +62,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     audit_heads.use(Path(app.config["AUDIT_HEADS"]) if app.config["AUDIT_HEADS"] else None)
     webhooks.allow_local(app.config["WEBHOOKS_ALLOW_LOCAL"])
     ai_providers.allow_servers(app.config["AI_SERVERS"])
-    sending.allow_servers(app.config["MAIL_SERVERS"])
+    sending.allow_servers(app.config["MAIL_SERVERS"], app.config["MAIL_FROM"])
     behind_proxies(app)
     db.init_app(app)
     Migrate(app, db, directory=os.path.join(os.path.dirname(app.root_path), "migrations"))

@@ -87,7 +87,7 @@ class Soak:
             time.sleep(0.1)
         took = time.monotonic() - started
         for worker in self.workers:
-            _end(worker)
+            end(worker)
         return self._report(workspace, promised, took)
 
     def _hire(self) -> subprocess.Popen[bytes]:
@@ -145,7 +145,8 @@ def _promise_all(workspace: int) -> None:
                     op.promise("soak.effect", {"number": number}, purpose=Purpose.RELIABILITY, dedupe=f"soak {number}")
 
 
-def _end(worker: subprocess.Popen[bytes]) -> None:
+def end(worker: subprocess.Popen[bytes]) -> None:
+    """Tell a process to stop, and wait for it."""
     worker.terminate()
     try:
         worker.wait(15)
@@ -155,7 +156,7 @@ def _end(worker: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def _valkey(folder: Path) -> Iterator[str]:
+def valkey(folder: Path) -> Iterator[str]:
     """A server of our own, as it is going to be flushed."""
     server = start.redis_server()
     if server is None:
@@ -167,11 +168,11 @@ def _valkey(folder: Path) -> Iterator[str]:
     try:
         yield f"unix://{path}"
     finally:
-        _end(process)
+        end(process)
 
 
 def _soak_on(url: str, folder: Path) -> bool:
-    with _valkey(folder) as redis_url:
+    with valkey(folder) as redis_url:
         app = jobs_kit.make_app(folder, url, create=False, REDIS_URL=redis_url, JOB_LEASE_SECONDS=LEASE_SECONDS)
         try:
             return Soak(app, url, folder, redis_url).run()
@@ -186,7 +187,8 @@ def worker() -> int:
     runner.BACKOFF_SECONDS = 0.5
     app = jobs_kit.make_app(
         Path(os.environ["SOAK_FOLDER"]), os.environ["SOAK_URL"], create=False,
-        REDIS_URL=os.environ["SOAK_REDIS"], JOB_LEASE_SECONDS=LEASE_SECONDS,
+        REDIS_URL=os.environ["SOAK_REDIS"], JOB_LEASE_SECONDS=LEASE_SECONDS, MAIL_FROM="crm@operator.example",
+        SMTP_URL=os.environ.get("SOAK_SMTP", "smtp://127.0.0.1:9"),
     )  # fmt: skip
     dispatch.serve(app)
     return 0

@@ -72,7 +72,7 @@ def _send(run: Run, chunk: Chunk) -> dict[int, str]:
     outcomes: dict[int, str] = {}
     last: Fate | None = None
     with campaign_line.held(chunk.campaign_id, run.id, run.claimed.token) as line:
-        for person in chunk.people:
+        for place, person in enumerate(chunk.people):
             letter, following = _prepared(chunk, person)
             taken, last = line.step(last, following), None
             if not taken:
@@ -83,6 +83,8 @@ def _send(run: Run, chunk: Chunk) -> dict[int, str]:
             outcome, answer, reached = hand_over(letter, run, chunk.way.url)
             if not reached:
                 line.settle(Fate(person.id, "queued", ""))
+                with run.step("campaign.unreached"):
+                    campaign_lanes.give_back(chunk, chunk.people[place:])
                 raise Retry(answer)
             outcomes[person.contact_id] = outcome
             last = Fate(person.id, outcome, answer)

@@ -10,7 +10,7 @@ from flask import current_app
 
 from app.adapters import mail
 from app.errors import Invalid
-from app.services import messages, preferences, return_paths, sending
+from app.services import messages, preferences, return_paths, sending, sending_limits
 from jobs.registry import job
 from jobs.run import Retry, Run
 from models import scope
@@ -23,8 +23,11 @@ def send_message(run: Run) -> dict[str, Any] | None:
     """Claimed and marked as "sending" in one transaction, handed over outside any, recorded in a second."""
     message_id = int(run.args["message_id"])
     public_url = str(current_app.config["PUBLIC_URL"])
-    with run.step("message.hand_over"):
-        outgoing = messages.hand_over(message_id, actor=run.actor, domain=domain(), public_url=public_url)
+    try:
+        with run.step("message.hand_over"):
+            outgoing = messages.hand_over(message_id, actor=run.actor, domain=domain(), public_url=public_url)
+    except sending_limits.Wait as error:
+        raise Retry(str(error), error.seconds, counted=False) from None
     if outgoing is None:
         return None
     outcome, answer, _reached = hand_over(_letter(outgoing), run, outgoing.way.url)

@@ -38,11 +38,12 @@ class Refused(Exception):
 
 
 class Retry(Exception):
-    """Try again later, after `seconds` or the usual backoff; the message says what was in the way."""
+    """Try again later, after `seconds` or the usual backoff; the message says what was in the way. Where nothing went
+    wrong and its turn has not come yet, the attempt is not `counted`."""
 
-    def __init__(self, message: str, seconds: float | None = None) -> None:
+    def __init__(self, message: str, seconds: float | None = None, *, counted: bool = True) -> None:
         super().__init__(message)
-        self.seconds = seconds
+        self.seconds, self.counted = seconds, counted
 
 
 @dataclass

@@ -129,7 +129,10 @@ def _work(claimed: store.Claimed) -> None:
     except (Refused, Forbidden) as error:
         _settle(claimed, spec, "refused", str(error))
     except Retry as error:
-        _again(claimed, spec, attempt, str(error), error.seconds)
+        if error.counted:
+            _again(claimed, spec, attempt, str(error), error.seconds)
+        else:
+            store.put_off(claimed, now() + dt.timedelta(seconds=error.seconds or 0.0), str(error), counted=False)
     except (DomainError, UnknownJob) as error:
         _settle(claimed, spec, "failed", str(error))
     except Exception as error:  # whatever broke, the row must say so and the worker must go on

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from flask import current_app
 
 from app.adapters import dns, mail
-from app.services import sending
+from app.services import domain_rechecks, sending
 from jobs.registry import job
 from jobs.run import Run
 from models.policy import Purpose
@@ -42,7 +43,19 @@ def check_domain(run: Run) -> None:
     _look(run, int(run.args["domain_id"]))
 
 
-def _look(run: Run, key: int) -> None:
+@job("mail.recheck_domains", purpose=Purpose.SEND_REQUESTED, outside=True)
+def recheck_domains(_run: Run) -> dict[str, Any]:
+    """By the clock: look again at every domain that signs."""
+    return {"promised": domain_rechecks.recheck()}
+
+
+@job(domain_rechecks.JOB, purpose=Purpose.SEND_REQUESTED, queue="mail", outside=True)
+def recheck_domain(run: Run) -> None:
+    """Whether the record of a domain is published still; a DNS that does not answer changes nothing."""
+    _look(run, int(run.args["domain_id"]), patient=True)
+
+
+def _look(run: Run, key: int, *, patient: bool = False) -> None:
     with run.step("mail.check"):
         name = sending.domain(key, actor=run.actor).record_name
     try:
@@ -50,4 +63,6 @@ def _look(run: Run, key: int) -> None:
     except dns.NoAnswer as error:
         published, trouble = None, str(error)
     with run.finish("mail.checked"):
-        sending.note_check(key, published, trouble)
+        lost = sending.note_check(key, published, trouble, patient=patient)
+        if lost and patient:
+            domain_rechecks.tell_owners(sending.domain(key, actor=run.actor))

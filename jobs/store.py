@@ -132,9 +132,13 @@ def give_back(batch: Sequence[Claimed]) -> None:
         )
 
 
-def put_off(claimed: Claimed, run_at: dt.datetime, error: str) -> bool:
-    """Back to waiting after a failed attempt, until `run_at`."""
-    values = {"state": "waiting", "token": None, "lease_until": None, "run_at": run_at, "error": error}
+def put_off(claimed: Claimed, run_at: dt.datetime, error: str, *, counted: bool = True) -> bool:
+    """Back to waiting after a failed attempt, until `run_at`; one that is not `counted` was none."""
+    values: dict[str, Any] = {
+        "state": "waiting", "token": None, "lease_until": None, "run_at": run_at, "error": error,
+    }  # fmt: skip
+    if not counted:
+        values["attempts"] = table.c.attempts - 1
     with connection() as live:
         return live.execute(sa.update(table).where(*held(claimed)).values(values)).rowcount == 1
 

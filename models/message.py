@@ -68,7 +68,7 @@ class Template(Record, Base):
 
 class Message(Owned, Base):
     """One e-mail to one person. Unique by what asked for it and the occasion, so that a retry is never a second send
-    (P12)."""
+    (P12). `sender_id` is the member in whose name it leaves: who had it sent, whoever owns it."""
 
     __tablename__ = "message"
     policy = Policy(
@@ -91,6 +91,7 @@ class Message(Owned, Base):
     cause: Mapped[str] = f.choice(CAUSES, default="user", label="Asked for by", readonly=True)
     cause_id: Mapped[str] = f.text(80, required=True, default="", label="Cause", readonly=True)
     occasion: Mapped[str] = f.text(80, required=True, default="", label="Occasion", readonly=True)
+    sender_id: Mapped[int | None] = f.ref("membership", label="Sent by", readonly=True)
     message_id: Mapped[str | None] = f.text(200, label="Message-ID", readonly=True)
     sent_at: Mapped[dt.datetime | None] = f.moment(label="Sent", readonly=True)
     answer: Mapped[str | None] = f.text(500, label="Server's answer", readonly=True)

@@ -51,7 +51,8 @@ class SendingDomain(WorkspaceScoped, Base):
     """A domain that a workspace sends for. It is proved by its own DKIM record (RFC 6376): who can publish our key
     there may send for it. `private_key` is PKCS 8 in PEM, sealed.
 
-    waiting -> verified, and back when the record is gone; only verified ones sign.
+    waiting -> verified, and back when the record is gone; only verified ones sign. Since `warm_from` it sends a little
+    more each day (`app.services.sending_limits`).
     """
 
     __tablename__ = "sending_domain"
@@ -65,6 +66,7 @@ class SendingDomain(WorkspaceScoped, Base):
     checked_at: Mapped[dt.datetime | None] = mapped_column(UTC)
     problem: Mapped[str | None] = mapped_column(sa.String(300))
     check_job_id: Mapped[int | None] = mapped_column(Key)
+    warm_from: Mapped[dt.datetime | None] = mapped_column(UTC)
     created_at: Mapped[dt.datetime] = mapped_column(UTC, default=now)
 
     __table_args__ = (sa.UniqueConstraint("workspace_id", "name", name="uq_sending_domain_name"),)
@@ -72,3 +74,33 @@ class SendingDomain(WorkspaceScoped, Base):
     @property
     def record_name(self) -> str:
         return f"{self.selector}._domainkey.{self.name}"
+
+
+class SendingLimit(WorkspaceScoped, Base):
+    """How many e-mails of a workspace may leave: in an hour and a day, in a day by one sender, and in a minute to one
+    domain. None is no limit."""
+
+    __tablename__ = "sending_limit"
+    policy = Policy(Category.INTEGRATION, Purpose.SEND_REQUESTED)
+
+    per_hour: Mapped[int | None] = mapped_column(sa.Integer)
+    per_day: Mapped[int | None] = mapped_column(sa.Integer)
+    sender_day: Mapped[int | None] = mapped_column(sa.Integer)
+    domain_minute: Mapped[int | None] = mapped_column(sa.Integer)
+    version: Mapped[int] = mapped_column(sa.Integer, default=1)
+
+    __table_args__ = (sa.UniqueConstraint("workspace_id", name="uq_sending_limit_workspace"),)
+
+
+class SendingBucket(WorkspaceScoped, Base):
+    """What is left of one limit: `tokens` e-mails at `filled_at`; it fills again steadily. `key` says which limit, such
+    as "day" or "to:example.com"."""
+
+    __tablename__ = "sending_bucket"
+    policy = Policy(Category.DEVICE_LOG, Purpose.SEND_REQUESTED)
+
+    key: Mapped[str] = mapped_column(sa.String(300))
+    tokens: Mapped[float] = mapped_column(sa.Float)
+    filled_at: Mapped[dt.datetime] = mapped_column(UTC, default=now)
+
+    __table_args__ = (sa.UniqueConstraint("workspace_id", "key", name="uq_sending_bucket_key"),)

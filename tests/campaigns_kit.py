@@ -71,13 +71,13 @@ def people(number: int) -> None:
         inserting.insert(Contact.__table__, rows, same, why=_WHY)
 
 
-def campaign(actor: Actor, **facts: Any) -> Campaign:
+def campaign(actor: Actor, blocks: list[dict[str, Any]] = BLOCKS, **facts: Any) -> Campaign:
     """A draft with content, for all contacts."""
     made: Campaign = records.create(
         Campaign, {"name": "May homes", "subject": "Homes for {{ contact.goes_by }}", **facts}, actor=actor
     )
     with operation("test.design", actor=actor):
-        campaign_content.design_of(made).blocks = BLOCKS
+        campaign_content.design_of(made).blocks = blocks
     return campaigns.choose_audience(made.id, None, actor=actor, everybody=True)
 
 

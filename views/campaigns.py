@@ -246,7 +246,7 @@ def _progress(campaign: Campaign, figures: Figures) -> dict[str, Any]:
         for state, label in STATES
         if (n := figures.states.get(state, 0))
     ]
-    may = screen.can(actor, "write")
+    may, may_start = screen.can(actor, "write"), permissions.reach(actor, "write", "approval") is not None
     offered = {"running": ("pause", "cancel"), "paused": ("resume", "cancel"), "scheduled": ("cancel",)}
     return {
         "url": screen.url(campaign.id, "progress"),
@@ -259,13 +259,13 @@ def _progress(campaign: Campaign, figures: Figures) -> dict[str, Any]:
         "held": grouped(figures.held) if figures.held else "",
         "remark": campaign.remark,
         "when": _when(campaign) if campaign.state == "scheduled" else "",
-        "bars": {"id": "fates", "width": 2, "title": _("What became of each e-mail"), "url": base if shown else None,
+        "bars": {"id": "fates", "width": 1, "title": _("What became of each e-mail"), "url": base if shown else None,
                  **tile_charts.bars(rows)},
         "left_out": _left_out(figures.left_out),
         "acts": [
             {"label": one.label, "icon": one.icon, "url": screen.url(campaign.id, f"do/{name}"), "danger": one.danger}
             for name in offered.get(campaign.state, ())
-            if may and (one := verbs.find("campaign", name))
+            if may and (name != "resume" or may_start) and (one := verbs.find("campaign", name))
         ],
     }  # fmt: skip
 
@@ -283,8 +283,8 @@ def _hours(figures: Figures) -> dict[str, Any] | None:
                 label, f"{formats.day_of_month(local)}, {label}", (tile_charts.Value(number, grouped(number), None),)
             )
         )
-    drawn = tile_charts.columns(steps, (), lambda n: grouped(int(n)))
-    return {"id": "hours", "width": 2, "title": _("Sent by hour"), "url": None, "first": _("Hour"),
+    drawn = tile_charts.columns(steps, ("",), lambda n: grouped(int(n)))
+    return {"id": "hours", "width": 1, "title": _("Sent by hour"), "url": None, "first": _("Hour"),
             "measured": _("E-mails"), "sentence": _("Sent by hour"), **drawn}  # fmt: skip
 
 

@@ -174,11 +174,12 @@ def _acted_on(blocks: list[Block], verb: str, at: str) -> list[Block]:
 
 
 def _taken_back(text: str) -> list[Block]:
+    """The blocks as they were before a removal; what was wrong with them then is said again when they are saved."""
     try:
-        found = json.loads(text)
-    except ValueError:
+        found, problems = mail_blocks.shaped(json.loads(text), mail_fields.names(), mail_pictures.placeable())
+    except (ValueError, RecursionError):
         abort(400)
-    return found if isinstance(found, list) else abort(400)
+    return abort(400) if "blocks" in problems else found
 
 
 def _is_program() -> bool:

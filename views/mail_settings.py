@@ -12,9 +12,9 @@ from werkzeug.wrappers import Response
 
 from app import permissions
 from app.errors import Conflict, Invalid, NotFound
-from app.services import sending, values
+from app.services import sending, sending_limits, values
 from models.sending import SECURITIES, MailServer, SendingDomain
-from models.words import _
+from models.words import _, grouped
 from views import shell
 from views.settings_kit import field, labels_of, page, problems
 
@@ -70,6 +70,25 @@ def remove_server() -> Answer:
     return _confirm(_("Remove the mail server"), text)
 
 
+@pages.post("/limits")
+def save_limits() -> Answer:
+    try:
+        version = values.whole(request.form.get("limits_version", "")) or 0
+        sending_limits.save(request.form, version=version, actor=shell.actor())
+    except Invalid as error:
+        return _page(error.fields, "")
+    except Conflict as error:
+        return _page({"": error.message}, "")
+    flash(_("Saved."), "success")
+    return redirect(_HOME, 303)
+
+
+@pages.post("/domains/<int:key>/warm")
+def warm_up(key: int) -> Response:
+    sending_limits.warm_up(key, bool(request.form.get("on")), actor=shell.actor())
+    return redirect(_HOME, 303)
+
+
 @pages.post("/domains")
 def add_domain() -> Answer:
     try:
@@ -117,6 +136,7 @@ def _page(errors: dict[str, str], version: str) -> Answer:
         server=_server(server),
         domains=[_domain(one) for one in sending.domains(actor=actor)],
         entry=entry,
+        limits=_limits(errors),
         may=_may(),
         groups=groups,
         action=_HOME,
@@ -152,6 +172,24 @@ def _fields(server: MailServer | None, errors: dict[str, str]) -> list[dict[str,
         field("password", _("Password"), kind="password", errors=errors, secret=True, hint=password),
         field("sender", _("Sender"), value=at.sender if at else "", errors=errors, required=True, max=254, hint=sender),
     ]
+
+
+def _limits(errors: dict[str, str]) -> dict[str, Any]:
+    """The limits with what is left of them now."""
+    found = sending_limits.shown(actor=shell.actor())
+    labels = {
+        "per_hour": _("At most per hour"),
+        "per_day": _("At most per day"),
+        "sender_day": _("Of one sender per day"),
+        "domain_minute": _("To one domain per minute"),
+    }
+    fields = [
+        field(name, label, value="" if found.values[name] is None else str(found.values[name]), errors=errors, max=8)
+        for name, label in labels.items()
+    ]
+    told = [_("{n} may leave at once", n=grouped(found.left["hour"]))] if "hour" in found.left else []
+    told += [_("{n} are left of the day", n=grouped(found.left["day"]))] if "day" in found.left else []
+    return {"fields": fields, "version": found.version, "left": ", ".join(told)}
 
 
 def _server(server: MailServer | None) -> dict[str, Any] | None:
@@ -194,6 +232,7 @@ def _domain(one: SendingDomain) -> dict[str, Any]:
         "record": one.record,
         "open": not one.verified_at,
         "polls": checking,
+        "warm": _warm(one) if one.verified_at else None,
         "id": one.id,
         "url": f"{_HOME}/domains/{one.id}",
     }
@@ -203,6 +242,13 @@ def _confirm(title: str, text: str) -> str:
     return render_template(
         "confirm.html", title=title, text=text, action="", verb=_("Remove"), danger=True, cancel_url=_HOME
     )
+
+
+def _warm(one: SendingDomain) -> dict[str, Any]:
+    """What is said of a domain's warm-up plan, and what its button does."""
+    amount = sending_limits.warm_amount(one)
+    text = _("Being warmed up: at most {n} e-mails today.", n=grouped(amount)) if amount is not None else ""
+    return {"text": text, "on": one.warm_from is not None and amount is not None}
 
 
 def _may() -> bool:

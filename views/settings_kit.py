@@ -61,9 +61,10 @@ def page(template: str = "settings.html", *, status: int = 200, **context: Any) 
 def field(
     name: str, label: str, *, kind: str = "text", value: Any = "", errors: Mapping[str, str] | None = None, **more: Any
 ) -> dict[str, Any]:
-    """A field of parts/field.html; after a failed POST it holds what was typed."""
+    """A field of parts/field.html; after a failed POST of its form it holds what was typed."""
     typed: Any = value
-    if request.method == "POST" and kind != "password" and not more.get("readonly"):
+    ours = name in request.form or kind in ("multichoice", "boolean")
+    if request.method == "POST" and ours and kind != "password" and not more.get("readonly"):
         typed = (
             set(request.form.getlist(name))
             if kind == "multichoice"

@@ -152,23 +152,33 @@ class _Connection:
 
 
 class _Ending:
-    """Reads the lines of one answer: at most so many, and not for ever."""
+    """Reads the lines of one answer: at most so many, and within one time for all of them, however few bytes come at
+    once."""
 
-    def __init__(self, file: Any) -> None:
-        self.file, self.lines, self.until = file, 0, 0.0
+    def __init__(self, live: socket.socket) -> None:
+        self.live, self.lines, self.until, self.rest = live, 0, 0.0, b""
 
     def begin(self) -> None:
         self.lines, self.until = 0, time.monotonic() + _TIMEOUT
 
     def readline(self, most: int) -> bytes:
         self.lines += 1
-        if self.lines > _MOST_LINES or time.monotonic() > self.until:
-            raise OSError(_("its answer has no end"))
-        line: bytes = self.file.readline(most)
+        while b"\n" not in self.rest and len(self.rest) < most:
+            left = self.until - time.monotonic()
+            if self.lines > _MOST_LINES or left <= 0:
+                raise OSError(_("its answer has no end"))
+            self.live.settimeout(left)
+            more = self.live.recv(4096)
+            self.live.settimeout(_TIMEOUT)
+            if not more:
+                break
+            self.rest += more
+        end = self.rest.find(b"\n") + 1 or most
+        line, self.rest = self.rest[: min(end, most)], self.rest[min(end, most) :]
         return line
 
     def close(self) -> None:
-        self.file.close()
+        """The socket is closed by who opened it."""
 
 
 class _Vetted(smtplib.SMTP):
@@ -180,7 +190,7 @@ class _Vetted(smtplib.SMTP):
     def getreply(self) -> tuple[int, bytes]:
         """An answer has an end, in lines and in time, whatever the server wants."""
         if self.file is None and self.sock is not None:
-            self.file = _Ending(self.sock.makefile("rb"))
+            self.file = _Ending(self.sock)
         if isinstance(self.file, _Ending):
             self.file.begin()
         return super().getreply()

@@ -170,6 +170,7 @@ def _same(campaign: Campaign, actor: Actor) -> dict[str, Any]:
     moment = now()
     return {
         "workspace_id": scope.workspace_id(), "campaign_id": campaign.id, "subject": campaign.subject, "body": "",
+        "sender_id": campaign.starter_id if campaign.sender == "me" else None,
         "kind": KIND, "cause": "campaign", "cause_id": str(campaign.id), "occasion": OCCASION, "source": "campaign",
         "created_by": actor.label, "created_at": moment, "updated_at": moment, "version": 1,
     }  # fmt: skip

@@ -40,7 +40,7 @@ ARCHIVE = "campaign"
 # What the pages of a campaign tell of it.
 TOLD = (
     "name", "subject", "preheader", "state", "sender", "audience", "audience_name", "send_at", "zoned", "per_hour",
-    "other_subject", "test_share", "verdict", "test_hours", "winner", "started_at", "ended_at", "starter_id", "remark",
+    "other_subject", "test_share", "test_hours", "winner", "started_at", "ended_at", "starter_id", "remark",
 )  # fmt: skip
 _TESTED = "[{word}] {subject}"
 
@@ -73,9 +73,14 @@ def is_seen() -> bool:
 def load(key: int, *, actor: Actor, action: str = "read") -> Campaign:
     """A campaign, for who sees all of it. Raises `NotFound`, `Forbidden`."""
     campaign: Campaign = records.load(Campaign, key, actor=actor, action=action)
+    require_seen(action)
+    return campaign
+
+
+def require_seen(action: str) -> None:
+    """Raise `Forbidden` for who is kept from any of it: what can be done with a campaign tells its state."""
     if not is_seen():
         raise Forbidden(action, "campaign", _("Your role is kept from fields of campaigns that this page tells of."))
-    return campaign
 
 
 def design_of(campaign: Campaign) -> MailDesign:
@@ -193,7 +198,7 @@ def sample(actor: Actor) -> dict[str, dict[str, str]]:
 def sender_of(campaign: Campaign, message: Message | None = None) -> Sender:
     """Who a campaign comes from: the one who started it, or the brokerage."""
     workspace = _workspace()
-    member_id = campaign.starter_id or (message.owner_id if message else None)
+    member_id = campaign.starter_id or (message.sender_id if message else None)
     member = session.get(Membership, member_id) if member_id and campaign.sender == "me" else None
     office = f"{workspace.name}, {workspace.address}" if workspace.address else workspace.name
     name = f"{member.name}, {workspace.name}" if member else workspace.name

@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.services import campaign_content, mail_fields, records, sending, suppressions
+from app.services import campaign_content, mail_fields, records, sending, sending_limits, suppressions
 from app.services.campaign_content import Filled, Sender
 from app.services.operation import Operation, operation
 from app.services.sending import Way
@@ -33,6 +33,8 @@ from models.words import _
 JOB = "campaign.lane"
 LANES = 4
 CHUNK = 200
+# With a limit that lets few through at once, a lane looks again no sooner than this (seconds).
+_LEAST_WAIT = 5.0
 # A server that cannot be reached is tried for some hours before the campaign is paused.
 MOST_ATTEMPTS = 14
 _WHO = scope.system("Campaigns")
@@ -64,6 +66,7 @@ class Chunk:
     last: int
     short: bool
     locale: Locale
+    wait: float
 
     def filled(self, person: Addressed, public_url: str) -> tuple[Filled, str]:
         """What one person gets, and where they end it."""
@@ -96,15 +99,18 @@ def begin(args: Mapping[str, Any], *, actor: Actor) -> Chunk | None:
     rows = session.execute(_due(campaign, args).limit(most)).all()
     people = _may_be_written_to(rows)
     sender = campaign_content.sender_of(campaign)
+    way = sending.way(sender.address)
+    granted = sending_limits.take(way.sender, [one.recipient for one in people])
     return Chunk(
         campaign.id,
-        people,
+        [one for place, one in enumerate(people) if place in granted.places],
         design.frozen,
         sender,
-        sending.way(sender.address),
+        way,
         rows[-1].id if rows else int(args["after"]),
         len(rows) < most,
         campaign_content.locale(),
+        granted.wait,
     )
 
 
@@ -131,9 +137,15 @@ def go_on(args: Mapping[str, Any], chunk: Chunk, outcomes: Mapping[int, str], *,
     with operation("campaign.chunk_sent", actor=actor) as op:
         facts = {"after": args["after"], "last": chunk.last, **tally}
         _note_contacts([key for key, outcome in outcomes.items() if outcome == "sent"])
+        give_back(chunk, [one for one in chunk.people if one.contact_id not in outcomes])
         op.audit("campaign.chunk_sent", entity="campaign", record_id=chunk.campaign_id, facts=facts)
         _go_on(args, chunk, op, actor)
     return tally
+
+
+def give_back(chunk: Chunk, people: Sequence[Addressed]) -> None:
+    """Those of a chunk who got nothing after all leave their place under the limits to others."""
+    sending_limits.give_back(chunk.way.sender, [one.recipient for one in people])
 
 
 def _go_on(args: Mapping[str, Any], chunk: Chunk, op: Operation, actor: Actor) -> None:
@@ -145,7 +157,10 @@ def _go_on(args: Mapping[str, Any], chunk: Chunk, op: Operation, actor: Actor) -
     at = None
     if campaign.per_hour:
         at = now() + dt.timedelta(hours=1) * chunk_of(campaign) / campaign.per_hour
-    if chunk.short:
+    if chunk.wait:
+        # Who had to wait stands behind those who did not: the lane begins anew when a token is there.
+        following["after"], at = 0, now() + dt.timedelta(seconds=max(chunk.wait, _LEAST_WAIT))
+    elif chunk.short:
         at = _due_next(campaign, args)
         if at is None:
             close(campaign, op)

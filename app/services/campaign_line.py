@@ -41,7 +41,7 @@ _NEXT = """
         (id = :last AND state IN ('sending', 'unknown'))
         OR (id = :next AND state = 'queued' AND deleted_at IS NULL
             AND EXISTS (SELECT 1 FROM campaign c WHERE c.workspace_id + 0 = :workspace AND c.id = :campaign
-                        AND c.state = 'running')
+                        AND c.state = 'running' AND c.deleted_at IS NULL)
             AND EXISTS (SELECT 1 FROM job j WHERE j.id = :job AND j.token = :token AND j.state = 'running')
             AND EXISTS (SELECT 1 FROM contact p WHERE p.workspace_id + 0 = :workspace AND p.id = :contact
                         AND CASE WHEN p.deleted_at IS NULL THEN NOT p.minor ELSE false END)

@@ -52,16 +52,6 @@ def choose_audience(key: int, view_id: int | None, *, actor: Actor, everybody: b
     return campaign
 
 
-def choose_list(key: int, query: str, name: str, *, actor: Actor) -> Campaign:
-    """The same with the address of a list as somebody sees it, kept under no name."""
-    with operation("campaign.audience", actor=actor):
-        campaign = _load(key, actor, OPEN)
-        campaign.audience, campaign.audience_name = query[:4000], name[:120]
-        campaign_audience.query(campaign)
-        _back_to_draft(campaign)
-    return campaign
-
-
 def problems(campaign: Campaign, *, public_url: str = "") -> dict[str, str]:
     """Why it cannot be started yet, by field; empty when it can."""
     found: dict[str, str] = {}
@@ -87,11 +77,11 @@ def problems(campaign: Campaign, *, public_url: str = "") -> dict[str, str]:
 
 
 def ask_approval(key: int, *, actor: Actor) -> Campaign:
-    """draft -> review: somebody who may start campaigns sees it as waiting."""
+    """draft -> review: somebody who may start campaigns sees it as waiting. It will leave in the name of who asks."""
     with operation("campaign.ask_approval", actor=actor):
         campaign = _load(key, actor, frozenset({"draft"}))
         _refuse(campaign)
-        campaign.state = "review"
+        campaign.state, campaign.starter_id, campaign.remark = "review", actor.membership_id, None
     return campaign
 
 
@@ -101,6 +91,7 @@ def send_back(key: int, remark: str, *, actor: Actor) -> Campaign:
     with operation("campaign.sent_back", actor=actor):
         campaign = _load(key, actor, frozenset({"review"}))
         campaign.state, campaign.remark = "draft", remark.strip()[:300] or None
+        campaign.starter_id = None
     return campaign
 
 
@@ -116,22 +107,27 @@ def start(key: int, *, version: int, public_url: str, actor: Actor) -> Campaign:
                 version=campaign.version,
             )
         _refuse(campaign)
-        if campaign.starter_id is None or campaign.state == "draft":
+        if campaign.state == "draft":
             campaign.starter_id = actor.membership_id
         design = campaign_content.design_of(campaign)
         design.frozen = campaign_content.drawn(campaign, design, public_url)
         design.left_out = None
-        first = campaign_audience.due_first(campaign)
-        campaign.state, campaign.remark = ("scheduled" if first and first > now() else "running"), None
         campaign.started_at = now()
-        session.flush()
-        op.promise(
-            FREEZE, {"campaign_id": campaign.id, "wave": design.wave}, purpose=Purpose.SEND_REQUESTED, queue="mail",
-            run_at=max(first, now()) if first else None, label=_("Campaign “{name}”", name=campaign.name[:80]),
-            dedupe=f"campaign:{campaign.id}:freeze:{campaign.version}",
-        )  # fmt: skip
+        _promise_freezing(campaign, design.wave, op)
         op.audit("campaign.started", entity="campaign", record_id=campaign.id, facts={"audience": campaign.audience})
     return campaign
+
+
+def _promise_freezing(campaign: Campaign, wave: int, op: Operation) -> None:
+    """To scheduled or running, with the job that writes down who gets it, when the first e-mail is due."""
+    first = campaign_audience.due_first(campaign)
+    campaign.state, campaign.remark = ("scheduled" if first and first > now() else "running"), None
+    session.flush()
+    op.promise(
+        FREEZE, {"campaign_id": campaign.id, "wave": wave}, purpose=Purpose.SEND_REQUESTED, queue="mail",
+        run_at=max(first, now()) if first else None, label=_("Campaign “{name}”", name=campaign.name[:80]),
+        dedupe=f"campaign:{campaign.id}:freeze:{campaign.version}",
+    )  # fmt: skip
 
 
 def frozen(key: int, left_out: Mapping[str, int], *, actor: Actor) -> None:
@@ -157,7 +153,9 @@ def _frozen(key: int, left_out: Mapping[str, int], op: Operation, actor: Actor) 
 
 
 def enter_running(key: int, *, actor: Actor) -> Campaign | None:
-    """scheduled -> running, when its time has come; None when it was called off."""
+    """scheduled -> running, when its time has come; None when it was called off. Who calls it off meanwhile waits for
+    what is being written down, so that nothing of it is left behind."""
+    session.execute(sa.select(Campaign.id).where(Campaign.id == key).with_for_update())
     campaign: Campaign = records.load(Campaign, key, actor=actor, action="write")
     if campaign.state == "scheduled":
         campaign.state = "running"
@@ -177,9 +175,12 @@ def resume(_model: type[Any], key: int, _given: Mapping[str, Any], actor: Actor)
     permissions.require(actor, "write", "approval")
     with operation("campaign.resume", actor=actor) as op:
         campaign = _load(key, actor, frozenset({"paused"}))
+        design = campaign_content.design_of(campaign)
+        if design.left_out is None:
+            # It was not written down to the end: once more from the start, as written down twice is written down once.
+            _promise_freezing(campaign, design.wave, op)
+            return
         campaign.state, campaign.remark = "running", None
-        if campaign_content.design_of(campaign).left_out is None:
-            return  # still being frozen; that goes on by itself
         campaign_lanes.set_going(campaign, op)
         campaign_lanes.defer(campaign.id, op)
 
@@ -194,6 +195,7 @@ def cancel(_model: type[Any], key: int, _given: Mapping[str, Any], actor: Actor)
             campaign.started_at = None
             return
         campaign.state, campaign.ended_at = "cancelled", now()
+        session.flush()
         called_back = (
             sa.update(_MESSAGE)
             .where(
@@ -263,7 +265,7 @@ def _wrong_test(campaign: Campaign) -> dict[str, str]:
 
 
 def _back_to_draft(campaign: Campaign) -> None:
-    campaign.state = "draft"
+    campaign.state, campaign.starter_id = "draft", None
     campaign_content.design_of(campaign).frozen = None
 
 
@@ -272,11 +274,20 @@ def _only_open_ones_change(campaign: Campaign, _op: Operation) -> None:
     """Forms, REST and bulk actions change drafts; what was started stays what was started. A change takes the approval
     asked for back, so that nobody approves what they have not seen."""
     state: Any = sa.inspect(campaign)
-    told = ("subject", "preheader", "sender", "send_at", "zoned", "per_hour", "other_subject", "test_share", "verdict",
-            "test_hours")  # fmt: skip
+    told = (
+        "subject", "preheader", "sender", "send_at", "zoned", "per_hour", "other_subject", "test_share", "test_hours",
+    )  # fmt: skip
     if not state.persistent or not any(state.attrs[name].history.has_changes() for name in told):
         return
+    campaign_content.require_seen("write")
     if campaign.state not in OPEN:
         label = dict(STATES)[campaign.state].lower()
         raise Invalid({"": _("This campaign is {state}; only drafts can be changed.", state=label)})
-    campaign.state = "draft"
+    campaign.state, campaign.starter_id = "draft", None
+
+
+@records.before_delete(Campaign)
+def _not_under_way(campaign: Campaign, _op: Operation) -> None:
+    campaign_content.require_seen("delete")
+    if campaign.state in ("scheduled", "running", "paused"):
+        raise Conflict(_("This campaign is under way. Stop it for good, then delete it."), version=campaign.version)

@@ -47,18 +47,25 @@ Block = dict[str, Any]
 def read(given: Any, names: Collection[str], pictures: Collection[int] = ()) -> list[Block]:
     """The blocks in exactly the shapes above. Raises `Invalid`, whose fields are ids of blocks; `pictures` are the ids
     of those that the writer may place."""
+    made, problems = shaped(given, names, pictures)
+    if problems:
+        raise Invalid(problems)
+    return made
+
+
+def shaped(given: Any, names: Collection[str], pictures: Collection[int] = ()) -> tuple[list[Block], dict[str, str]]:
+    """The blocks in these shapes as far as they can be had, and what is wrong with them; under "blocks" where it is no
+    content at all."""
     problems: dict[str, str] = {}
     if not isinstance(given, list):
-        raise Invalid({"blocks": _("The content cannot be read. Reload the page.")})
+        return [], {"blocks": _("The content cannot be read. Reload the page.")}
     made = [_block(one, names, pictures, problems, True) for one in given]
     if sum(1 for _one in walk(made)) > MOST:
         problems["blocks"] = _("At most {most} blocks fit.", most=MOST)
     ids = [one["id"] for one in walk(made)]
     if len(ids) != len(set(ids)):
         problems["blocks"] = _("Two blocks have the same name. Reload the page.")
-    if problems:
-        raise Invalid(problems)
-    return made
+    return made, problems
 
 
 def walk(blocks: list[Block]) -> Iterator[Block]:

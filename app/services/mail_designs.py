@@ -91,7 +91,7 @@ def save(entity: str, key: int, blocks: Any, *, version: int, actor: Actor) -> i
         session.add(design)
         session.flush()
         if isinstance(opened.owner, Campaign):
-            opened.owner.state = "draft"
+            opened.owner.state, opened.owner.starter_id = "draft", None
         op.audit(f"{entity}.design_saved", entity=entity, record_id=key, facts={"version": design.version})
     return design.version
 

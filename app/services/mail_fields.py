@@ -9,9 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from app.services import merge, schema, values
+from models import normal, scope
+from models.base import session
 from models.contact import Contact
 from models.fields import Kind
+from models.scope import Actor
 from models.words import N_
+from models.workspace import Membership, Workspace
 
 MORE = {
     "contact.first_name": N_("The contact's first name, or what they go by"),
@@ -61,3 +65,28 @@ def _own() -> dict[str, Any]:
 def _told(one: Any, kept: Any, locale: values.Locale) -> str:
     value = schema.of_stored(one, kept)
     return "" if value is None else values.to_text(one, value, locale)
+
+
+def single(contact: Contact | None, actor: Actor) -> dict[str, str]:
+    """The fields of an e-mail that somebody writes to one person (`app.services.merge`), as the writer sees them."""
+    workspace = session.get(Workspace, scope.workspace_id())
+    member = session.get(Membership, actor.membership_id) if actor.membership_id else None
+    return {
+        "contact.name": contact.name if contact else "",
+        "contact.goes_by": (_seen(contact, "goes_by") or contact.name) if contact else "",
+        "contact.company": _seen(contact, "company") if contact else "",
+        "sender.name": member.name if member else (workspace.name if workspace else ""),
+        "sender.phone": _phone(member.phone if member and member.phone else None, workspace),
+        "workspace.name": workspace.name if workspace else "",
+        "workspace.phone": _phone(workspace.phone if workspace else None, workspace),
+        "workspace.website": (workspace.website or "") if workspace else "",
+    }
+
+
+def _seen(contact: Contact, name: str) -> str:
+    """A field of a contact, as far as the writer sees it."""
+    return (getattr(contact, name) or "") if schema.sees(Contact, name) else ""
+
+
+def _phone(number: str | None, workspace: Workspace | None) -> str:
+    return normal.show_phone(number, workspace.region if workspace else "US") if number else ""

@@ -20,7 +20,17 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from app import permissions
 from app.errors import Conflict, Forbidden, Invalid
-from app.services import campaign_content, merge, reaching, records, schema, sending, suppressions
+from app.services import (
+    campaign_content,
+    mail_fields,
+    merge,
+    reaching,
+    records,
+    schema,
+    sending,
+    sending_limits,
+    suppressions,
+)
 from app.services.campaign_line import STATUS
 from app.services.operation import Operation, current, operation
 from app.services.sending import Way
@@ -109,7 +119,7 @@ def write(
         raise Forbidden("read", "contact", _("Your role does not see the e-mail addresses of contacts."))
     address = _address(recipient or (contact.email if contact else None))
     with operation("message.write", actor=actor) as op:
-        words = _words(contact, actor)
+        words = mail_fields.single(contact, actor)
         subject, body = _texts(subject, body, words)
         known = _same(cause, cause_id, occasion, address)
         if known is not None:
@@ -146,7 +156,7 @@ def send(message_id: int, *, actor: Actor, subject: str | None = None, body: str
     nothing; with other words than those it has, it is a `Conflict`."""
     with operation("message.send", actor=actor, reason=None) as op:
         message: Message = records.load(Message, message_id, actor=actor, action="write")
-        words = _words(session.get(Contact, message.contact_id) if message.contact_id else None, actor)
+        words = mail_fields.single(session.get(Contact, message.contact_id) if message.contact_id else None, actor)
         subject = message.subject if subject is None else _filled("subject", subject, words)
         body = message.body if body is None else _filled("body", body, words)
         if message.state in SENDABLE:
@@ -212,7 +222,15 @@ def hand_over(message_id: int, *, actor: Actor, domain: str, public_url: str = "
     if reason is not None:
         message.state, message.answer = "suppressed", reason
         return None
+    found = _outgoing_of(message, contact, domain, public_url)
+    granted = sending_limits.take(found.way.sender, [message.recipient])
+    if not granted.places:
+        raise sending_limits.Wait(granted.wait)
     message.state = "sending"
+    return found
+
+
+def _outgoing_of(message: Message, contact: Contact | None, domain: str, public_url: str) -> Outgoing:
     message.message_id = message.message_id or f"<{uuid.uuid4().hex}@{domain}>"
     if message.campaign_id is not None:
         return _of_campaign(message, contact, public_url)
@@ -249,8 +267,9 @@ def give_up(args: Mapping[str, Any], state: str, reason: str) -> None:
 
 
 def queue(message: Message, op: Operation) -> None:
-    """To queued, with the job that sends it; part of the open operation."""
-    message.state = "queued"
+    """To queued, with the job that sends it; part of the open operation. It leaves in the name of who has it sent now,
+    or of the brokerage where that is the product itself: an owner may be changed, and nobody writes as another."""
+    message.state, message.sender_id = "queued", op.actor.membership_id
     session.flush()
     op.promise(
         "mail.send", {"message_id": message.id}, purpose=Purpose.SEND_REQUESTED, queue="mail",
@@ -312,34 +331,10 @@ def _filled(name: str, text: str, words: Mapping[str, str]) -> str:
     return filled
 
 
-def _words(contact: Contact | None, actor: Actor) -> dict[str, str]:
-    workspace = session.get(Workspace, scope.workspace_id())
-    member = session.get(Membership, actor.membership_id) if actor.membership_id else None
-    return {
-        "contact.name": contact.name if contact else "",
-        "contact.goes_by": (_seen(contact, "goes_by") or contact.name) if contact else "",
-        "contact.company": _seen(contact, "company") if contact else "",
-        "sender.name": member.name if member else (workspace.name if workspace else ""),
-        "sender.phone": _phone(member.phone if member and member.phone else None, workspace),
-        "workspace.name": workspace.name if workspace else "",
-        "workspace.phone": _phone(workspace.phone if workspace else None, workspace),
-        "workspace.website": (workspace.website or "") if workspace else "",
-    }
-
-
-def _seen(contact: Contact, name: str) -> str:
-    """A field of a contact, as far as the writer sees it."""
-    return (getattr(contact, name) or "") if schema.sees(Contact, name) else ""
-
-
-def _phone(number: str | None, workspace: Workspace | None) -> str:
-    return normal.show_phone(number, workspace.region if workspace else "US") if number else ""
-
-
 def _outgoing(message: Message, contact: Contact | None) -> Outgoing:
     workspace = session.get(Workspace, scope.workspace_id())
-    owner = session.get(Membership, message.owner_id) if message.owner_id else None
-    writer = owner.email if owner else (workspace.email if workspace else None)
+    sender = session.get(Membership, message.sender_id) if message.sender_id else None
+    writer = sender.email if sender else (workspace.email if workspace else None)
     name = workspace.name if workspace else ""
     office = f"{name}, {workspace.address}" if workspace and workspace.address else name
     return Outgoing(
@@ -349,7 +344,7 @@ def _outgoing(message: Message, contact: Contact | None) -> Outgoing:
         to_name=contact.name if contact else "",
         subject=message.subject,
         text=message.body,
-        sender_name=f"{owner.name}, {name}" if owner else name,
+        sender_name=f"{sender.name}, {name}" if sender else name,
         reply_to=writer,
         way=sending.way(writer),
         office=office,

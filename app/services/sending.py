@@ -36,6 +36,7 @@ MOST_DOMAINS = 20
 _SCHEMES = {"starttls": "smtp+starttls", "tls": "smtps", "none": "smtp"}
 _LABELS = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 _servers: set[str] = set()
+_operators_sender: list[str] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,13 @@ class Way:
     key: tuple[str, str, str] | None = field(default=None, repr=False)
 
 
-def allow_servers(servers: Collection[str]) -> None:
-    """The servers ("host:port") of the operator's own that workspaces may name, also inside its network; called once by
-    the app factory."""
+def allow_servers(servers: Collection[str], sender: str = "") -> None:
+    """The servers ("host:port") of the operator's own that workspaces may name, also inside its network, and the
+    operator's own sender; called once by the app factory. Such a server may take any sender from us, so that these are
+    checked here: the operator's, or one at a domain that the workspace has proved."""
     _servers.clear()
     _servers.update(servers)
+    _operators_sender[:] = [sender.lower()]
 
 
 def servers() -> frozenset[str]:
@@ -71,7 +74,17 @@ def way(writer: str | None) -> Way:
         if name in verified:
             domain = verified[name]
             return Way(sender, url, (domain.name, domain.selector, domain.private_key))
-    return Way(server.sender if server else None, url)
+    return Way(server.sender if server and _may_send_as(server) else None, url)
+
+
+def _may_send_as(server: MailServer) -> bool:
+    """Whether an unproved sender may stand on e-mails over a server: on one of the brokerage's own, which knows its
+    people; not on one of the operator's."""
+    return not _is_operators(server.host, server.port) or server.sender.lower() in _operators_sender
+
+
+def _is_operators(host: str, port: int | str) -> bool:
+    return f"{host}:{port}" in _servers
 
 
 def address_of(server: MailServer) -> str:
@@ -103,10 +116,12 @@ def save_server(given: Mapping[str, str], *, version: int, actor: Actor) -> None
                 version=found.version,
             )
         host, port = given["host"].strip().lower(), given["port"].strip()
-        wrong = _wrong_server(host, port, given, found)
+        moved = (found.host, str(found.port), found.username, found.security) != (
+            host, port, given["username"], given["security"],
+        )  # fmt: skip
+        wrong = _wrong_server(host, port, given, kept=bool(found.password) and not moved)
         if wrong:
             raise Invalid(wrong)
-        moved = (found.host, found.port, found.username) != (host, int(port), given["username"])
         if given["password"] or moved:
             # A password never goes to another place than the one it was typed for.
             found.password = given["password"] or None
@@ -179,9 +194,9 @@ def _server() -> MailServer:
 _HOST = re.compile(r"[a-z0-9._-]+|\[?[0-9a-f:]+\]?")
 
 
-def _wrong_server(host: str, port: str, given: Mapping[str, str], found: MailServer) -> dict[str, str]:
+def _wrong_server(host: str, port: str, given: Mapping[str, str], *, kept: bool) -> dict[str, str]:
     wrong = {}
-    own = f"{host}:{port}" in _servers
+    own = _is_operators(host, port)
     if not _HOST.fullmatch(host):
         wrong["host"] = _("Type the name of a mail server on the internet, such as smtp.example.com.")
     if not port.isascii() or not port.isdigit() or not (own or int(port) in PORTS):
@@ -197,13 +212,22 @@ def _wrong_server(host: str, port: str, given: Mapping[str, str], found: MailSer
         not one.isprintable() or not one.isascii() or len(one) > 300 for one in (given["username"], given["password"])
     ):
         wrong["username"] = _("Type at most 300 plain characters.")
-    if given["username"] and not (given["password"] or (found.password and found.username == given["username"])):
+    if given["username"] and not (given["password"] or kept):
         wrong["password"] = _("Type the password of this user.")
     try:
-        normal.email(given["sender"])
+        sender = normal.email(given["sender"])
     except ValueError as error:
-        wrong["sender"] = str(error)
+        return wrong | {"sender": str(error)}
+    if own and sender.lower() not in _operators_sender and not _is_proved(sender):
+        wrong["sender"] = _("Prove the domain of this address below first: this server sends for several brokerages.")
     return wrong
+
+
+def _is_proved(address: str) -> bool:
+    """Whether an address is at a domain that this workspace has proved."""
+    name = address.rpartition("@")[2].lower()
+    known = sa.select(SendingDomain.id).where(SendingDomain.name == name, SendingDomain.verified_at.is_not(None))
+    return session.scalar(known) is not None
 
 
 # Domains
@@ -263,23 +287,28 @@ def ask_check(key: int, *, actor: Actor) -> Job:
     return job
 
 
-def note_check(key: int, published: Collection[str] | None, trouble: str = "") -> None:
-    """What the DNS said (None: nothing, because of `trouble`, which changes no state); part of the open operation."""
+def note_check(key: int, published: Collection[str] | None, trouble: str = "", *, patient: bool = False) -> bool:
+    """What the DNS said (None: nothing, because of `trouble`, which changes no state); part of the open operation. A
+    `patient` look takes the proof back only where the one before it missed the record, too. Returns whether it was
+    taken back now."""
     found = session.scalars(sa.select(SendingDomain).where(SendingDomain.id == key)).one_or_none()
     if found is None:
-        return
-    found.checked_at = now()
+        return False
+    found.checked_at, proved = now(), found.verified_at is not None
     if published is None:
-        found.problem = trouble[:300]
+        # The first miss that a patient look noted stays noted.
+        found.problem = found.problem if patient else trouble[:300]
     elif any(dkim_keys.public_part(one) == dkim_keys.public_part(found.record) for one in published):
         found.verified_at, found.problem = found.verified_at or now(), None
     else:
-        found.verified_at = None
+        again = not patient or found.problem is not None
+        found.verified_at = None if again else found.verified_at
         found.problem = (
             _("There is a record of this name, but it holds another key. Copy the value below once more.")
             if published
             else _("There is no record of this name yet. New records can take an hour to be seen.")
         )
+    return proved and found.verified_at is None
 
 
 def _domain_name(text: str) -> str:

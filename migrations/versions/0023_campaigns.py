@@ -69,7 +69,6 @@ def _campaign() -> None:
         sa.Column("per_hour", sa.Integer(), nullable=True),
         sa.Column("other_subject", sa.String(length=200), nullable=True),
         sa.Column("test_share", sa.Integer(), nullable=True),
-        sa.Column("verdict", sa.String(length=40), nullable=False),
         sa.Column("test_hours", sa.Integer(), nullable=True),
         sa.Column("winner", sa.String(length=40), nullable=True),
         sa.Column("started_at", MOMENT, nullable=True),

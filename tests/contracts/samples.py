@@ -272,7 +272,7 @@ def _plain(column: sa.Column[Any], mark: str) -> Any:
         return f"{WORD} {mark}".encode()
     if isinstance(kind, sa.Boolean):
         return True
-    if isinstance(kind, sa.Integer | sa.BigInteger):
+    if isinstance(kind, sa.Integer | sa.BigInteger | sa.Float):
         return 1
     if isinstance(kind, sa.JSON) or "Json" in repr(kind) or "JSON" in repr(kind):
         return {WORD: mark}

@@ -84,8 +84,12 @@ def test_who_may_not_start_campaigns_asks_for_it(app: Flask, sink: Server, offic
         with pytest.raises(Conflict):
             campaigns.start(made.id, version=seen - 1, public_url=URL, actor=dana)
         campaigns.start(made.id, version=seen, public_url=URL, actor=dana)
+        with pytest.raises(Conflict):
+            records.delete(Campaign, made.id, actor=dana)
     runner.drain(app)
-    assert sink[0].to == ["ann@example.net"]
+    assert sink[0].to == ["ann@example.net"] and "Evan" in sink[0].read(0)["From"], "it leaves as who asked for it"
+    with scope.inside(workspace):
+        records.delete(Campaign, made.id, actor=dana)
 
 
 def test_what_was_started_changes_no_more(office: Office) -> None:

@@ -20,6 +20,7 @@ from app.services import (
     campaigns,
     records,
     saved_views,
+    sending_limits,
     verbs,
 )
 from app.services.operation import operation
@@ -103,8 +104,9 @@ def test_a_view_that_no_longer_works_writes_to_nobody(office: Office) -> None:
     with scope.inside(workspace):
         person("Ann", actor=dana)
         made = campaigns_kit.campaign(dana)
+        view = saved_views.save("contact", "Gone", "f=gone%3Ais%3A1", "workspace", actor=dana)
         with pytest.raises(Invalid) as error:
-            campaigns.choose_list(made.id, "f=gone%3Ais%3A1", "Gone", actor=dana)
+            campaigns.choose_audience(made.id, view, actor=dana)
         assert "audience" in error.value.fields
 
 
@@ -221,11 +223,15 @@ def test_a_worker_that_dies_leaves_one_in_doubt_and_the_rest_is_sent(
 
 def test_a_server_that_cannot_be_reached_costs_nobody_an_e_mail(app: Flask, sink: Server, office: Office) -> None:
     workspace, dana = office
+    owner = jobs_kit.join(workspace, "Ada", "owner")
     with scope.inside(workspace):
         campaigns_kit.people(4)
         made = campaigns_kit.started(dana, per_hour=6000)
+        sending_limits.save({"per_day": "4"}, version=0, actor=owner)
     works, app.config["SMTP_URL"] = app.config["SMTP_URL"], "smtp://127.0.0.1:9"
-    runner.drain(app)
+    for _turn in range(3):
+        runner.drain(app)
+        hurry()
     with scope.inside(workspace):
         assert set(fates(made.id).values()) == {"queued"}
     app.config["SMTP_URL"] = works
@@ -326,3 +332,31 @@ def _reply(message_id: int, actor: Actor) -> None:
         session.add(
             InboundMail(subject="Re", kind="reply", state="done", message_id=message_id, source="test", created_by="t")
         )
+
+
+def test_what_broke_while_people_were_written_down_goes_on_when_resumed(
+    app: Flask, sink: Server, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, dana = office
+    with scope.inside(workspace):
+        campaigns_kit.people(5)
+        made = campaigns_kit.started(dana)
+    monkeypatch.setattr(campaign_audience, "CHUNK", 2)
+    written, turns = campaign_audience.freeze, iter((False, True))
+
+    def breaking(*args: object, **facts: object) -> object:
+        if next(turns, False):
+            raise Invalid({"audience": "The view is gone."})
+        return written(*args, **facts)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(campaign_audience, "freeze", breaking)
+    runner.drain(app)
+    with scope.inside(workspace):
+        session.expire_all()
+        assert session.get_one(Campaign, made.id).state == "paused" and len(fates(made.id)) == 2
+        verbs.run(Campaign, verbs.find("campaign", "resume"), [made.id], {}, actor=dana)
+    runner.drain(app)
+    assert len(sink[0].to) == len(set(sink[0].to)) == 5
+    with scope.inside(workspace):
+        session.expire_all()
+        assert session.get_one(Campaign, made.id).state == "done"

@@ -138,6 +138,15 @@ def test_a_mangled_mail_gets_a_verdict(name: str, data: st.DataObject) -> None:
     _of_some_kind(classify(raw[:start] + put + raw[start + cut :]))
 
 
+def _report(fields: bytes) -> bytes:
+    """A bounce whose report on its recipient has these fields."""
+    return (
+        b"From: mailer-daemon@x\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n"
+        b"--b\r\n\r\nIt failed.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\n"
+        b"Final-Recipient: rfc822; sam@example.net\r\nAction: failed\r\n" + fields + b"\r\n--b--\r\n"
+    )
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -150,8 +159,9 @@ def test_a_mangled_mail_gets_a_verdict(name: str, data: st.DataObject) -> None:
         b"References: " + b"<" * 300_000 + b"\r\n\r\n",
         b"X: y\r\n" * 100_000,
         b"From: mailer-daemon@x\r\nSubject: failure\r\n\r\n" + b"550 " + b"1.1.1." * 100_000,
+        _report(b"".join(b"X-%d: y\r\n" % number for number in range(30_000)) + b"Status: 5.1.1\r\n"),
     ],
-    ids=["angles", "tags", "words", "long-line", "parens", "encoded", "ids", "headers", "numbers"],
+    ids=["angles", "tags", "words", "long-line", "parens", "encoded", "ids", "headers", "numbers", "fields"],
 )
 def test_a_mail_made_to_be_slow_is_read_in_time(raw: bytes) -> None:
     start = time.process_time()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from app.services import sending
-from tests.factories import Browser, World, browser
+from app.services.operation import operation
+from models.base import session
+from models.sending import SendingDomain
+from tests.factories import SYSTEM, Browser, World, browser
 
 
 @pytest.fixture
@@ -79,3 +83,30 @@ def test_who_may_not_set_up_the_workspace_only_looks_or_not_even_that(app: Flask
     assert "smtp.harbour.example" not in outsider.get(PAGE).text
     with app.app_context(), world.summit.inside():
         assert sending.way("ada@harbour.example").url is None
+
+
+def test_limits_are_set_and_a_wrong_one_loses_nothing(app: Flask, world: World, owner: Browser) -> None:
+    owner.submit(PAGE, SERVER, page=PAGE)
+    wrong = {"per_day": "lots", "per_hour": "30", "limits_version": "0"}
+    answer = owner.submit(f"{PAGE}/limits", wrong, page=PAGE)
+    assert answer.status_code == 422 and 'value="lots"' in answer.text and "Type a number from 1" in answer.text
+    assert SERVER["host"] in answer.text, "the other form of the page is as it was"
+    assert owner.submit(f"{PAGE}/limits", wrong | {"per_day": "500"}).status_code == 303
+    assert 'name="per_day" value="500"' in owner.get(PAGE).text
+    agent = browser(app, world.harbour.agent)
+    assert agent.submit(f"{PAGE}/limits", wrong, page="/").status_code == 403
+    assert 'value="500"' not in browser(app, world.summit.owner).get(PAGE).text
+
+
+def test_a_proved_domain_is_warmed_up_and_no_outsiders(app: Flask, world: World, owner: Browser) -> None:
+    owner.submit(f"{PAGE}/domains", {"domain": "harbour.example"}, page=PAGE)
+    key = owner.get(PAGE).text.partition('id="domain-')[2].partition('"')[0]
+    with app.app_context(), world.harbour.inside(), operation("test.prove", actor=SYSTEM):
+        sending.note_check(int(key), [session.scalars(sa.select(SendingDomain.record)).one()])
+    assert "Warm harbour.example up" in owner.get(PAGE).text
+    assert owner.submit(f"{PAGE}/domains/{key}/warm", {"on": "1"}).status_code == 303
+    assert "at most 50 e-mails today" in owner.get(PAGE).text
+    outsider = browser(app, world.summit.owner)
+    assert outsider.submit(f"{PAGE}/domains/{key}/warm", {"on": ""}, page=PAGE).status_code == 404
+    assert owner.submit(f"{PAGE}/domains/{key}/warm", {"on": ""}, page=PAGE).status_code == 303
+    assert "Warm harbour.example up" in owner.get(PAGE).text

@@ -87,7 +87,7 @@ async function act(button) {
 function stand(value) {
   const [verb] = value.split(":");
   const at = form().dataset.at;
-  const block = at && document.getElementById(`b-${at}`);
+  const block = at ? document.getElementById(`b-${at}`) : null;
   const same = $$("button[name=do]", form()).find((one) => one.value === value && !one.disabled);
   const field = block && $("textarea,input:not([type=hidden]):not([type=file])", block);
   const goal = verb === "add" || verb === "deal" ? field ?? block : same ?? $("#d-undo") ?? field ?? form();
