@@ -37,7 +37,9 @@ _NIGHT = (
     '<mj-raw><meta name="color-scheme" content="light dark"/>'
     '<meta name="supported-color-schemes" content="light dark"/></mj-raw>'
     "<mj-style>@media (prefers-color-scheme: dark) { .paper, .paper > table { background: #1b2027 !important; } "
-    ".ink, .ink div, .ink p, .ink li, .ink h1 { color: #e6e9ec !important; } }</mj-style>"
+    ".ink, .ink div, .ink p, .ink li, .ink h1 { color: #e6e9ec !important; } "
+    "body, .outer { background: #12161b !important; } .quiet, .quiet div, .quiet a { color: #9aa5b1 !important; } }"
+    "</mj-style>"
 )
 
 
@@ -77,7 +79,8 @@ def draw(
         f'<mj-attributes><mj-all font-family="{_FONT}"/>'
         f'<mj-text font-size="16px" line-height="1.55" color="{_INK}" padding="8px 24px" css-class="ink"/>'
         f"</mj-attributes></mj-head>"
-        f'<mj-body width="600px" background-color="{_PAPER}">{pen.head()}{body}{pen.foot()}</mj-body></mjml>'
+        f'<mj-body width="600px" background-color="{_PAPER}" css-class="outer">'
+        f"{pen.head()}{body}{pen.foot()}</mj-body></mjml>"
     )
     made = mrml.to_html(source, render_options=_NO_FONTS).content
     return Drawn(pen.held.split(made), mail_merge.joined([*_told(blocks, names), *_foot()]))
@@ -116,8 +119,8 @@ class _Pen:
         stopping, seeing = html.escape(_("Stop these e-mails")), html.escape(_("See it in a browser"))
         office = self.line("{{ workspace.name }}") + "<br/>" + self.line("{{ workspace.address }}")
         return (
-            f'<mj-section padding="16px 0 32px"><mj-column><mj-text {quiet} css-class="">{office}</mj-text>'
-            f'<mj-text {quiet} css-class=""><a href="{stop}" style="color:{_QUIET}">{stopping}</a>'
+            f'<mj-section padding="16px 0 32px"><mj-column><mj-text {quiet} css-class="quiet">{office}</mj-text>'
+            f'<mj-text {quiet} css-class="quiet"><a href="{stop}" style="color:{_QUIET}">{stopping}</a>'
             f' &#183; <a href="{see}" style="color:{_QUIET}">{seeing}</a></mj-text>'
             f"</mj-column></mj-section>"
         )
@@ -173,9 +176,7 @@ class _Pen:
     def _listing(self, one: Block) -> str:
         lines = [f'<strong style="font-size:18px">{self.line(one["title"])}</strong>']
         lines += [self.line(one[name]) for name in ("address", "facts") if one[name]]
-        lines += (
-            [f'<strong style="color:{self.brand.color}">{self.line(one["price"])}</strong>'] if one["price"] else []
-        )
+        lines += [f"<strong>{self.line(one['price'])}</strong>"] if one["price"] else []
         button = self._button({"url": one["url"], "label": _("See this home")}) if one["url"] else ""
         return self._image(one) + f"<mj-text>{'<br/>'.join(lines)}</mj-text>" + button
 
