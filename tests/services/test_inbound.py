@@ -153,6 +153,13 @@ def test_the_same_delivery_twice_is_one_mail_with_one_effect(office: Office) -> 
     assert len(office.every(ReceivedMail)) == 2
 
 
+def test_an_id_that_is_used_twice_loses_no_answer(office: Office) -> None:
+    same = {"Message-ID": "<again@x.com>"}
+    for text in ("Yes", "No, rather not"):
+        office.came(answer(text, **same), office.address("reply"))
+    assert [one.body for one in office.every(InboundMail)] == ["Yes", "No, rather not"]
+
+
 def test_reading_a_mail_again_does_nothing(office: Office) -> None:
     office.came(answer("Yes"), office.address("reply"))
     [job] = office.every(Job, Job.name == receiving.JOB)

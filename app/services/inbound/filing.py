@@ -144,13 +144,15 @@ def _made(received: ReceivedMail, found: Verdict, message: Message | None, conta
 
 
 def _twin(found: Verdict, message: Message | None) -> InboundMail | None:
-    """The same mail, filed before: servers that lose an answer hand over again, with other lines at the top."""
+    """The same mail, filed before: servers that lose an answer hand over again, with other lines at the top. One that
+    says something else is another, also where its program uses an id twice: no answer is lost by that."""
     if not found.header_id:
         return None
     same = sa.select(InboundMail).where(
         InboundMail.header_id == found.header_id,
         InboundMail.sender == (found.sender or None),
-        InboundMail.subject == found.subject,
+        InboundMail.subject == found.subject[:200],
+        InboundMail.body.is_(None) if not found.text else InboundMail.body == found.text,
         InboundMail.message_id.is_(None) if message is None else InboundMail.message_id == message.id,
     )
     return session.scalars(same.order_by(InboundMail.id).limit(1)).one_or_none()
