@@ -22,6 +22,7 @@ from app.services import accounts, records, workspaces
 from app.services.operation import operation
 from models import normal, scope
 from models.base import session
+from models.campaign import Campaign, MailDesign
 from models.deal import Pipeline, Stage
 from models.fields import now
 from models.workspace import Membership, Team, Workspace
@@ -161,6 +162,7 @@ def _found(
             colleagues = _hire(plan, head, rng)
             stages = [(s.id, s.outcome) for s in session.scalars(sa.select(Stage).order_by(Stage.position))]
             _rentals()
+            _campaign(head)
             seed_fields.define(ACTOR)
             Story(op, workspace.id, plan.zone, plan.place, colleagues, stages, rng, moment, f"seed {seed}").tell(
                 contacts
@@ -233,6 +235,26 @@ def _rentals() -> None:
             "outcome": outcome,
         }
         records.create(Stage, values, actor=ACTOR, source="demo")
+
+
+def _campaign(head: Membership) -> None:
+    """A draft to many, so that the editor has something to show."""
+    made = Campaign(
+        name="Homes of the season", subject='{{ contact.first_name | default("Neighbour") }}, homes of the season',
+        preheader="Before they are on the market", owner_id=head.id, team_id=head.team_id, source="demo",
+        created_by=head.name,
+    )  # fmt: skip
+    session.add(made)
+    session.flush()
+    texts = (
+        ("heading", "Homes of the season"),
+        ("text", 'Dear {{ contact.first_name | default("neighbour") }},\n\nthese are the homes we **look forward** to '
+                 "showing you.\n\n- two by the water\n- one with a garden"),
+    )  # fmt: skip
+    blocks: list[dict[str, Any]] = [
+        {"id": f"b{place}", "kind": kind, "text": text} for place, (kind, text) in enumerate(texts)
+    ]
+    session.add(MailDesign(campaign_id=made.id, blocks=[*blocks, {"id": "b2", "kind": "signature"}], wave=0))
 
 
 def _further(index: int) -> Brokerage:
