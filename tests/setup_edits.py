@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from hypothesis import strategies as st
 
 from app.errors import DomainError
-from app.services import custom_fields, field_rights, layouts, records, roles, saved_views, schema
+from app.services import custom_fields, field_rights, layouts, records, role_rules, roles, saved_views, schema
 from models import registry, tenancy
 from models.base import session
 from models.custom import CustomField
 from models.deal import Pipeline, Stage
 from models.message import Template
-from models.scope import Actor, Reach
+from models.scope import Actor, Reach, Rule
 from models.view import SavedView
 from tests.factories import Office
 from tests.factories_fields import TAGS
@@ -32,7 +32,7 @@ _KINDS: tuple[dict[str, Any], ...] = (
     {"kind": "boolean"},
 )
 # Which edit, and numbers that say of what and to what.
-EDITS = st.lists(st.tuples(st.integers(0, 21), st.integers(0, 11), st.integers(0, 11)), min_size=1, max_size=12)
+EDITS = st.lists(st.tuples(st.integers(0, 22), st.integers(0, 11), st.integers(0, 11)), min_size=1, max_size=12)
 Edit = tuple[int, int, int]
 
 
@@ -106,6 +106,16 @@ def _own_role(what: int) -> Any:
 
 def _change_role(_office: Office, actor: Actor, what: int, to: int) -> None:
     roles.update(_own_role(what).id, WORDS[to % 4], _rights(what), actor=actor)
+
+
+def _rule(_office: Office, actor: Actor, what: int, to: int) -> None:
+    role, entity = _own_role(what), ENTITIES[to % 2]
+    own = sorted(schema.added(registry.entity(entity)))
+    asked = ["owner_id:is:@me", "team_id:filled", *(f"{name}:filled" for name in own)]
+    rule = Rule(f'{{"or":["team_id:is:@team","{_pick(asked, to)}"]}}')
+    roles.update(
+        role.id, role.label, role_rules.changed(roles.current_rights(role), entity, ["read"], rule), actor=actor
+    )
 
 
 def _drop_role(_office: Office, actor: Actor, what: int, _to: int) -> None:
@@ -188,5 +198,5 @@ def _drop_view(_office: Office, actor: Actor, what: int, _to: int) -> None:
 _EDITS: tuple[Callable[[Office, Actor, int, int], Any], ...] = (
     _new_field, _new_field, _relabel, _reshape, _retype, _bin(CustomField), _restore(CustomField), _new_role,
     _change_role, _drop_role, _limit, _lay_out, _new_pipeline, _rename(Pipeline), _new_stage, _move_stage, _bin(Stage),
-    _new_template, _rename(Template), _keep_view, _team_view, _drop_view,
+    _new_template, _rename(Template), _keep_view, _team_view, _drop_view, _rule,
 )  # fmt: skip

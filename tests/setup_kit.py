@@ -12,7 +12,7 @@ from app.services.setup.plan import Plan
 from models.contact import Tag
 from models.deal import Pipeline, Stage
 from models.message import Template
-from models.scope import Actor, Reach
+from models.scope import Actor, Extent, Reach, Rule
 from tests.factories import Office
 from tests.factories_fields import define_all
 
@@ -22,7 +22,7 @@ def furnish(office: Office) -> dict[str, Any]:
     owner = office.actor("owner")
     define_all("contact", actor=owner)
     define_all("deal", actor=owner, only=("Nickname", "School area"))
-    rights = {
+    rights: dict[str, dict[str, Extent]] = {
         "contact": {"read": Reach.TEAM, "write": Reach.OWN},
         "deal": {"read": Reach.TEAM},
         "custom_field": {"read": Reach.WORKSPACE},
@@ -57,6 +57,19 @@ def furnish(office: Office) -> dict[str, Any]:
         actor=owner,
     )  # fmt: skip
     tag = records.create(Tag, {"name": "VIP"}, actor=owner)
+    east, signed = office.teams["east"], stages[1].id
+    ruled = {
+        ("contact", "delete"): f'{{"and":["tags:is:{tag.id}","x_pets:is:1"]}}',
+        ("contact", "export"): f'{{"and":["owner_id:is:{office.agent.membership_id}"]}}',
+        (
+            "deal",
+            "read",
+        ): f'{{"or":["team_id:is:@team|{east}",{{"and":["stage_id:is:{signed}"]}}]}}',
+        ("deal", "export"): '{"and":["title:starts:Whitcombe"]}',
+    }
+    for (entity, action), text in ruled.items():
+        rights.setdefault(entity, {})[action] = Rule(text)
+    roles.update(role.id, "Transaction desk", rights, actor=owner)
     kept = saved_views.save
     views = {
         "choice": kept("contact", "South", "f=x_school_area:is:south&sort=-name&cols=phone", "workspace", actor=owner),

@@ -137,6 +137,8 @@ def _records(actor: Actor) -> Iterator[Command]:
                 label = _("Export {records} as {kind}", records=spec.label.lower(), kind=kind.upper())
                 url = spec.url(page=f"export.{kind}")
                 yield Command(label, url, "download", words=_("download"), fields=())
+            label = _("Export every field of {records}", records=spec.label.lower())
+            yield Command(label, spec.url(page="export.csv?all=1"), "download", words=_("download csv"), fields=())
     for spec in specs:
         yield Command(
             _("Manage views of {records}", records=spec.label.lower()), spec.url(page="views"), "list",

@@ -211,7 +211,7 @@ def _row(row: Any, zone: ZoneInfo, named: names.Titles) -> tuple[Any, ...]:
     verb, bad = entry_words(row.action, row.facts)
     changed = len(row.facts.get("fields", ())) if isinstance(row.facts, dict) else 0
     change = _n("{n} field", "{n} fields", changed) if changed else ""
-    record = names.link(row.entity, row.record_id, named)
+    record = names.link(row.entity, row.record_id, named, row.facts)
     return (
         row.id, f"{formats.day_of_month(local)} {local:%H:%M:%S}", row.at.isoformat(), row.actor, verb, bad,
         names.kind(row.entity), record, change,
@@ -226,7 +226,7 @@ def _entry(entry: audit_log.Entry, zone: ZoneInfo, named: names.Titles) -> dict[
         "verb": verb,
         "bad": bad,
         "kind": names.kind(row.entity),
-        "record": names.link(row.entity, row.record_id, named),
+        "record": names.link(row.entity, row.record_id, named, row.facts),
         "person": named.get(("contact", row.subject_id), f"contact #{row.subject_id}"),
         "when": f"{formats.date(row.at.astimezone(zone))} {row.at.astimezone(zone):%H:%M:%S %Z}",
         "place": entry.place,

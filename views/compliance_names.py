@@ -27,11 +27,14 @@ Choices = tuple[tuple[Any, str], ...]
 # Kinds that have no screen of their own.
 _KINDS = {
     "api_key": N_("API key"), "audit": N_("audit log"), "import_batch": N_("import"), "user": N_("account"),
-    "ai_call": N_("AI call"),
+    "ai_call": N_("AI call"), "saved_view": N_("saved view"), "first_view": N_("first view"), "role": N_("role"),
+    "dashboard": N_("dashboard"), "mail_server": N_("mail server"), "sending_domain": N_("sending domain"),
 }  # fmt: skip
 # Facts that hold the id of a record under the name of its kind.
 _HELD = {"membership": "membership", "team": "team", "contact": "contact"}
 _FACTS = {"basis": dict(BASES), "topic": dict(consent.TOPICS)}
+# Facts that name the record of their row.
+_NAMING = ("name", "label", "dashboard", "role", "server", "domain")
 Fact = tuple[str, str, str | None]
 
 
@@ -54,12 +57,16 @@ def titles(wanted: Iterable[tuple[str | None, Any]]) -> Titles:
     return {**relatives.titles(known, actor=shell.actor())} if known else {}
 
 
-def link(entity: str | None, key: Any, known: Titles) -> str | Markup:
-    """A record by its title, which leads to it; by its number where there is nothing to lead to."""
+def link(entity: str | None, key: Any, known: Titles, facts: Any = None) -> str | Markup:
+    """A record by its title, which leads to it; by its number where there is nothing to lead to. What has no screen is
+    called as the `facts` of its row call it.
+    """
     if not key:
         return ""
     title = known.get((entity or "", key))
     spec = screens().get(entity or "")
+    if spec is None and title is None and isinstance(facts, dict):
+        title = next((str(facts[name]) for name in _NAMING if facts.get(name)), None)
     if title is None or spec is None or (not spec.group and spec.entity != "membership"):
         return title[:80] if title else f"#{key}"
     return Markup('<a class="lk" href="{}">{}</a>').format(spec.url(key), title[:80])

@@ -283,6 +283,16 @@ def _head_actions(state: State, actor: Actor) -> list[dict[str, Any]]:
                     "post": True,
                 }
             )
+        actions.append(
+            {
+                "label": _("CSV, all fields"),
+                "icon": "download",
+                "url": state.url([*state.pairs(), ("all", "1")], page="export.csv"),
+                "primary": False,
+                "key": None,
+                "post": True,
+            }
+        )
     if screen.may_add(actor):
         actions.append(
             {

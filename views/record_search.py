@@ -33,7 +33,11 @@ def groups(q: str, most: int) -> list[Group]:
     found: list[tuple[int, Group]] = []
     held: set[tuple[str, int]] = set()
     for spec in specs:
-        hits, more = finding.exact(spec.model, q, actor=actor, search=spec.search, shown=_shown(spec), most=most)
+        how: Any = {"actor": actor, "search": spec.search, "shown": _shown(spec), "most": most}
+        hits, more = finding.exact(spec.model, q, **how)
+        known = {hit.id for hit in hits}
+        further = finding.by_detail(spec.model, q, shell.locale().region, **how)
+        hits = [*hits, *(hit for hit in further if hit.id not in known)]
         if hits:
             held |= {(spec.entity, hit.id) for hit in hits}
             more_url = f"{spec.url()}?{urlencode({'q': q})}" if more else None

@@ -17,6 +17,7 @@ from app import permissions
 from app.errors import Invalid
 from app.services import uploads, values
 from app.services.setup import apply, capture, document, files, plan, states
+from app.services.setup.check_rights import ROLE_PARTS
 from app.services.setup.plan import REMOVE, Plan, Step
 from models import formats
 from models.scope import Actor
@@ -152,7 +153,7 @@ def _allowed() -> Actor:
 
 def _fresh(found: Plan, actor: Actor) -> None:
     """Rights are changed only by who has lately shown who they are, as on the pages of roles."""
-    if any(step.part in ("roles", "field_rights") for step in found.steps):
+    if any(step.part in ROLE_PARTS for step in found.steps):
         require_fresh(actor, request.path)
 
 

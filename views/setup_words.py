@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from app.services import filters, schema
+from app.services import filters, rules, schema
 from app.services.setup.capture import EVERYBODY, FIELD_FACTS, Items
 from app.services.setup.plan import Step
 from models import custom, registry
@@ -18,7 +18,8 @@ from models.words import N_, Marked, _
 from views.roles import label_of
 
 PARTS = {
-    "roles": N_("Roles"), "fields": N_("Fields"), "field_rights": N_("Limits of fields"), "layouts": N_("Layouts"),
+    "roles": N_("Roles"), "fields": N_("Fields"), "field_rights": N_("Limits of fields"),
+    "rules": N_("Rules of roles"), "layouts": N_("Layouts"),
     "pipelines": N_("Pipelines"), "stages": N_("Stages"), "templates": N_("Templates"), "views": N_("Shared views"),
 }  # fmt: skip
 # What happened to an item, whole sentences of each part.
@@ -32,6 +33,10 @@ _HAPPENED: Mapping[str, Mapping[str, str]] = {
     "field_rights": {
         "add": N_("Field {item} limited"), "change": N_("Limit of {item} changed"),
         "remove": N_("Limit of {item} taken away"),
+    },
+    "rules": {
+        "add": N_("Rule for {item} added"), "change": N_("Rule for {item} changed"),
+        "remove": N_("Rule for {item} taken away"),
     },
     "layouts": {
         "add": N_("Layout of {item} added"), "change": N_("Layout of {item} changed"),
@@ -79,6 +84,7 @@ _CHOICES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "result": custom.RESULTS,
 }
 _WORDS = {name: {key: Marked(str.__str__(label)) for key, label in choices} for name, choices in _CHOICES.items()}
+_WHOSE: Mapping[str, str] = {str(who): words for who, words in rules.WHOSE.items()}
 _MOST_TEXT = 160
 
 
@@ -100,6 +106,10 @@ def called(part: str, name: str, label: str) -> str:
         entity, _slash, one = rest.partition("/")
         told = {"field": field(entity, one), "records": label_of(entity).lower(), "role": label}
         return _("“{field}” of {records} for {role}", **told)
+    if part == "rules":
+        entity, _slash, action = rest.partition("/")
+        told = {"action": str(_ACTIONS.get(action, action)), "records": label_of(entity).lower(), "role": label}
+        return _("“{action}” on {records} for {role}", **told)
     if part == "layouts":
         records = label_of(first).lower()
         return records if rest == EVERYBODY else _("{records} for {role}", records=records, role=label)
@@ -113,6 +123,9 @@ def headed(part: str, name: str, label: str) -> str:
     first, _slash, rest = name.partition("/")
     if part == "layouts":
         return label_of(first) if rest == EVERYBODY else f"{label_of(first)}, {label}"
+    if part == "rules":
+        entity, _slash, action = rest.partition("/")
+        return f"{label}, {label_of(entity).lower()}: {_ACTIONS.get(action, action)}"
     return f"{label} ({label_of(first).lower()})" if part in ("fields", "views") else label
 
 
@@ -164,6 +177,9 @@ def _flat(step: Step, item: Mapping[str, Any] | None, items: Items) -> Iterator[
                     yield f"{label_of(of)}: {_ACTIONS.get(action, action)}", str(_REACHES.get(reach, reach))
         elif name == "asks":
             yield from _asked(entity, value, items)
+        elif step.part == "rules":
+            if name == "where":
+                yield _("Conditions"), _group(step.name.split("/")[1], value, items)
         elif step.part == "layouts":
             yield from _laid_out(entity, name, value, items)
         else:
@@ -197,7 +213,8 @@ def _group(entity: str, group: Mapping[str, Any], items: Items) -> str:
 
 def _leaf(entity: str, leaf: Mapping[str, Any], items: Items) -> str:
     words = str(filters.WORDS.get(leaf["op"], leaf["op"]))
-    return f"{field(entity, leaf['field'], items)} {words} {', '.join(leaf['values'])}".strip()
+    told = (str(_WHOSE.get(value, value)) for value in leaf["values"])
+    return f"{field(entity, leaf['field'], items)} {words} {', '.join(told)}".strip()
 
 
 def _laid_out(entity: str, name: str, value: Any, items: Items) -> Iterator[tuple[str, str]]:

@@ -22,7 +22,7 @@ from models import registry
 from models.base import session
 from models.custom import CustomValue
 from models.fields import Kind
-from models.scope import Actor, Reach
+from models.scope import Actor, Reach, Rule
 
 CANDIDATES = 3000
 # Candidates are found by so many of the typed words, the longest: these are rarest.
@@ -60,9 +60,10 @@ def near(model: type[Any], q: str, names: tuple[str, ...], *, actor: Actor, most
 
 def _candidates(model: type[Any], names: tuple[str, ...], wanted: Sequence[Word], actor: Actor) -> list[Any]:
     """Rows (id, *names) that hold a piece of every wanted word."""
-    indexed = search_index.indexed(model)
-    if filters.on_postgresql() and set(names) <= indexed:
-        return _texts(model, names, _by_function(model, names, wanted, actor), actor)
+    reach = permissions.require(actor, "read", registry.permission_entity(model))
+    # What a rule reaches is known behind the walls alone: through the function, what it hides would take places.
+    if filters.on_postgresql() and set(names) <= search_index.indexed(model) and not isinstance(reach, Rule):
+        return _texts(model, names, _by_function(model, names, wanted, reach, actor), actor)
     pieces = [close_words.patterns(word) for word in wanted]
     shape = tuple(len(patterns) for patterns in pieces)
     key = ("near", model, names, shape, filters.on_postgresql(), kept.sight(actor, (model,)))
@@ -80,15 +81,16 @@ def _holding(model: type[Any], names: tuple[str, ...], shape: tuple[int, ...], a
     return found.limit(parts.number(CANDIDATES))
 
 
-def _by_function(model: type[Any], names: tuple[str, ...], wanted: Sequence[Word], actor: Actor) -> list[int]:
+def _by_function(
+    model: type[Any], names: tuple[str, ...], wanted: Sequence[Word], reach: Reach, actor: Actor
+) -> list[int]:
     """PostgreSQL: ids through the trigram indexes, which row security keeps a plain statement from. The function walls
     by workspace and narrows by owner and team; the rows themselves are read behind all walls.
 
     Words of long pieces go through the indexes. For short ones it is cheaper to read all records that are left.
     """
-    reach = permissions.require(actor, "read", registry.permission_entity(model))
     owner = team = None
-    if reach in (Reach.OWN, Reach.TEAM):  # what a rule reaches is known behind the walls alone
+    if reach is not Reach.WORKSPACE:
         owner = actor.membership_id or 0
         team = actor.team_id if reach is Reach.TEAM else None
     rare = [close_words.patterns(word) for word in wanted if close_words.is_rare(word)]

@@ -91,8 +91,9 @@ def limit(role_id: int, entity: str, wanted: Mapping[str, str], *, actor: Actor,
         schema.hold()
         _write(role.id, entity, changed)
         schema.renew_workspace(scope.workspace_id())
-        facts = {"role": role.label, "fields": {n: [before.get(n, OPEN), level] for n, level in changed.items()}}
-        op.audit("role.fields_limited", entity=entity, record_id=role.id, facts=facts)
+        levels = {n: [before.get(n, OPEN), level] for n, level in changed.items()}
+        facts = {"role": role.label, "records": entity, "fields": levels}
+        op.audit("role.fields_limited", entity="role", record_id=role.id, facts=facts)
 
 
 def _limited(role_id: int, actor: Actor) -> Role:

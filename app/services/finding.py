@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,12 +18,14 @@ from app import permissions
 from app.services import asked, close_search, filters, kept, parts, queries, schema, search_index
 from app.services.filters import Filter
 from app.services.search_index import Hits
-from models import registry
+from models import normal, registry
 from models.base import session
+from models.fields import Field, Kind
 from models.scope import Actor
 
 WHOLE, BEGINS, WORDS, HOLDS = range(4)
 _ACTIVE = "last_activity"
+_REACHES = frozenset({Kind.EMAIL, Kind.PHONE})
 _FEW = 3
 _MOST_WORDS = 6
 
@@ -68,6 +71,48 @@ def close(
     return [
         Hit(row[0], str(row[1] or ""), tuple(row[2 : 2 + len(shown)]), errors=off[row[0]][0]) for row in rows[:most]
     ]
+
+
+def by_detail(
+    model: type[Any], q: str, region: str, *, actor: Actor, search: tuple[str, ...], shown: tuple[str, ...], most: int
+) -> list[Hit]:
+    """The records of which a further e-mail address or phone number is what was typed, whole, however it was typed:
+    with country code or as it is dialled in the region (ISO 3166). Whoever does not see the main one finds none.
+    """
+    found: dict[int, str] = {}
+    unseen = {registry.fields(model)[name].kind for name in search if not schema.sees(model, name)}
+    for child in _details(model.__tablename__):
+        title = registry.title_of(child)
+        field = schema.fields(child).get(title)
+        wanted = None if field is None or field.kind in unseen else _normal(field, q, region)
+        if wanted:
+            link = getattr(child, registry.parent_link(child))
+            named = sa.select(link).where(getattr(child, title) == wanted).order_by(link).limit(most)
+            found |= dict.fromkeys(session.scalars(permissions.restrict(named, child, actor)), wanted)
+    if not found:
+        return []
+    rows = _rows(model, "", _seen(model, search), shown, Hits(tuple(found)), actor, most)
+    return [Hit(row[0], str(row[1] or ""), tuple(row[2 : 2 + len(shown)]), found[row[0]], WHOLE) for row in rows]
+
+
+@cache
+def _details(entity: str) -> tuple[type[Any], ...]:
+    """The entities that keep further e-mail addresses and numbers of a record."""
+    return tuple(
+        one
+        for one in registry.entities().values()
+        if one.policy.parent == entity and registry.fields(one)[registry.title_of(one)].kind in _REACHES
+    )
+
+
+def _normal(field: Field, q: str, region: str) -> str | None:
+    """What was typed in the form in which such a field is kept; None where it can't be one."""
+    if (field.kind is Kind.EMAIL) != ("@" in q):
+        return None
+    try:
+        return normal.email(q) if field.kind is Kind.EMAIL else normal.phone(q, region)
+    except ValueError:
+        return None
 
 
 def is_few(number: int) -> bool:

@@ -61,9 +61,8 @@ def choose(entity: str, choice: str, *, actor: Actor) -> None:
     view = _view_of(entity, choice, actor)
     with operation("view.first", actor=actor) as op:
         _put(entity, choice, view, membership_id=actor.membership_id)
-        op.audit(
-            "view.first", entity=entity, record_id=view.id if view else None, facts={"opens": _words(choice, view)}
-        )
+        facts = {"list": entity, "opens": _words(choice, view)}
+        op.audit("view.first", entity=FirstView.__tablename__, facts=facts)
 
 
 def set_for_role(entity: str, role_id: int, choice: str, *, actor: Actor) -> None:
@@ -79,8 +78,8 @@ def set_for_role(entity: str, role_id: int, choice: str, *, actor: Actor) -> Non
         )
     with operation("view.first_of_role", actor=actor) as op:
         _put(entity, choice, view, role_id=role_id)
-        facts = {"opens": _words(choice, view), "for": role.label}
-        op.audit("view.first_of_role", entity=entity, record_id=view.id if view else None, facts=facts)
+        facts = {"list": entity, "opens": _words(choice, view), "for": role.label}
+        op.audit("view.first_of_role", entity=FirstView.__tablename__, facts=facts)
 
 
 def forget_member(membership_id: int) -> None:

@@ -6,7 +6,7 @@ Belongs here: rules as facts of roles. Does not belong here: what a rule says (`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +14,10 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Invalid
-from app.services import conditions, filters, relatives, rules
-from app.services.conditions import Group
-from app.services.filters import Filter, Who
+from app.services import conditions, relatives, rules
+from app.services.filters import Who
 from models import registry, scope, tenancy
 from models.base import session
-from models.fields import Kind
 from models.role_rule import RoleRule
 from models.scope import Actor, ActorKind, Reach, Rights, Rule
 from models.user import Role
@@ -30,7 +28,6 @@ from models.workspace import Membership
 MOST_COUNTED = 50_000
 _SHOWN = 5
 _WHY = tenancy.reason("the rules of a role of this workspace, by the role")
-Tree = dict[str, list[Any]]
 
 
 def check(rights: Rights, before: Rights, *, actor: Actor) -> None:
@@ -134,57 +131,6 @@ def _number(model: type[Any], condition: Any) -> Any:
     found = sa.select(model.id).where(model.workspace_id == scope.workspace_id(), model.deleted_at.is_(None))
     found = found if condition is None else found.where(condition)
     return sa.select(sa.func.count()).select_from(found.limit(MOST_COUNTED).subquery()).scalar_subquery()
-
-
-def plain(entity: str, rule: Rule, name_of: Callable[[str, int], Any]) -> Tree:
-    """A rule to take along to another workspace: groups {"and" or "or": [parts]}, and conditions {"field", "op",
-    "values"}. `name_of` gives what names a record there, by its entity and id; whoever looks stays "@me" or "@team".
-    """
-    model = registry.entity(entity)
-    with scope.seen_as(None):
-        known = filters.filterable(model)
-
-    def part(one: Filter | Group) -> dict[str, Any]:
-        if isinstance(one, Group):
-            return {one.join: [part(inner) for inner in one.parts]}
-        field, shown = known[one.field], one.text(model, rules.KEPT).split(":", 2)[2:]
-        texts = shown[0].split("|") if shown else []
-        if field.kind is Kind.RELATION:
-            named = [v.value if isinstance(v, Who) else name_of(field.target or "", v) for v in one.values]
-            return {"field": one.field, "op": one.op, "values": named}
-        return {"field": one.field, "op": one.op, "values": texts}
-
-    with rules.as_kept():
-        return part(rules.read(model, rule))
-
-
-def of_plain(entity: str, tree: Mapping[str, Any], id_of: Callable[[str, Any], int]) -> Rule:
-    """The rule that `plain` described, in the workspace in force. `id_of` gives the id of a named record; it and this
-    raise `Invalid`.
-    """
-    model = registry.entity(entity)
-    with scope.seen_as(None):
-        known = filters.filterable(model)
-
-    def part(one: Any) -> Filter | Group:
-        if not isinstance(one, Mapping):
-            raise Invalid({"": _("This rule can't be read.")})
-        if "field" not in one:
-            join, inner = next(iter(one.items()), ("", None))
-            if join not in ("and", "or") or not isinstance(inner, list):
-                raise Invalid({"": _("This rule can't be read.")})
-            return Group(join, tuple(part(each) for each in inner))
-        field, named = known.get(str(one["field"])), one.get("values") or []
-        if field is not None and field.kind is Kind.RELATION:
-            own = set(Who)
-            named = [v if v in own else id_of(field.target or "", v) for v in named]
-        return filters.build(
-            model, str(one["field"]), str(one.get("op")), [str(v) for v in named], rules.KEPT, who=True
-        )
-
-    with rules.as_kept():
-        found = part(tree)
-    return rules.made(model, found if isinstance(found, Group) else Group("and", (found,)))
 
 
 def changed(rights: Rights, entity: str, actions: Iterable[str], rule: Rule) -> Rights:

@@ -24,6 +24,7 @@ from models.words import _
 from models.workspace import Membership
 
 MOST = 200
+_ENTITY = SavedView.__tablename__
 
 
 def seen(entity: str, *, actor: Actor) -> list[schema.View]:
@@ -57,11 +58,6 @@ def save(entity: str, name: str, query: str, audience: str, *, actor: Actor, key
         problems["audience"] = _("You are in no team to share it with.")
     if len(query) > MOST_QUERY:
         problems[""] = _("This view asks for too much at once. Leave some filters out.")
-    present = [v for v in seen(entity, actor=actor) if v.membership_id == actor.membership_id]
-    if any(v.name.casefold() == name.casefold() and v.id != key for v in present):
-        problems["name"] = _("You have a view with this name already.")
-    if len(present) >= MOST:
-        problems[""] = _("You keep {most} views of this list. Delete one first.", most=MOST)
     if problems:
         raise Invalid(problems)
     if actor.membership_id is None or (audience == "workspace" and not _may_share(actor)):
@@ -69,14 +65,28 @@ def save(entity: str, name: str, query: str, audience: str, *, actor: Actor, key
             "write", "view", _("Your role keeps views for yourself and your team; ask somebody to share it.")
         )
     with operation("view.save", actor=actor) as op:
+        _named_once(entity, name, actor.membership_id, key)
         row = SavedView(entity=entity, membership_id=actor.membership_id) if key is None else _load(entity, key, actor)
         row.name, row.query, row.audience = name, query, audience
         row.team_id = actor.team_id if audience == "team" else None
         session.add(row)
         session.flush()
-        schema.renew_workspace(scope.workspace_id())
-        op.audit("view.saved", entity=entity, record_id=row.id, facts={"audience": audience})
+        op.audit("view.saved", entity=_ENTITY, record_id=row.id, facts={"list": entity, "audience": audience})
     return row.id
+
+
+def _named_once(entity: str, name: str, membership_id: int, key: int | None) -> None:
+    """Raise `Invalid` where this person has another view with the name, or has too many."""
+    # A form pressed twice is one view: the second request waits here for the first.
+    schema.hold()
+    mine = sa.select(SavedView.id, SavedView.name).where(
+        SavedView.entity == entity, SavedView.membership_id == membership_id
+    )
+    present = session.execute(mine).all()
+    if any(one.name.casefold() == name.casefold() and one.id != key for one in present):
+        raise Invalid({"name": _("You have a view with this name already.")})
+    if key is None and len(present) >= MOST:
+        raise Invalid({"": _("You keep {most} views of this list. Delete one first.", most=MOST)})
 
 
 def delete(entity: str, key: int, *, actor: Actor) -> str:
@@ -87,7 +97,7 @@ def delete(entity: str, key: int, *, actor: Actor) -> str:
         session.delete(row)
         session.flush()
         schema.renew_workspace(scope.workspace_id())
-        op.audit("view.deleted", entity=entity, record_id=key)
+        op.audit("view.deleted", entity=_ENTITY, record_id=key, facts={"list": entity})
     return name
 
 
@@ -119,7 +129,8 @@ def place(
         session.add(row)
         session.flush()
         schema.renew_workspace(scope.workspace_id())
-        op.audit("view.saved", entity=entity, record_id=row.id, facts={"name": name, "audience": audience})
+        facts = {"list": entity, "name": name, "audience": audience}
+        op.audit("view.saved", entity=_ENTITY, record_id=row.id, facts=facts)
     return row.id
 
 
@@ -131,7 +142,7 @@ def take_away(entity: str, key: int, *, actor: Actor) -> None:
         session.delete(row)
         session.flush()
         schema.renew_workspace(scope.workspace_id())
-        op.audit("view.deleted", entity=entity, record_id=key, facts={"name": row.name})
+        op.audit("view.deleted", entity=_ENTITY, record_id=key, facts={"list": entity, "name": row.name})
 
 
 def _require_arranging(audience: str, team_id: int | None, actor: Actor) -> None:
@@ -192,7 +203,8 @@ def subscribe(entity: str, key: int, rhythm: str, *, actor: Actor) -> None:
             row.rhythm = rhythm
         elif rhythm:
             session.add(ViewSubscription(view_id=view.id, membership_id=actor.membership_id, rhythm=rhythm))
-        op.audit("view.subscribed", entity=entity, record_id=view.id, facts={"rhythm": rhythm or "never"})
+        facts = {"list": entity, "rhythm": rhythm or "never"}
+        op.audit("view.subscribed", entity=_ENTITY, record_id=view.id, facts=facts)
 
 
 def of_workspace() -> Sequence[ViewSubscription]:

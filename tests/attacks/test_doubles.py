@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +14,12 @@ import sqlalchemy as sa
 from flask import Flask
 
 from app.errors import Conflict
-from app.services import merge, messages
+from app.services import merge, messages, saved_views
 from models.base import session
 from models.contact import Contact
 from models.job import Job
 from models.message import Message, Template
+from tests import postgres_world
 from tests.factories import Browser, World, sign_in
 
 
@@ -78,6 +81,26 @@ def test_a_form_pressed_in_six_tabs_at_once_is_one_e_mail_and_no_error(app: Flas
 
     assert at_once(app, world, write) == []
     assert subjects(app, world) == ["One"] and sends(app, world) == 1
+
+
+@pytest.mark.parametrize("engine", ["sqlite", pytest.param("postgres", marks=pytest.mark.needs("postgres"))])
+def test_a_view_saved_in_six_tabs_at_once_is_one_view(
+    request: pytest.FixtureRequest, tmp_path: Path, engine: str
+) -> None:
+    with contextlib.ExitStack() as stack:
+        if engine == "postgres":
+            app, world = stack.enter_context(postgres_world.served(tmp_path))
+        else:
+            app, world = request.getfixturevalue("app"), request.getfixturevalue("world")
+
+        def keep() -> None:
+            actor = world.harbour.actor("agent")
+            saved_views.save("contact", "Mine", "f=stage:is:new", "private", actor=actor)
+
+        errors = at_once(app, world, keep)
+        assert len(errors) == 5 and all("name already" in str(one.fields) for one in errors)  # type: ignore[attr-defined]
+        with app.app_context(), world.harbour.inside():
+            assert [one.name for one in saved_views.seen("contact", actor=world.harbour.actor("agent"))] == ["Mine"]
 
 
 def draft(app: Flask, world: World) -> int:

@@ -7,19 +7,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import views.console  # noqa: F401  registers the screens
-from app.services import custom_fields, field_rights, finding, queries, records, search_index
+from app.services import close_search, custom_fields, field_rights, finding, queries, records, search_index
 from app.services.operation import operation
 from models import registry, scope
 from models.base import session
-from models.contact import Contact
+from models.contact import Contact, ContactEmail, ContactPhone
 from models.deal import Deal
 from models.scope import Actor
-from tests import postgres_world
+from tests import postgres_world, rules_kit
 from tests.contracts.samples import needed
 from tests.factories import SYSTEM, Office, World
 from tests.factories_fields import TAGS
@@ -132,6 +133,58 @@ def test_an_agent_finds_their_own_and_an_outsider_theirs(place: tuple[Flask, Wor
         records.create(Contact, {"name": "Zebulon Quartermain"}, actor=SYSTEM)
     assert found(world.summit, "owner", "zebulun quartermane") == ["Zebulon Quartermain"]
     assert found(world.harbour, "owner", "zebulun quartermane") == []
+
+
+def by_detail(office: Office, who: str, q: str) -> list[tuple[str, str]]:
+    actor = office.actor(who)
+    with office.inside(), scope.seen_as(actor.role_id):
+        hits = finding.by_detail(Contact, q, "US", actor=actor, search=SEARCH, shown=(), most=5)
+    return [(hit.title, hit.found) for hit in hits]
+
+
+def test_whoever_calls_from_a_second_number_is_found_within_reach(place: tuple[Flask, World]) -> None:
+    _, world = place
+    office = world.harbour
+    with office.inside():
+        dana = office.contacts["Dana Whitcombe"]
+        for model, facts in (
+            (ContactEmail, {"address": "second.dana@example.net"}),
+            (ContactPhone, {"number": "+14155550177"}),
+        ):
+            records.create(model, {"contact_id": dana, **facts}, actor=office.actor("owner"))
+    number, address = [("Dana Whitcombe", "+14155550177")], [("Dana Whitcombe", "second.dana@example.net")]
+    for typed in ("415 555 0177", "+1 415-555-0177", "4155550177"):
+        assert by_detail(office, "owner", typed) == number
+    assert by_detail(office, "agent", "Second.Dana@Example.net ") == address
+    assert by_detail(office, "owner", "second.dana@") == by_detail(office, "owner", "555-0177") == [], (
+        "whole, not a part"
+    )
+    for other, who in ((office, "stranger"), (world.summit, "owner")):
+        assert by_detail(other, who, "4155550177") == by_detail(other, who, "second.dana@example.net") == []
+    role = office.actor("agent").role_id
+    assert role is not None
+    with office.inside():
+        field_rights.limit(role, "contact", {"phone": "hidden"}, actor=office.actor("owner"))
+    assert by_detail(office, "agent", "4155550177") == []
+    assert by_detail(office, "agent", "second.dana@example.net") == address
+    with office.inside():
+        field_rights.limit(role, "contact", {"phone": ""}, actor=office.actor("owner"))
+
+
+def test_what_a_rule_hides_takes_no_place_among_the_compared(
+    place: tuple[Flask, World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, world = place
+    office = world.harbour
+    with office.inside():
+        for number, kind in enumerate(("seller", "seller", "seller", "landlord")):
+            records.create(Contact, {"name": f"Quentin Brandhorst {number}", "type": kind}, actor=SYSTEM)
+        monkeypatch.setattr(close_search, "CANDIDATES", 2)
+        text = '{"and":["type:is:landlord"]}'
+        actor = rules_kit.with_rights(office.actor("agent"), rules_kit.ruled(text, "contact"))
+        near = close_search.near(Contact, "brandhorts", SEARCH, actor=actor, most=5)
+        names = session.scalars(sa.select(Contact.name).where(Contact.id.in_(near))).all()
+    assert names == ["Quentin Brandhorst 3"]
 
 
 def test_the_bin_holds_nothing_to_be_found(place: tuple[Flask, World]) -> None:

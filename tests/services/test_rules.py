@@ -13,7 +13,7 @@ from flask import Flask
 
 from app import permissions
 from app.errors import Invalid
-from app.services import kept, queries, role_rules, rules
+from app.services import kept, queries, rules
 from app.services.queries import ListQuery
 from models import scope, words
 from models.base import session
@@ -117,26 +117,6 @@ def test_kept_statements_are_of_one_rule_and_one_person(app: Flask, world: World
         assert seen("agent", '{"and":["type:is:buyer"]}') == 4
         assert seen("agent", '{"and":["type:is:seller"]}') == 0
         assert seen("agent", mine) == 1
-
-
-def test_a_rule_is_taken_along_by_names_and_comes_back(app: Flask, world: World) -> None:
-    with app.app_context(), world.harbour.inside():
-        east = world.harbour.teams["east"]
-        text = f'{{"or":["team_id:is:@team|{east}",{{"and":["budget_max:between:1.50|500000","name:contains:a:b"]}}]}}'
-        plain = role_rules.plain("contact", Rule(text), lambda entity, key: f"{entity} {key}")
-        assert plain == {
-            "or": [
-                {"field": "team_id", "op": "is", "values": ["@team", f"team {east}"]},
-                {"and": [
-                    {"field": "budget_max", "op": "between", "values": ["1.50", "500000"]},
-                    {"field": "name", "op": "contains", "values": ["a:b"]},
-                ]},
-            ]
-        }  # fmt: skip
-        assert role_rules.of_plain("contact", plain, lambda _entity, name: int(name.split()[1])) == Rule(text)
-        for wrong in ({"and": 1}, {"nor": []}, {"field": "x_gone", "op": "is", "values": ["1"]}, {}):
-            with pytest.raises(Invalid):
-                role_rules.of_plain("contact", wrong, lambda _e, _n: 1)
 
 
 def test_a_sign_that_parts_values_cannot_widen_a_rule(app: Flask, world: World) -> None:

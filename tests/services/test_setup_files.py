@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -11,7 +12,7 @@ from flask import Flask
 
 from app.errors import Forbidden, Invalid
 from app.services import custom_fields, field_rights, layouts, records, roles, saved_views, schema
-from app.services.setup import document, states
+from app.services.setup import document, files, states
 from app.services.setup.capture import PARTS
 from models import registry
 from models.base import session
@@ -19,7 +20,8 @@ from models.contact import Contact, Tag
 from models.custom import CustomField
 from models.deal import Pipeline, Stage
 from models.message import Template
-from models.scope import Reach
+from models.scope import Reach, Rule
+from models.workspace import Team
 from tests.contracts import state
 from tests.factories import World
 from tests.factories_fields import TAGS, define_all
@@ -50,7 +52,9 @@ def test_an_owner_copies_the_set_up_to_another_brokerage(app: Flask, world: Worl
             fields = schema.added(Contact)
             assert fields["x_school_area"].choices == (("north", "North"), ("south", "South"), ("east", "East"))
             role = next(one for one in roles.of_workspace() if one.label == "Transaction desk")
-            assert roles.current_rights(role)["contact"] == {"read": Reach.TEAM, "write": Reach.OWN}
+            rights, vip = roles.current_rights(role), session.scalars(sa.select(Tag.id).where(Tag.name == "VIP")).one()
+            careful = Rule(f'{{"and":["tags:is:{vip}","x_pets:is:1"]}}')
+            assert rights["contact"] == {"read": Reach.TEAM, "write": Reach.OWN, "delete": careful}
             assert field_rights.of_role(role.id, "contact") == {"x_nickname": "hidden", "budget_max": "read"}
             assert field_rights.of_role(world.summit.agent.role_id, "contact") == {"x_school_area": "read"}
             assert layouts.of("contact", role.id) == {"columns": ["phone"]}
@@ -59,6 +63,9 @@ def test_an_owner_copies_the_set_up_to_another_brokerage(app: Flask, world: Worl
             of_rentals = sa.select(Stage).where(Stage.pipeline_id == rentals.id).order_by(Stage.position)
             known = session.scalars(of_rentals).all()
             assert [(s.name, s.outcome) for s in known] == [("New", "open"), ("Signed", "won")]
+            east = session.scalars(sa.select(Team.id).where(Team.name == "East office")).one()
+            own = f'{{"or":["team_id:is:@team|{east}",{{"and":["stage_id:is:{known[1].id}"]}}]}}'
+            assert rights["deal"] == {"read": Rule(own)}, "a rule asks for what is called so here"
             view = next(v for v in saved_views.seen("deal", actor=owner) if v.name == "Signed")
             assert f"stage_id%3Ais%3A{known[1].id}" in view.query and f"inside={rentals.id}" in view.query
             assert session.scalars(sa.select(Template).where(Template.name == "Welcome")).one().kind == "marketing"
@@ -71,7 +78,7 @@ def test_the_file_tells_nothing_of_people_and_records(app: Flask, world: World) 
         text = exported(world.harbour.actor()).decode()
     said = orjson.loads(text)
     assert [view["name"] for view in said["views"]["contact"]] == ["Either", "Important", "Ours", "South"]
-    for secret in ("Whitcombe", "dana@", "example.com", "Olive", "Ada", "owner_id", "Mine alone", "@"):
+    for secret in ("Whitcombe", "dana@", "example.com", "Olive", "Ada", "owner_id", "Mine alone", "@example"):
         assert secret not in text, secret
     assert not {"id", "workspace_id", "membership_id", "team_id", "created_by"} & members(said)
     assert said["names"] == {"tag": {"vip": "VIP"}, "team": {"east_office": "East office"}}
@@ -124,7 +131,9 @@ def test_a_later_file_updates_and_doubles_nothing(app: Flask, world: World) -> N
                                                                  CustomField.entity == "contact")).one()  # fmt: skip
             records.update(CustomField, field.id, {"label": "Called"}, actor=owner)
             records.update(Pipeline, made["pipeline"], {"name": "Leases"}, actor=owner)
-            roles.update(made["role"], "Desk", {"contact": {"read": Reach.OWN}}, actor=owner)
+            known = roles.current_rights(roles.get(made["role"]))
+            rights = {**known, "contact": {"read": Reach.OWN, "delete": known["contact"]["delete"]}}
+            roles.update(made["role"], "Desk", rights, actor=owner)
             area = next(o for o in session.scalars(sa.select(CustomField).where(CustomField.key == "x_school_area"))
                         if o.entity == "contact")  # fmt: skip
             custom_fields.reshape(area.id, {"options": [("south", "Southern"), (None, "West")]}, actor=owner)
@@ -179,13 +188,11 @@ def test_who_lacks_a_right_leaves_that_part_out(app: Flask, world: World) -> Non
         with world.summit.inside():
             rights = {"custom_field": {"read": Reach.WORKSPACE, "write": Reach.WORKSPACE}}
             role = roles.create("Form maker", rights, actor=world.summit.actor())
-            from dataclasses import replace
-
             maker = replace(world.summit.actor("agent"), role_id=role.id, role="", rights=roles.current_rights(role))
             said = orjson.loads(exported(maker))
             assert set(said) - {"format", "version", "product"} == {"fields", "layouts"}
             found = dry_run(data, maker)
-            assert found.left == ["roles", "field_rights", "pipelines", "stages", "templates", "views"]
+            assert found.left == ["roles", "field_rights", "rules", "pipelines", "stages", "templates", "views"]
             assert {step.part for step in found.steps} == {"fields", "layouts"}
             blocked = [step for step in found.steps if step.problem]
             assert [step.name for step in blocked] and all("role" in step.problem for step in blocked)
@@ -212,8 +219,6 @@ def test_nobody_gets_more_rights_by_a_file_than_by_hand(app: Flask, world: World
             )  # fmt: skip
             assert wide
         with world.summit.inside():
-            from dataclasses import replace
-
             admin = world.summit.actor("admin")
             narrowed = {name: actions for name, actions in admin.rights.items() if name != "webhook"}
             found = {step.id: step.problem for step in dry_run(data, replace(admin, rights=narrowed)).steps}
@@ -225,6 +230,44 @@ def test_nobody_gets_more_rights_by_a_file_than_by_hand(app: Flask, world: World
             with pytest.raises(Invalid):
                 brought(data, admin, {"roles:c1"})
             assert "Second owner" not in [one.label for one in roles.of_workspace()]
+
+
+def test_a_rule_comes_by_a_file_only_as_it_could_be_made_by_hand(app: Flask, world: World) -> None:
+    with app.app_context():
+        with world.harbour.inside():
+            furnish(world.harbour)
+            left = files.look(actor=world.harbour.actor()).left
+            assert [words for words in left if words.startswith("A rule of the role “Transaction desk”")] == [
+                "A rule of the role “Transaction desk” (contact): it asks for people or records of this workspace.",
+                "A rule of the role “Transaction desk” (deal): it holds words about people.",
+            ]
+            data = exported(world.harbour.actor())
+            key = next(iter(orjson.loads(data)["rules"]))
+        reads = {"and": [{"field": "type", "op": "is", "values": ["buyer"]}]}
+        bad = {
+            "of a role that all have": ({"agent": {"contact": {"read": reads}}}, "“agent”"),
+            "where none can be": ({key: {"tag": {"read": reads}}}, "can't be said by a rule"),
+            "of a field that is not here": (
+                {key: {"contact": {"delete": {"and": [{"field": "x_no", "op": "filled", "values": []}]}}}}, "“x_no”",
+            ),
+            "of a record by its number": (
+                {key: {"contact": {"delete": {"and": [{"field": "owner_id", "op": "is", "values": ["1"]}]}}}},
+                "by their numbers",
+            ),
+        }  # fmt: skip
+        with world.summit.inside():
+            owner = world.summit.actor()
+            for given, words in bad.values():
+                steps = dry_run(with_part(data, rules=given), owner).steps
+                assert words in next(step.problem for step in steps if step.part == "rules")
+            records.create(Tag, {"name": "VIP"}, actor=owner)
+            brought(data, owner)
+            narrow = replace(owner, rights={**owner.rights, "contact": {"read": Reach.TEAM}})
+            steps = dry_run(with_part(data, rules={key: {"contact": {"delete": reads}}}), narrow).steps
+            assert "as widely" in next(step.problem for step in steps if step.part == "rules")
+            twice = with_part(data, rules={key: {"contact": {"read": reads}}})
+            with pytest.raises(Invalid, match="has this right already"):
+                document.read(twice)
 
 
 def test_conflicts_are_named_exactly(app: Flask, world: World) -> None:

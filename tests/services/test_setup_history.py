@@ -16,7 +16,7 @@ from app.services.setup import apply, capture, document, first_states, plan, sta
 from models.base import session
 from models.contact import Contact
 from models.custom import CustomField
-from models.scope import Reach
+from models.scope import Reach, Rule
 from models.setup import SetupState
 from tests.contracts import state
 from tests.factories import SYSTEM, World
@@ -159,6 +159,31 @@ def test_rights_return_exactly_and_act_at_once(app: Flask, world: World) -> None
         assert exported(owner) == file, "a role that was deleted is made again, with all its rights and limits"
 
 
+def test_a_rule_returns_and_an_older_state_knows_of_none(app: Flask, world: World) -> None:
+    with app.app_context(), world.harbour.inside():
+        owner = world.harbour.actor()
+        made = furnish(world.harbour)
+        role, then = roles.get(made["role"]), moment()
+        rights = roles.current_rights(role)
+        pets = session.scalars(sa.select(CustomField).where(CustomField.key == "x_pets")).one()
+        bare = {"contact": {"read": Reach.TEAM}, "deal": {"read": Rule('{"and":["team_id:is:@team"]}')}}
+        roles.update(role.id, role.label, bare, actor=owner)
+        records.delete(CustomField, pets.id, actor=owner)
+        after = moment()
+        apply.return_to(then, actor=owner)
+        told = roles.current_rights(role)
+        assert told["contact"] == rights["contact"], "the rule came back with the field that it asks for"
+        assert told["contact"]["export"] == Rule(f'{{"and":["owner_id:is:{world.harbour.agent.membership_id}"]}}')
+        assert "export" not in told["deal"], "a rule with words about people stands in no state"
+        apply.return_to(after, actor=owner)
+        assert roles.current_rights(role) == bare and "x_pets" not in schema.added(Contact)
+        known = states.get(then)
+        known.document = states.packed({p: i for p, i in states.unpacked(known.document).items() if p != "rules"})
+        session.commit()
+        apply.return_to(then, actor=owner)
+        assert roles.current_rights(role)["deal"]["read"] == bare["deal"]["read"], "what it does not know stays"
+
+
 def keys(world: World) -> tuple[int, int]:
     row = state.rows("workspace", id=world.harbour.id)[0]
     return row["keys_version"], row["schema_mark"]
@@ -170,6 +195,8 @@ def test_what_cannot_come_back_is_told_before(app: Flask, world: World) -> None:
         made = furnish(world.harbour)
         stranger = world.harbour.stranger
         members.change(stranger.membership_id, role_id=made["role"], team_id=stranger.team_id, actor=owner)
+        bare = {"contact": {"read": Reach.TEAM}}
+        roles.update(made["role"], "Transaction desk", bare, actor=owner)
         with_field = moment()
         one = session.scalars(sa.select(CustomField).where(CustomField.key == "x_pets")).one()
         key = one.id

@@ -13,7 +13,18 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import DomainError, Invalid
-from app.services import custom_adopt, field_rights, layouts, records, role_rules, roles, saved_views, schema
+from app.services import (
+    conditions,
+    custom_adopt,
+    field_rights,
+    layouts,
+    records,
+    role_rules,
+    roles,
+    rules,
+    saved_views,
+    schema,
+)  # fmt: skip
 from app.services.operation import Operation, operation
 from app.services.setup import asked, capture, check_rights, checks, keys, plan, states
 from app.services.setup.capture import EVERYBODY, FIELD_FACTS, Items, Setup
@@ -22,7 +33,7 @@ from models import registry, tenancy
 from models.base import session
 from models.deal import Pipeline, Stage
 from models.message import Template
-from models.scope import Actor
+from models.scope import Actor, Rule
 from models.user import Role
 from models.words import _
 
@@ -116,6 +127,8 @@ class _Work:
             self._each(part, self._bin, gone=True)
         self._each("layouts", self._layout, gone=True)
         self._limit(gone=True)
+        self._each("rules", self._remove_rule, gone=True)
+        self._loosen_rules()
         self._each("roles", self._remove_role, gone=True)
         self._each("fields", self._bin_field, gone=True)
         self._roles()
@@ -125,6 +138,7 @@ class _Work:
         for part in ("pipelines", "stages", "templates"):
             self._free_names(part)
             self._each(part, self._record)
+        self._each("rules", self._rule)
         self._each("views", self._view)
 
     def _of(self, part: str, *, gone: bool = False) -> list[Step]:
@@ -162,7 +176,7 @@ class _Work:
         if row is None:
             roles.create(item["label"], rights, key=step.name, actor=self.actor)
         else:
-            # What a rule says is in no document: it stays where the document gives no other reach.
+            # Rules are steps of their own: they stay where the document gives no other reach.
             whole = role_rules.kept(rights, roles.current_rights(row))
             roles.update(row.id, item["label"], whole, actor=self.actor)
 
@@ -173,6 +187,38 @@ class _Work:
 
     def _role_rows(self) -> dict[str, Role]:
         return {row.key: row for row in roles.of_workspace()}
+
+    def _rule(self, step: Step) -> None:
+        role_key, entity, action = step.name.split("/")
+        text, model = asked.rule_text(step.new or {}, self.keys.id_of), registry.entity(entity)
+        with rules.as_kept():
+            group = conditions.parse(model, text, rules.KEPT, who=True)
+        self._give(role_key, entity, action, rules.made(model, group))
+
+    def _remove_rule(self, step: Step) -> None:
+        role_key, entity, action = step.name.split("/")
+        row = self._role_rows().get(role_key)
+        if row is not None and isinstance(roles.current_rights(row).get(entity, {}).get(action), Rule):
+            self._give(role_key, entity, action, None)
+
+    def _loosen_rules(self) -> None:
+        """A rule that changes lets go of the fields that go: no field goes while a rule rests on it."""
+        going = {step.name for step in self._of("fields", gone=True)}
+        for step in self._of("rules"):
+            entity = step.name.split("/")[1]
+            if step.old and going & {f"{entity}/{name}" for name in asked.fields_of(step.old)}:
+                self._try(step, self._remove_rule)
+
+    def _give(self, role_key: str, entity: str, action: str, rule: Rule | None) -> None:
+        row = self._role_rows().get(role_key)
+        if row is None:
+            raise LookupError(f"role “{role_key}”")
+        rights = {of: dict(actions) for of, actions in roles.current_rights(row).items()}
+        if rule is None:
+            rights[entity].pop(action)
+        else:
+            rights.setdefault(entity, {})[action] = rule
+        roles.update(row.id, row.label, rights, actor=self.actor)
 
     def _limit(self, *, gone: bool) -> None:
         """The levels of a role's fields on an entity are one act, as on their page."""

@@ -21,11 +21,12 @@ from models.base import session
 from models.custom import CustomField, FieldRight
 from models.deal import Pipeline, Stage
 from models.message import Template
+from models.role_rule import RoleRule
 from models.scope import Reach
 from models.user import Permission, PermissionView, Role, ViewMenu, assoc_permissionview_role
 from models.words import _
 
-PARTS = ("roles", "fields", "field_rights", "layouts", "pipelines", "stages", "templates", "views")
+PARTS = ("roles", "fields", "field_rights", "rules", "layouts", "pipelines", "stages", "templates", "views")
 EVERYBODY = "*"
 Item = dict[str, Any]
 Items = dict[str, dict[str, Item]]
@@ -40,13 +41,17 @@ _LOCALE = values.Locale()
 
 @dataclass(slots=True)
 class Setup:
-    """Items by part and name; what the views' names of teams and tags stand for; which views can't go into a file."""
+    """Items by part and name; what its names of teams and tags stand for; what can't go into a file."""
 
     items: Items
     names: dict[str, dict[str, str]] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
     keys: Keys = field(default_factory=Keys)
     shared_views: tuple[int, ...] = ()
+
+    def name_of(self, entity: str, key: int) -> str | None:
+        """The name under which a record stands in documents."""
+        return self.keys.known.get(entity, {}).get(key)
 
 
 def take(of_views: Callable[[schema.View], bool] | None = None) -> Setup:
@@ -59,7 +64,11 @@ def take(of_views: Callable[[schema.View], bool] | None = None) -> Setup:
         _layouts(found, role_keys)
         _pipelines(found)
         _templates(found)
-        _views(found, of_views or (lambda _one: True))
+        shared = _shared_views(found, of_views or (lambda _one: True))
+        rules = _stored_rules(role_keys)
+        _name_references(found, shared, rules)
+        _rules(found, rules)
+        _views(found, shared)
     return found
 
 
@@ -188,7 +197,33 @@ def _templates(found: Setup) -> None:
         found.items["templates"][names[row.id]] = item
 
 
-def _views(found: Setup, wanted: Callable[[schema.View], bool]) -> None:
+def _stored_rules(role_keys: Mapping[int, str]) -> list[tuple[str, type[Any], RoleRule]]:
+    """The rules of the brokerage's roles, each with its name in documents and the model that it speaks of."""
+    rows = session.scalars(sa.select(RoleRule).order_by(RoleRule.role_id, RoleRule.entity, RoleRule.action))
+    return [
+        (f"{role_keys[row.role_id]}/{row.entity}/{row.action}", registry.entity(row.entity), row)
+        for row in rows
+        if row.role_id in role_keys and row.entity in registry.entities()
+    ]
+
+
+def _rules(found: Setup, rules: list[tuple[str, type[Any], RoleRule]]) -> None:
+    for name, model, row in rules:
+        told = {"role": found.items["roles"].get(name.partition("/")[0], {}).get("label", ""), "of": row.entity}
+        try:
+            item = asked.told_rule(model, row.text, found.name_of)
+        except asked.Local:
+            item = asked.of_rule(row.text) | {"local": True}
+            found.left.append(
+                _("A rule of the role “{role}” ({of}): it asks for people or records of this workspace.", **told)
+            )
+        except asked.Personal:
+            found.left.append(_("A rule of the role “{role}” ({of}): it holds words about people.", **told))
+            continue
+        found.items["rules"][name] = item
+
+
+def _shared_views(found: Setup, wanted: Callable[[schema.View], bool]) -> list[tuple[Any, schema.View]]:
     shared = [
         (registry.entity(entity), one)
         for entity, views in schema.current().views.items()
@@ -196,17 +231,16 @@ def _views(found: Setup, wanted: Callable[[schema.View], bool]) -> None:
         if one.audience != "private" and entity in registry.entities() and wanted(one)
     ]
     found.shared_views = tuple(one.id for _model, one in shared)
-    _name_references(found, shared)
+    return shared
 
-    def name_of(entity: str, key: int) -> str | None:
-        return found.keys.known.get(entity, {}).get(key)
 
+def _views(found: Setup, shared: list[tuple[Any, schema.View]]) -> None:
     for model, one in sorted(shared, key=lambda pair: pair[1].id):
         item: Item = {"name": one.name, "audience": one.audience}
         if one.audience == "team":
-            item["team"] = name_of("team", one.team_id or 0)
+            item["team"] = found.name_of("team", one.team_id or 0)
         try:
-            item["asks"] = asked.told(model, one.query, name_of)
+            item["asks"] = asked.told(model, one.query, found.name_of)
         except asked.Local:
             item |= {"asks": asked.raw(one.query) | {"local": True}}
             found.left.append(_("The view “{name}”: it asks for people or records of this workspace.", name=one.name))
@@ -217,14 +251,19 @@ def _views(found: Setup, wanted: Callable[[schema.View], bool]) -> None:
         found.items["views"][f"{entity}/{found.keys.of(keys.of_views(entity), [(one.id, one.name)])[one.id]}"] = item
 
 
-def _name_references(found: Setup, shared: list[tuple[Any, schema.View]]) -> None:
-    """Give names to the teams and tags that shared views ask for or belong to."""
+def _name_references(
+    found: Setup, shared: list[tuple[Any, schema.View]], rules: list[tuple[str, type[Any], RoleRule]]
+) -> None:
+    """Give names to the teams and tags that shared views and rules ask for, or that views belong to."""
     wanted: dict[str, set[int]] = {"team": set(), "tag": set()}
+    references = {("team", one.team_id) for _model, one in shared if one.team_id}
     for model, one in shared:
-        references = asked.references(model, one.query) | ({("team", one.team_id)} if one.team_id else set())
-        for entity, key in references:
-            if entity in wanted:
-                wanted[entity].add(key)
+        references |= asked.references(model, one.query)
+    for _name, model, row in rules:
+        references |= asked.references_of_rule(model, row.text)
+    for entity, key in references:
+        if entity in wanted:
+            wanted[entity].add(key)
     for entity, rows in keys.titles({entity: ids for entity, ids in wanted.items() if ids}).items():
         names = found.keys.of(entity, rows.items())
         found.names[entity] = {names[key]: title for key, title in rows.items()}

@@ -12,16 +12,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app import permissions
 from app.errors import Forbidden, Invalid
 from app.services import field_rights, roles, schema
 from app.services.setup.capture import Item, Items
 from app.services.setup.plan import Plan, Step
 from models import registry
 from models.base import session
-from models.scope import Actor, Rights
+from models.scope import Actor, Rights, Rule
 from models.user import Role
 from models.words import _, _n
 from models.workspace import Membership
+
+# Parts that change what roles may do; the first piece of an item's name is the role's.
+ROLE_PARTS = frozenset({"roles", "field_rights", "rules"})
 
 
 @dataclass(slots=True)
@@ -39,7 +43,7 @@ class Roles:
 
 def read(plan: Plan) -> Roles:
     """What the steps of a plan need to know of the roles that are here."""
-    wanted = {step.name.partition("/")[0] for step in plan.steps if step.part in ("roles", "field_rights")}
+    wanted = {step.name.partition("/")[0] for step in plan.steps if step.part in ROLE_PARTS}
     rows = {row.key: row for row in roles.of_workspace()}
     rights = {key: roles.current_rights(row) for key, row in rows.items() if key in wanted}
     counted = sa.select(Membership.role_id, sa.func.count()).group_by(Membership.role_id)
@@ -78,11 +82,7 @@ def field_right(step: Step, outcome: Items, known: Roles, actor: Actor) -> str:
     role_key, entity, name = step.name.split("/")
     row = known.rows.get(role_key)
     if role_key not in known.after(outcome):
-        return (
-            ""
-            if step.new is None
-            else _("It is for the role “{role}”, which is missing here. Take that role along.", role=role_key)
-        )
+        return "" if step.new is None else no_role(role_key)
     if role_key == "owner":
         return _("Owners see and change every field.")
     if entity not in registry.entities():
@@ -90,6 +90,28 @@ def field_right(step: Step, outcome: Items, known: Roles, actor: Actor) -> str:
     if step.new is not None and step.new["level"] not in (schema.READ, schema.HIDDEN):
         return _("“{level}” is no limit of a field.", level=step.new["level"])
     return _beyond(row, step, known, actor) or _whole(step, entity, name)
+
+
+def no_role(role_key: str) -> str:
+    return _("It is for the role “{role}”, which is missing here. Take that role along.", role=role_key)
+
+
+def rule(step: Step, outcome: Items, known: Roles, actor: Actor) -> str:
+    """What stands in the way of a rule, apart from what it names."""
+    role_key, entity, action = step.name.split("/")
+    row = known.rows.get(role_key)
+    if role_key not in outcome["roles"]:
+        return "" if step.new is None else no_role(role_key)
+    if not permissions.takes_rules(entity) or action not in permissions.ACTIONS:
+        return _("How far “{action}” on {entity} goes can't be said by a rule.", action=action, entity=entity)
+    try:
+        if row is not None:
+            roles.within(actor, known.rights[role_key])
+        # Of rules, only the whole workspace covers one that is not the actor's own.
+        roles.within(actor, {entity: {action: Rule("")}} if step.new is not None else {})
+    except Forbidden as error:
+        return error.message
+    return ""
 
 
 def _beyond(row: Role | None, step: Step, known: Roles, actor: Actor) -> str:

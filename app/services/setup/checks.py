@@ -25,6 +25,7 @@ from models.base import session
 from models.custom import CustomField
 from models.deal import OUTCOMES, Deal
 from models.message import KINDS
+from models.role_rule import MOST_TEXT
 from models.scope import Actor
 from models.view import AUDIENCES, MOST_QUERY
 from models.words import N_, _, _n
@@ -207,7 +208,7 @@ def _layout(step: Step, ground: Ground) -> str:
     if model is None:
         return _("There are no records “{entity}” here.", entity=entity)
     if role != EVERYBODY and role not in ground.roles.after(ground.outcome):
-        return _("It is for the role “{role}”, which is missing here. Take that role along.", role=role)
+        return check_rights.no_role(role)
     new, known = step.new or {}, {*ground.fields(entity), *filters.links(model)}
     named = {*new.get("labels", ()), *new.get("required", ()), *new.get("columns", ()), *new.get("when", ())}
     named |= {name for _title, names in new.get("sections", ()) for name in names}
@@ -258,17 +259,21 @@ def _view(step: Step, ground: Ground) -> str:
         return _("It is shared with nobody.")
     if not may_arrange(ground.plan.here, item, ground.actor):
         return _("It is shared with a team that you are not in.")
-    asks = item["asks"]
-    known = {*ground.fields(entity), *filters.links(model), "id"}
+    own = {("team", item.get("team") or "")} if item["audience"] == "team" else set()
+    return _asks(model, item["asks"], own, ground) or _too_long(item["asks"])
+
+
+def _asks(model: type[Any], asks: Item, besides: set[tuple[str, str]], ground: Ground) -> str:
+    """What a view or rule asks for and that is not here."""
+    known = {*ground.fields(model.__tablename__), *filters.links(model), "id"}
     missing = sorted(asked.fields_of(asks) - known)
     if missing:
         return _("It asks for {fields}, which is missing here. Take that field along.", fields=_listed(missing))
-    return _unnamed(asks, item, ground) or _bare_ids(model, asks, ground) or _too_long(asks)
+    return _unnamed(asked.names_of(asks) | besides, ground) or _bare_ids(model, asks, ground)
 
 
-def _unnamed(asks: Item, item: Item, ground: Ground) -> str:
-    """Teams, tags, stages and pipelines that a view names and that are not here."""
-    wanted = asked.names_of(asks) | ({("team", item.get("team") or "")} if item["audience"] == "team" else set())
+def _unnamed(wanted: Iterable[tuple[str, str]], ground: Ground) -> str:
+    """Teams, tags, stages and pipelines that something asks for and that are not here."""
     for entity, name in sorted(wanted):
         part = {"pipeline": "pipelines", "stage": "stages"}.get(entity)
         here = name in ground.outcome[part] if part else _is_here(entity, name, ground)
@@ -288,7 +293,7 @@ def _bare_ids(model: type[Any], asks: Item, ground: Ground) -> str:
     for leaf in asked.leaves(asks):
         own = ground.outcome["fields"].get(f"{model.__tablename__}/{leaf['field']}", {})
         relation = own.get("kind") in ("relation", "file") or asked.target_of(model, leaf["field"])
-        if relation and leaf["values"] and "of" not in leaf:
+        if relation and set(leaf["values"]) - asked.WHO and "of" not in leaf:
             return _("It asks for records by their numbers ({field}), which mean others here.", field=leaf["field"])
     return ""
 
@@ -312,9 +317,22 @@ def _field_right(step: Step, ground: Ground) -> str:
     return _("It is about the field “{field}”, which is missing here. Take that field along.", field=name)
 
 
+def _rule(step: Step, ground: Ground) -> str:
+    problem = check_rights.rule(step, ground.outcome, ground.roles, ground.actor)
+    if problem or step.new is None:
+        return problem
+    model = registry.entity(step.name.split("/")[1])
+    return _asks(model, step.new, set(), ground) or _too_long_rule(step.new)
+
+
+def _too_long_rule(asks: Item) -> str:
+    text = asked.rule_text(asks, lambda _entity, _name: 10**9)
+    return _("It asks for too much at once.") if len(text) > MOST_TEXT else ""
+
+
 _CHECKS: Mapping[str, Callable[[Step, Ground], str]] = {
-    "roles": _role, "fields": _field, "field_rights": _field_right, "layouts": _layout, "pipelines": _pipeline,
-    "stages": _stage, "templates": _template, "views": _view,
+    "roles": _role, "fields": _field, "field_rights": _field_right, "rules": _rule, "layouts": _layout,
+    "pipelines": _pipeline, "stages": _stage, "templates": _template, "views": _view,
 }  # fmt: skip
 
 

@@ -23,6 +23,8 @@ from models.words import _
 FORMAT, VERSION = "real-estate-crm-pro/set-up", 1
 MOST_BYTES = 2 * 1024 * 1024
 _HEAD = frozenset({"format", "version", "product", "names"})
+# Parts that ask for teams and tags by name.
+_NAMING = frozenset({"views", "rules"})
 Names = dict[str, dict[str, str]]
 
 
@@ -41,14 +43,15 @@ def written(found: Setup, parts: Iterable[str] = PARTS) -> bytes:
         "roles": lambda: _roles(items["roles"]),
         "fields": lambda: _fields(items["fields"]),
         "field_rights": lambda: _nested(items["field_rights"], lambda item: item["level"]),
+        "rules": lambda: _nested(_portable(items["rules"]), lambda item: item["where"]),
         "layouts": lambda: _nested(_portable(items["layouts"]), lambda item: item),
         "pipelines": lambda: _pipelines(items),
         "templates": lambda: [{"key": name, **item} for name, item in sorted(items["templates"].items())],
         "views": lambda: _views(items["views"]),
     }
     document |= {part: write() for part, write in writers.items() if part in wanted}
-    if "views" in wanted:
-        document["names"] = {e: dict(sorted(told.items())) for e, told in sorted(_names(found).items())}
+    if wanted & _NAMING:
+        document["names"] = {e: dict(sorted(told.items())) for e, told in sorted(_names(found, wanted).items())}
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
@@ -70,6 +73,10 @@ def read(data: bytes) -> tuple[Items, Names]:
     for part, read_part in _READERS.items():
         if part in raw:
             found |= read_part(reader, raw[part])
+    for name in found.get("rules", {}):
+        role, entity, action = name.split("/")
+        if action in found.get("roles", {}).get(role, {}).get("rights", {}).get(entity, {}):
+            reader.say(f"rules › {name}", _("the role has this right already, with another reach"))
     names = reader.names(raw.get("names", {}))
     unknown = sorted(str(part)[:40] for part in raw.keys() - _READERS.keys() - _HEAD)
     if unknown:
@@ -147,14 +154,16 @@ def _views(items: Mapping[str, Item]) -> dict[str, list[Item]]:
     return found
 
 
-def _names(found: Setup) -> Names:
-    """What the names of teams and tags stand for, of those alone that views in the file use."""
+def _names(found: Setup, wanted: Iterable[str]) -> Names:
+    """What the names of teams and tags stand for, of those alone that views and rules in the file use."""
+    views = found.items["views"].values() if "views" in wanted else ()
+    rules = found.items["rules"].values() if "rules" in wanted else ()
     used = {
         one
-        for item in found.items["views"].values()
-        if not item["asks"].get("local")
-        for one in asked.names_of(item["asks"]) | ({("team", item["team"])} if item.get("team") else set())
-    }
+        for asks in (*(item["asks"] for item in views), *rules)
+        if not asks.get("local")
+        for one in asked.names_of(asks)
+    } | {("team", item["team"]) for item in views if item.get("team") and not item["asks"].get("local")}
     return {
         entity: {name: title for name, title in sorted(titles.items()) if (entity, name) in used}
         for entity, titles in found.names.items()
@@ -166,6 +175,7 @@ _READERS: Mapping[str, Any] = {
     "roles": lambda reader, raw: {"roles": reader.roles(raw)},
     "fields": lambda reader, raw: {"fields": reader.fields(raw)},
     "field_rights": lambda reader, raw: {"field_rights": reader.field_rights(raw)},
+    "rules": lambda reader, raw: {"rules": reader.rules(raw)},
     "layouts": lambda reader, raw: {"layouts": reader.layouts(raw)},
     "pipelines": lambda reader, raw: dict(zip(("pipelines", "stages"), reader.pipelines(raw), strict=True)),
     "templates": lambda reader, raw: {"templates": reader.templates(raw)},

@@ -21,8 +21,9 @@ from models.scope import Actor
 
 # Whose right to write a part needs.
 RIGHTS: Mapping[str, tuple[str, ...]] = {
-    "roles": ("role",), "fields": ("custom_field",), "field_rights": ("role",), "layouts": ("custom_field",),
-    "pipelines": ("pipeline", "stage"), "stages": ("stage",), "templates": ("template",), "views": ("view",),
+    "roles": ("role",), "fields": ("custom_field",), "field_rights": ("role",), "rules": ("role",),
+    "layouts": ("custom_field",), "pipelines": ("pipeline", "stage"), "stages": ("stage",),
+    "templates": ("template",), "views": ("view",),
 }  # fmt: skip
 # Parts whose items go to a bin, and whose right to delete that needs.
 BINNED: Mapping[str, str] = {
@@ -211,9 +212,8 @@ def _meet_others(items: Items, here: Setup, names: Mapping[str, Mapping[str, str
 
 
 def _say(items: Items, known: Mapping[str, Mapping[str, str]]) -> None:
-    """Have views ask for records by the names that these have here."""
-    for item in items.get("views", {}).values():
-        asks = item["asks"]
+    """Have views and rules ask for records by the names that these have here."""
+    for asks in (*(item["asks"] for item in items.get("views", {}).values()), *items.get("rules", {}).values()):
         for leaf in asked.leaves(asks):
             ours = known.get(leaf.get("of", ""), {})
             leaf["values"] = [ours.get(value, value) for value in leaf["values"]]
@@ -222,8 +222,8 @@ def _say(items: Items, known: Mapping[str, Mapping[str, str]]) -> None:
 
 
 def _with_roles(items: Items, roles: Mapping[str, str]) -> Items:
-    """Limits and layouts of a role that has another name here."""
-    for part, at in (("field_rights", 0), ("layouts", 1)):
+    """Limits, rules and layouts of a role that has another name here."""
+    for part, at in (("field_rights", 0), ("rules", 0), ("layouts", 1)):
         if part in items and roles:
             moved = {}
             for name, item in items[part].items():

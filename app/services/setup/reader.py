@@ -61,6 +61,15 @@ class Reader:
                         self._add(found, where, f"{role}/{entity}/{name}", {"level": level})
         return found
 
+    def rules(self, raw: Any) -> dict[str, Item]:
+        found: dict[str, Item] = {}
+        for role, entities in self._members("rules", raw, shapes.ROLE_KEY):
+            for entity, actions in self._members(f"rules › {role}", entities, shapes.NAME):
+                for action, group in self._members(f"rules › {role} › {entity}", actions, shapes.NAME):
+                    where = f"rules › {role} › {entity} › {action}"
+                    self._add(found, where, f"{role}/{entity}/{action}", {"where": self._group(where, group, 1)})
+        return found
+
     def layouts(self, raw: Any) -> dict[str, Item]:
         found: dict[str, Item] = {}
         for entity, roles in self._members("layouts", raw, shapes.NAME):

@@ -107,14 +107,15 @@ def packed(items: Items) -> bytes:
 
 
 def unpacked(document: bytes) -> Items:
-    found: Items = {part: {} for part in PARTS}
-    return found | orjson.loads(zlib.decompress(document))
+    """Items by part. A part that is younger than the state is not in it: what it was then is not known."""
+    found: Items = orjson.loads(zlib.decompress(document))
+    return found
 
 
 def changes(old: Items, new: Items) -> list[tuple[str, str, str, str]]:
     """What differs in short, as (part, name, verb, label); at most `MOST_CHANGES`, then their number."""
     found = []
-    for part in PARTS:
+    for part in (one for one in PARTS if one in old):
         for name in sorted(old[part].keys() | new[part].keys()):
             before, after = old[part].get(name), new[part].get(name)
             if before != after:
@@ -129,7 +130,7 @@ def label(part: str, name: str, item: Mapping[str, Any], around: Iterable[Items]
     told = item.get("label") or item.get("name")
     if told:
         return str(told)
-    role = name.partition("/")[0] if part == "field_rights" else name.rpartition("/")[2]
+    role = name.partition("/")[0] if part in ("field_rights", "rules") else name.rpartition("/")[2]
     named = next((items["roles"][role]["label"] for items in around if role in items["roles"]), None)
     return str(named or _builtin().get(role, role))
 
