@@ -1,4 +1,5 @@
-"""Lists with fields that a brokerage added: ten of them as columns, filtered and sorted by, against the bare query.
+"""Lists with fields that a brokerage added: ten of them as columns, filtered and sorted by, against the bare query;
+then the same lists and the pages of a record with 200 fields, all of them filled.
 
 The yardstick walks the same index rows by the best query through the bare driver and reads the values out of the
 record's own column. The limit is twice that plus 4 ms.
@@ -28,6 +29,7 @@ from models.custom import CustomValue
 from models.policy import Category, Purpose
 
 EXTRA_MS = 4.0
+WIDE = 200
 WORKSPACES = 5
 _ACTOR = scope.system("Benchmark")
 _WHY = tenancy.reason("a benchmark fills values in bulk")
@@ -55,6 +57,14 @@ def run(contacts: int, workspaces: int, rounds: int, score: Score) -> None:
             for what, (ours, yardstick) in _cases(person, bare, mine).items():
                 found = medians({"ours": ours, "bare": yardstick}, rounds)
                 line(engine, "owner", what, found["ours"], found["bare"], score, extra=EXTRA_MS)
+            with app.app_context():
+                wide = _widen(person.workspace_id)
+            api = console.api_headers(app, person)
+            for what, (ours, yardstick) in (
+                _cases(person, bare, mine) | _record_cases(person, api, bare, wide)
+            ).items():
+                found = medians({"ours": ours, "bare": yardstick}, rounds)
+                line(engine, "owner", f"{what}, of {WIDE} fields", found["ours"], found["bare"], score, extra=EXTRA_MS)
             bare.close()
             console.let_go(app)
 
@@ -107,6 +117,60 @@ def _cases(
             _page(bare, f"select c.id, c.name, c.custom {walk} and {has_area} {order}", (total, here, area), keys),
         ),
     }  # fmt: skip
+
+
+def _record_cases(
+    person: console.Person, api: dict[str, str], bare: Bare, key: int
+) -> dict[str, tuple[Callable[[], object], Callable[[], object]]]:
+    """The pages of one record that has a value in every field."""
+    query = "select c.id, c.name, c.custom from contact c where c.workspace_id = ? and c.id = ?"
+    values = (bare.workspace_id, key)
+
+    def read() -> str:
+        _key, name, custom = next(iter(bare.rows(query, values)))
+        kept = orjson.loads(custom) if isinstance(custom, str) else custom
+        return f"<h1>{escape(name)}</h1>" + "".join(f"<dt>{n}<dd>{escape(str(v))}" for n, v in kept.items())
+
+    return {
+        "record page": (console.get(person.client, f"/contacts/{key}"), read),
+        "edit form": (console.get(person.client, f"/contacts/{key}/edit"), read),
+        "page of 50 records in REST": (
+            console.get(person.client, "/api/v1/contact/?limit=50", headers=api),
+            _page(bare, "select c.id, c.name, c.custom from contact c where c.workspace_id = ? order by c.id limit 51",
+                  (bare.workspace_id,), {}),
+        ),
+    }  # fmt: skip
+
+
+def _widen(workspace: int) -> int:
+    """Define further fields up to `WIDE`, with values for some contacts; the id of one of these."""
+    rng = random.Random(workspace)
+    with scope.inside(workspace), operation("bench.more", actor=_ACTOR):
+        for number in range(WIDE - len(_FIELDS)):
+            label, kind, more = _FIELDS[number % len(_FIELDS)]
+            facts = {"label": f"{label.replace('Bench', 'Wide')} {number // len(_FIELDS)}", "kind": kind}
+            custom_fields.define("contact", {**facts, **_TAGS, **more}, actor=_ACTOR)
+        known = schema.added(Contact)
+        some = session.execute(sa.select(Contact.id, Contact.custom).order_by(Contact.id).limit(1000)).all()
+        chunk = [{"its_id": key, "own": {**(custom or {}), **_wide_values(rng)}} for key, custom in some]
+        more = {n: one for n, one in known.items() if n.startswith("x_wide")}
+        index = [row for one in chunk for row in
+                 custom_index.rows(more, one["own"], workspace, one["its_id"], one["its_id"])]  # fmt: skip
+        table = Contact.__table__
+        update = sa.update(table).where(table.c.id == sa.bindparam("its_id"), table.c.workspace_id == workspace)
+        kept = update.values(custom=sa.bindparam("own", type_=table.c.custom.type))
+        session.execute(kept, chunk, execution_options=_WHY)
+        session.execute(sa.insert(CustomValue.__table__), index, execution_options=_WHY)
+        session.execute(sa.text("ANALYZE"), execution_options=_WHY)
+        return int(some[0].id)
+
+
+def _wide_values(rng: random.Random) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for number in range(WIDE // len(_FIELDS) - 1):
+        for name, value in _values(rng).items():
+            found[f"{name.replace('x_bench', 'x_wide')}_{number}"] = value
+    return found
 
 
 def _page(bare: Bare, query: str, values: tuple[Any, ...], names: dict[str, int]) -> Callable[[], str]:

@@ -1,4 +1,5 @@
-"""axe on every page: the whole URL map as far as an address needs no id, and one record of each list.
+"""axe on every page: the whole URL map as far as an address needs no id, and one record of each list; and no page that
+scrolls sideways on a phone.
 
 Serious and critical findings fail; light and dark, desk and phone.
 """
@@ -12,7 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from tests.browser.conftest import OWNER, PHONE, Visit
+from tests.browser.conftest import DESK, OWNER, PHONE, Visit
 from tests.browser.dashboards import every_kind, tidy
 from tests.browser.product import Product
 
@@ -41,6 +42,10 @@ THIN = """() => {
   }
   sessionStorage.seen = JSON.stringify([...known]);
 }"""
+AXE = Axe().axe_script
+SERIOUS = """async options => (await axe.run(document, options)).violations
+  .filter(({ impact }) => impact === "serious" || impact === "critical")
+  .map(({ id, help, nodes }) => ({ id, help, times: nodes.length, at: nodes[0].target, html: nodes[0].html }))"""
 RECORD = re.compile(r"/\d+$")
 # Pages whose address names a kind of record.
 CUSTOMISE = [
@@ -50,6 +55,8 @@ CUSTOMISE = [
 # Layouts of lists, which an address of the URL map alone does not show.
 LAYOUTS = ("/contacts/?display=board", "/deals/?display=board", "/contacts/?display=board&by=owner_id",
            "/tasks/?display=calendar", "/contacts/?group=stage&totals=1", "/contacts/1/cell/stage")  # fmt: skip
+# Records with much on them, and a column beside a list.
+RICH = ("/contacts/1", "/tags/1?tab=related-contact", "/teams/1", "/messages/1", "/compliance/?entry=30")
 # Dashboards with a tile of every kind, and the pages that make and arrange them.
 DASHBOARDS = ("/dashboards/0/arrange", "/dashboards/0/tiles/new", "/dashboards/0/history",
               *(f"/dashboards/0/tiles/new?source=deal&kind={kind}" for kind in ("bar", "funnel", "table")))  # fmt: skip
@@ -68,18 +75,21 @@ def addresses(product: Product) -> list[str]:
 def test_the_check_finds_what_is_wrong(visit: Visit) -> None:
     page = visit()
     page.set_content("<html lang=en><title>x</title><main><h1>x</h1><input><p style='color:#ccc'>pale</p></main>")
-    assert {one["id"] for one in serious(Axe(), page, ALL)} == {"label", "color-contrast"}
+    assert {one["id"] for one in serious(page, ALL)} == {"label", "color-contrast"}
+    assert too_wide(page) == 0
+    page.evaluate("document.querySelector('p').style.width = '500px'")
+    assert too_wide(page) > 0
     for plant in ("", "const p = document.querySelector('main p'); p.className = 'new'; p.style.color = '#ccc'"):
         page.goto("/privacy")
         page.evaluate(plant)
         page.evaluate(THIN)
-        assert [one["id"] for one in serious(Axe(), page, COLOURS)] == (["color-contrast"] if plant else [])
+        assert [one["id"] for one in serious(page, COLOURS)] == (["color-contrast"] if plant else [])
     assert page.locator("p").count() == 1, "what was seen before is not looked at again"
 
 
 def test_every_page_at_a_desk(addresses: list[str], visit: Visit) -> None:
     page = visit(OWNER, **STILL)
-    found = problems(page, [*addresses, *CUSTOMISE, *LAYOUTS, *DASHBOARDS, *records(page, addresses)])
+    found = problems(page, [*addresses, *CUSTOMISE, *LAYOUTS, *DASHBOARDS, *RICH, *records(page, addresses)])
     assert not found, "\n".join(found)
 
 
@@ -87,7 +97,7 @@ def test_the_pages_people_open_on_a_phone(addresses: list[str], visit: Visit) ->
     chosen = [path for path in addresses if PHONE_PAGES.search(path)]
     found = problems(
         visit(OWNER, **PHONE, **STILL),
-        [*chosen, *CUSTOMISE, *LAYOUTS, *DASHBOARDS, *records(visit(OWNER), ["/contacts/new", "/deals/new"])],
+        [*chosen, *CUSTOMISE, *LAYOUTS, *DASHBOARDS, *RICH, *records(visit(OWNER), ["/contacts/new", "/deals/new"])],
     )
     assert not found, "\n".join(found)
 
@@ -121,31 +131,43 @@ def records(page: Page, addresses: list[str]) -> list[str]:
 
 
 def problems(page: Page, paths: list[str]) -> list[str]:
-    """One line for each serious finding, and one for each page that did not come. Dark differs in colours alone, and
-    these take most of the time: they are looked at once for what is drawn alike, as the rows of a table.
+    """One line for each serious finding, one for each page that scrolls sideways on a phone, and one for each that did
+    not come. Dark differs in colours alone, and these take most of the time: they are looked at once for what is drawn
+    alike, as the rows of a table.
     """
-    axe, found = Axe(), []
+    found = []
     for path in dict.fromkeys(paths):
         page.emulate_media(color_scheme="light")
         answer = page.goto(path)
         if answer is None or answer.status >= 500 or (answer.status >= 400 and RECORD.search(path)):
             found.append(f"{path}: no page")
         elif "text/html" in answer.headers.get("content-type", ""):
-            found += [told(path, "light", one) for one in serious(axe, page, SHAPE)]
+            if wide := too_wide(page):
+                found.append(f"{path} is {wide} pixels too wide")
+            found += [told(path, "light", one) for one in serious(page, SHAPE)]
             page.evaluate(THIN)
             for theme in ("light", "dark"):
                 page.emulate_media(color_scheme=theme)
-                found += [told(path, theme, one) for one in serious(axe, page, COLOURS)]
+                found += [told(path, theme, one) for one in serious(page, COLOURS)]
     return found
 
 
-def serious(axe: Axe, page: Page, options: dict[str, Any]) -> list[dict[str, Any]]:
-    answer = axe.run(page, options={"resultTypes": ["violations"], **options}).response
-    return [one for one in answer["violations"] if one["impact"] in ("serious", "critical")]
+def too_wide(page: Page) -> int:
+    """By how many pixels the page scrolls sideways on a phone, wherever it is open now."""
+    now = page.viewport_size
+    page.set_viewport_size(PHONE["viewport"])
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    page.set_viewport_size(now or DESK["viewport"])
+    return int(wide)
+
+
+def serious(page: Page, options: dict[str, Any]) -> list[dict[str, Any]]:
+    """What axe finds wrong. It is brought into the page once, and says only what is asked for."""
+    if not page.evaluate("Boolean(window.axe)"):
+        page.evaluate(AXE)
+    return list(page.evaluate(SERIOUS, {"resultTypes": ["violations"], **options}))
 
 
 def told(path: str, theme: str, finding: dict[str, Any]) -> str:
-    first = finding["nodes"][0]
-    return (
-        f"{path}, {theme}: {finding['help']}: {len(finding['nodes'])} times, as {first['target']} {first['html'][:160]}"
-    )
+    at, html = finding["at"], finding["html"][:160]
+    return f"{path}, {theme}: {finding['help']}: {finding['times']} times, as {at} {html}"

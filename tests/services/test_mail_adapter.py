@@ -248,9 +248,10 @@ def _rude(says: bytes) -> tuple[socket.socket, str]:
         caller, _ = listening.accept()
         with caller, contextlib.suppress(OSError):
             caller.sendall(says)
-            heard = b"."
-            while heard and not heard.endswith(b"\r\n.\r\n"):
-                heard = caller.recv(65_536)
+            heard, part = b"", b"."
+            while part and b"\r\n.\r\n" not in heard:
+                part = caller.recv(65_536)
+                heard += part
 
     threading.Thread(target=serve, daemon=True).start()
     return listening, f"smtp://127.0.0.1:{listening.getsockname()[1]}"
