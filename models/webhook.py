@@ -64,9 +64,9 @@ class Webhook(Record, Base):
 class WebhookDelivery(WorkspaceScoped, Base):
     """One event on its way to one webhook. `event_id` stays the same through all attempts.
 
-    waiting -> done | failed (all attempts used up, or the receiver is gone) | dropped (it must not or cannot be sent);
-    each of these -> waiting when a person sends it again. `body` holds no values: the record is added when it is sent,
-    as it then stands.
+    waiting -> done | failed (all attempts used up, or the receiver is gone) | held (the webhook is paused) |
+    dropped (it must not or cannot be sent); each of these -> waiting when a person sends it again. `body` holds no
+    values: the record is added when it is sent, as it then stands.
     """
 
     __tablename__ = "webhook_delivery"

@@ -21,7 +21,7 @@ from models.scope import Actor
 from models.words import N_, _
 from views import shell
 from views.freshness import require_fresh
-from views.request_scope import person
+from views.request_scope import has_second_factor, person
 from views.settings_kit import field, labels_of, page, problems
 
 pages = Blueprint("access", __name__)
@@ -139,6 +139,10 @@ def start(key: int) -> Answer:
     require_fresh(me, "/account/access")
     if g.acting is not None:
         raise Invalid({"": _("You use granted access already. End it first.")})
+    found = access_grants.live(key, me.user_id or 0)
+    if found is not None and found.place.workspace.require_mfa and not has_second_factor():
+        # Once begun, one's own account is closed, and with it the way to a second factor.
+        return redirect("/account/security?why=access", 303)
     access_grants.start(key, me.user_id or 0, actor=me)
     session.renew(me.user_id)  # type: ignore[attr-defined]
     session["acting"] = key

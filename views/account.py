@@ -132,10 +132,16 @@ def end_sessions() -> Answer:
 def security() -> Answer:
     app_set_up, passkeys = accounts.second_factors(_me().user_id or 0)
     notice: dict[str, Any] = {}
-    if request.args.get("why") == "required":
-        text = _(
+    asked = {
+        "required": _(
             "Your workspace asks everybody for a second factor. Add a passkey or set up an authenticator app to go on."
-        )
+        ),
+        "access": _(
+            "The workspace that granted you access asks everybody for a second factor. Add a passkey or set up an "
+            "authenticator app, then begin under Granted to you."
+        ),
+    }
+    if text := asked.get(request.args.get("why", "")):
         notice = {"notice": {"cls": "warn", "icon": "shield-lock", "text": text}}
     return page(
         "account/security.html",

@@ -223,6 +223,12 @@ def _needs_second_factor() -> Response | None:
     return redirect("/account/security?why=required", 303)
 
 
+def has_second_factor() -> bool:
+    """Whether the one who is signed in has a second factor."""
+    known = _known()
+    return known is not None and known.second_factor
+
+
 def _others(known: sessions.Known, here: sessions.Place) -> tuple[shell.House, ...]:
     return tuple(
         shell.House(p.workspace.name, p.workspace.slug, p.workspace.name[:1].upper())

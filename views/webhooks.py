@@ -33,6 +33,7 @@ _STATES = {
     "done": (N_("Sent"), "ok q"),
     "failed": (N_("Failed"), "bad"),
     "dropped": (N_("Not sent"), "warn"),
+    "held": (N_("Held"), "warn"),
 }
 _SHOWN_ONCE = N_("Shown once. Keep it where your receiver keeps its secrets: it proves that an event comes from here.")
 
@@ -97,7 +98,14 @@ def actions(screen: Screen, hook: Webhook) -> list[dict[str, Any]]:
     verb = (
         (_("Send a test event"), "send", "test") if hook.state == "active" else (_("Resume"), "player-play", "resume")
     )
-    return [{"label": verb[0], "icon": verb[1], "url": screen.url(hook.id, f"do/{verb[2]}"), "post": True}, *found]
+    verbs = [verb]
+    if hook.state == "active" and webhooks.holds(hook.id):
+        verbs.append((_("Send what was held"), "send", "release"))
+    buttons = [
+        {"label": label, "icon": icon, "url": screen.url(hook.id, f"do/{name}"), "post": True}
+        for label, icon, name in verbs
+    ]
+    return [*buttons, *found]
 
 
 def notice(hook: Webhook) -> dict[str, Any] | None:
@@ -107,9 +115,9 @@ def notice(hook: Webhook) -> dict[str, Any] | None:
         why = hook.paused_reason or _("Paused")
         since = _told(hook.failing_since, loc) if hook.failing_since else ""
         text = (
-            _("{why} (failing since {since}). Events are not sent until it is resumed.", why=why, since=since)
+            _("{why} (failing since {since}). Events are held until it is resumed.", why=why, since=since)
             if since
-            else _("{why}. Events are not sent until it is resumed.", why=why)
+            else _("{why}. Events are held until it is resumed.", why=why)
         )
         return {"cls": "warn", "icon": "player-pause", "text": text}
     if hook.failing_since is not None:

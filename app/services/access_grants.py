@@ -17,10 +17,10 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Invalid, NotFound
-from app.services import accounts, roles, sessions, values
+from app.services import accounts, addressing, roles, sessions, values
 from app.services.operation import Operation, operation
 from app.services.sessions import Facts, Place
-from models import scope, tenancy
+from models import formats, scope, tenancy
 from models.access import AccessGrant
 from models.base import session
 from models.fields import now
@@ -96,7 +96,39 @@ def grant(
         session.flush()
         facts = {"user": who.user_id, "operator": who.operator, "role": role.label, "as_membership": person}
         op.audit("access.granted", entity=_ENTITY, record_id=made.id, facts={**facts, "minutes": minutes})
+        _tell(made, actor)
     return made
+
+
+def _tell(made: AccessGrant, actor: Actor) -> None:
+    """Write to the one who got access, and to the person they may act as; part of the operation that is open."""
+    place = session.get_one(Workspace, made.workspace_id).name
+    known = {"who": actor.label, "grantee": made.grantee, "whom": made.as_label, "place": place}
+    with addressing.to_user_of(made.user_id):
+        until = f"{formats.long_date(made.expires_at)}, {made.expires_at:%H:%M} UTC"
+        facts = {**known, "until": until, "purpose": made.purpose}
+        subject = _("You may act as {whom} in {place}", **known)
+        text = _(
+            "{who} lets you act as {whom} in {place}, until {until}.\n\nWhat for: {purpose}\n\nBegin under Account, "
+            "Granted to you. Every entry of the history names both of you.\n",
+            **facts,
+        )
+        _write(made.user_id, subject, text, actor)
+    person = None if made.as_membership_id is None else session.get(Membership, made.as_membership_id)
+    if person is None:
+        return
+    with addressing.to_user_of(person.user_id):
+        until = f"{formats.long_date(made.expires_at)}, {made.expires_at:%H:%M} UTC"
+        text = _(
+            "{who} lets {grantee} act as you in {place}, until {until}.\n\nWhat for: {purpose}\n\nWhat they do there "
+            "has both names in the history; your password is not part of it. Ask {who} if you did not expect this.\n",
+            **known, until=until, purpose=made.purpose,
+        )  # fmt: skip
+        _write(person.user_id, _("{grantee} may act as you in {place}", **known), text, actor)
+
+
+def _write(user_id: int, subject: str, text: str, actor: Actor) -> None:
+    accounts.send_mail(session.get_one(User, user_id).email, subject, text, actor=actor)
 
 
 def revoke(key: int, *, actor: Actor) -> AccessGrant:

@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.services import campaign_content, mail_fields, records, sending, sending_limits, suppressions
+from app.services import campaign_content, jobs, mail_fields, records, sending, sending_limits, suppressions
 from app.services.campaign_content import Filled, Sender
 from app.services.operation import Operation, operation
 from app.services.sending import Way
@@ -31,6 +31,7 @@ from models.scope import Actor
 from models.words import _
 
 JOB = "campaign.lane"
+jobs.is_part(JOB)
 LANES = 4
 CHUNK = 200
 # With a limit that lets few through at once, a lane looks again no sooner than this (seconds).

@@ -1,8 +1,9 @@
 """One delivery from its claim to its end: what is sent, for whom, and what an answer means.
 
-waiting -> done on 2xx; -> failed on 410 or after the last of ten attempts; -> dropped where it must not be sent. An
-event is sent at least once: a worker that dies in between sends it again, with the same id. Deliveries of one webhook
-keep no order. Does not belong here: the call itself (`app.adapters.webhooks`).
+waiting -> done on 2xx; -> failed on 410 or after the last of ten attempts; -> held while its webhook is paused;
+-> dropped where it must not be sent. An event is sent at least once: a worker that dies in between sends it again,
+with the same id. Deliveries of one webhook keep no order. Does not belong here: the call itself
+(`app.adapters.webhooks`).
 """
 
 from __future__ import annotations
@@ -58,13 +59,16 @@ def claim(event_id: str, op: Operation) -> Parcel | Rest | None:
     if delivery is None:
         return None
     hook = session.scalar(sa.select(Webhook).where(Webhook.id == delivery.webhook_id))
-    if hook is None or hook.state != "active":
-        _drop(delivery, _("The webhook was deleted.") if hook is None else _("The webhook is paused."))
+    if hook is None:
+        _drop(delivery, _("The webhook was deleted."))
+        return None
+    if hook.state != "active":
+        delivery.state, delivery.next_at = "held", None
         return None
     owner = _owner(hook)
     if isinstance(owner, str):
         _pause(hook, owner, op)
-        _drop(delivery, f"{owner}.")
+        delivery.state, delivery.next_at = "held", None
         return None
     with scope.seen_as(owner.role_id):
         body = _body(delivery) if _is_within_reach(delivery, owner) else None
@@ -202,9 +206,9 @@ def _pause(hook: Webhook, reason: str, op: Operation) -> None:
     with addressing.to_user_of(member.user_id):
         subject = _("Webhook paused: {name}", name=hook.name)
         text = _(
-            "Your webhook “{name}” was paused.\n\n{reason}.\n\nEvents since then are not sent by themselves. "
-            "When the receiver works again, open the webhook in the console, press Resume, and send "
-            "again from its log what you need.",
+            "Your webhook “{name}” was paused.\n\n{reason}.\n\nEvents since then are held for 30 days and not sent by "
+            "themselves. When the receiver works again, open the webhook in the console, press Resume, then Send "
+            "what was held.",
             name=hook.name,
             reason=reason,
         )

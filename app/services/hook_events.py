@@ -7,7 +7,7 @@ any costs nothing more. Does not belong here: sending (`app.services.hook_delive
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -62,9 +62,19 @@ def write(op: Operation) -> None:
 
 
 def tell(op: Operation, happened: Iterable[Happened]) -> None:
-    """Note deliveries in the workspace in force; bulk writers call this with what they wrote."""
+    """Note deliveries in the workspace in force; bulk writers call this with what they wrote. Those of a webhook that
+    is paused are held until somebody has them sent.
+    """
     hooks = schema.current().hooks
-    _note(op, [(hook, one) for one in happened for hook, wanted in hooks if one.type in wanted or EVERY in wanted])
+    _insert(
+        op,
+        [
+            _row(op, hook, one.type, "waiting" if active else "held") | _about(op, one)
+            for one in happened
+            for hook, wanted, active in hooks
+            if one.type in wanted or EVERY in wanted
+        ],
+    )
 
 
 def test(op: Operation, hook: Webhook) -> None:
@@ -72,15 +82,11 @@ def test(op: Operation, hook: Webhook) -> None:
     _insert(op, [_row(op, hook.id, TEST) | {"body": _body(op, TEST, {})}])
 
 
-def _note(op: Operation, wanted: Sequence[tuple[int, Happened]]) -> None:
-    _insert(op, [_row(op, hook, one.type) | _about(op, one) for hook, one in wanted])
-
-
 def _insert(op: Operation, rows: list[dict[str, Any]]) -> None:
     if not rows:
         return
     session.execute(sa.insert(WebhookDelivery.__table__).inline(), rows, execution_options=_WHY)
-    for row in rows:
+    for row in (one for one in rows if one["state"] == "waiting"):
         queue(op, row["event_id"], row["event_type"])
 
 
@@ -94,7 +100,7 @@ def queue(op: Operation, event_id: str, event_type: str, spent: int = 0) -> None
     )  # fmt: skip
 
 
-def _row(op: Operation, hook: int, event_type: str) -> dict[str, Any]:
+def _row(op: Operation, hook: int, event_type: str, state: str = "waiting") -> dict[str, Any]:
     return {
         "workspace_id": scope.workspace_id(),
         "webhook_id": hook,
@@ -103,7 +109,7 @@ def _row(op: Operation, hook: int, event_type: str) -> dict[str, Any]:
         "entity": None,
         "record_id": None,
         "subject_id": None,
-        "state": "waiting",
+        "state": state,
         "attempts": 0,
         "created_at": op.at,
     }

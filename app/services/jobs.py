@@ -33,12 +33,20 @@ PAGE = 50
 # In the result of a job: its arguments went with a person who was erased.
 ERASED = "erased"
 _must_end: dict[str, str] = {}
+_parts: set[str] = set()
 COUNT_CAP = 1000
 
 
 def must_end(name: str, why: str) -> None:
     """Have the jobs of a name run to their end: what they began can't be left half done. `why` tells so."""
     _must_end[name] = why
+
+
+def is_part(name: str) -> None:
+    """Have the jobs of a name count as parts of something with a page of its own, of which there are many: they are
+    listed among other jobs only where they were given up.
+    """
+    _parts.add(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,7 @@ def page(
     *, actor: Actor, tab: str = "all", before: int | None = None, after: int | None = None, limit: int = PAGE
 ) -> Page:
     """One page of the jobs that `actor` may see in this workspace."""
-    wanted = _visible(actor)
+    wanted = (*_visible(actor), sa.or_(Job.name.not_in(sorted(_parts)), Job.state.in_(TABS["failed"])))
     states = TABS.get(tab, ())
     statement = sa.select(Job).where(*wanted, *([Job.state.in_(states)] if states else []))
     if after is not None:
@@ -83,7 +91,9 @@ def running(*, actor: Actor, most: int = 3) -> list[Job]:
     """The actor's own jobs that have not ended, for the header."""
     if actor.membership_id is None:
         return []
-    statement = sa.select(Job).where(_own(actor), Job.state.in_(("waiting", "running")), Job.queue != "mail")
+    statement = sa.select(Job).where(
+        _own(actor), Job.state.in_(("waiting", "running")), Job.queue != "mail", Job.name.not_in(sorted(_parts))
+    )
     return list(session.scalars(statement.order_by(Job.id.desc()).limit(most)))
 
 

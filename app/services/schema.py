@@ -68,7 +68,7 @@ class Schema:
     fields are in the bin: their values are kept and named in history, and nothing else. `limits`: role -> entity ->
     field -> "hidden" or "read". `views`: entity -> saved views by name. `firsts`: entity -> ("member" or "role", id) ->
     the view that opens first, None for the plain list. `layouts`: entity -> role, or 0 for everybody -> facts of
-    `EntityLayout`. `hooks`: active webhooks (id, events), as every operation must know whether there are any.
+    `EntityLayout`. `hooks`: webhooks (id, events, active), as every operation must know whether there are any.
     """
 
     mark: int
@@ -78,7 +78,7 @@ class Schema:
     views: Mapping[str, list[View]]
     firsts: Mapping[str, Mapping[Whose, int | None]]
     layouts: Mapping[str, Mapping[int, Mapping[str, Any]]]
-    hooks: tuple[tuple[int, frozenset[str]], ...]
+    hooks: tuple[tuple[int, frozenset[str], bool], ...]
     seen: dict[tuple[str, int | None], Mapping[str, Field]] = field(default_factory=dict)
     writable: dict[tuple[str, int | None], Mapping[str, Field]] = field(default_factory=dict)
     derived: dict[Hashable, Any] = field(default_factory=dict)  # See `app.services.kept.derived`.
@@ -366,8 +366,8 @@ def _read(workspace: int, mark: int) -> Schema:
         layouts: dict[str, dict[int, Mapping[str, Any]]] = {}
         for plan in session.scalars(sa.select(EntityLayout)):
             layouts.setdefault(plan.entity, {})[plan.role_id] = plan.facts
-        active = session.execute(sa.select(Webhook.id, Webhook.events).where(Webhook.state == "active")).all()
-    hooks = tuple((key, frozenset(events)) for key, events in active)
+        told = session.execute(sa.select(Webhook.id, Webhook.events, Webhook.state)).all()
+    hooks = tuple((key, frozenset(events), state == "active") for key, events, state in told)
     return Schema(mark, added, retired, limits, views, firsts, layouts, hooks)
 
 

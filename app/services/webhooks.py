@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Conflict, Invalid, NotFound
-from app.services import hook_events, outbound_address, records
+from app.services import hook_events, jobs, outbound_address, records
 from app.services.operation import Operation, operation
 from app.services.verbs import verb
 from models import registry
@@ -28,7 +28,8 @@ from models.webhook import EVERY, Webhook, WebhookDelivery
 from models.words import N_, _
 
 OVERLAP = dt.timedelta(hours=24)
-PAGE = 25
+PAGE, MOST_HELD = 25, 1000
+jobs.is_part(hook_events.JOB)
 _local = {"allowed": False}
 
 
@@ -166,17 +167,46 @@ def pause_of_member(membership_id: int, name: str) -> int:
 
 
 def log(key: int, *, actor: Actor, before: int | None = None) -> tuple[list[WebhookDelivery], int | None]:
-    """The newest deliveries of a webhook, and where older ones begin."""
+    """The newest deliveries of a webhook, and where older ones begin. Those that were held before a first attempt are
+    left out: nobody has checked yet whether they may be known of.
+    """
     records.load(Webhook, key, actor=actor)
-    found = sa.select(WebhookDelivery).where(WebhookDelivery.webhook_id == key).order_by(WebhookDelivery.id.desc())
+    unchecked = sa.and_(WebhookDelivery.state == "held", WebhookDelivery.attempts == 0)
+    found = sa.select(WebhookDelivery).where(WebhookDelivery.webhook_id == key, sa.not_(unchecked))
+    found = found.order_by(WebhookDelivery.id.desc())
     if before is not None:
         found = found.where(WebhookDelivery.id < before)
     rows = list(session.scalars(found.limit(PAGE + 1)))
     return rows[:PAGE], rows[PAGE - 1].id if len(rows) > PAGE else None
 
 
+def holds(key: int) -> bool:
+    """Whether events of a webhook were held while it was paused. How many, nobody is told: among them are those of
+    records beyond the reach of the one it acts for.
+    """
+    return session.scalar(_held(key).limit(1)) is not None
+
+
+@verb("webhook", "release", N_("Send what was held"), "send", done="sent on")
+def release(_model: type[Any], key: int, _given: Mapping[str, Any], actor: Actor) -> None:
+    """held -> waiting, the oldest first, at most `MOST_HELD` at once."""
+    with operation("webhook.release", actor=actor) as op:
+        hook: Webhook = records.load(Webhook, key, actor=actor, action="write")
+        if hook.state != "active":
+            raise Invalid({"": _("This webhook is paused. Resume it, then send what was held.")})
+        rows = session.scalars(_held(key).order_by(WebhookDelivery.id).limit(MOST_HELD).with_for_update()).all()
+        for row in rows:
+            row.state = "waiting"
+            hook_events.queue(op, row.event_id, row.event_type, row.attempts)
+        op.audit("webhook.released", entity="webhook", record_id=hook.id)
+
+
+def _held(key: int) -> Any:
+    return sa.select(WebhookDelivery).where(WebhookDelivery.webhook_id == key, WebhookDelivery.state == "held")
+
+
 def send_again(delivery_id: int, *, actor: Actor) -> WebhookDelivery:
-    """done, failed or dropped -> waiting: the same event, with the id it has, as a new attempt."""
+    """done, failed, held or dropped -> waiting: the same event, with the id it has, as a new attempt."""
     permissions.require(actor, "write", "webhook")
     with operation("webhook.send_again", actor=actor) as op:
         found = session.scalar(sa.select(WebhookDelivery).where(WebhookDelivery.id == delivery_id))

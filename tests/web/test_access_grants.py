@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import html
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,12 +15,15 @@ from flask import Flask
 from app import permissions
 from app.errors import Forbidden, Invalid
 from app.services import access_grants, accounts, members, records, roles
+from app.services.operation import operation
+from jobs import runner
 from models import scope
 from models.access import AccessGrant
 from models.audit import Audit, Change
 from models.base import session
 from models.contact import Contact
 from models.fields import now
+from models.workspace import Workspace
 from tests.contracts import walk
 from tests.factories import SYSTEM, Browser, Office, Person, World, sign_in
 
@@ -92,6 +96,26 @@ def test_a_colleague_acts_as_an_agent_with_both_names_on_every_row(app: Flask, c
     assert "you act as" not in broker.get("/contacts/").text and "Gus Lindqvist" in broker.get("/contacts/").text
     steps = [r.action for r in rows(app, office, Audit, Audit.entity == "access_grant")]
     assert steps == ["access.granted", "access.started", "access.ended"]
+
+
+def test_both_are_told_by_e_mail_and_a_missing_factor_is_asked_for_first(
+    app: Flask, client: Browser, world: World
+) -> None:
+    office = world.harbour
+    key = granted(app, office, office.broker, f"person:{office.agent.membership_id}")
+    runner.drain(app)
+    letters = {text.split("To: ")[1].split()[0]: text for one in (Path(app.config["DATA_DIR"]) / "outbox").glob("*.eml")
+               if (text := one.read_text())}  # fmt: skip
+    assert set(letters) == {office.broker.email, office.agent.email}
+    assert "You may act as Ada Agent" in letters[office.broker.email] and WHY in letters[office.broker.email]
+    assert "Bruno Brook may act as you" in letters[office.agent.email]
+    with app.app_context(), office.inside(), operation("test.require", actor=SYSTEM):
+        session.get_one(Workspace, office.id).require_mfa = True
+    sign_in(client, office.broker)
+    answer = client.submit(f"/account/access/{key}/start")
+    assert answer.headers["Location"] == "/account/security?why=access"
+    assert "Begin under" not in (page := client.get(answer.headers["Location"]).text) and "granted you access" in page
+    assert not rows(app, office, Audit, Audit.action == "access.started")
 
 
 def test_all_that_stays_closed(app: Flask, client: Browser, world: World) -> None:

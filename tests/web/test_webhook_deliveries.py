@@ -112,10 +112,25 @@ def test_three_days_of_failures_pause_the_webhook_and_tell_its_owner(
     with app.app_context(), world.harbour.inside():
         assert session.scalar(sa.select(Audit.id).where(Audit.action == "webhook.paused")) is not None
     change(app, world.harbour, "agent", "Dana Whitcombe", stage="won")
-    assert len(deliveries(app)) == 1, "a paused webhook is told nothing"
+    change(app, world.harbour, "owner", "Eli Moreno", stage="lost")
+    runner.drain(app)
+    assert [one.state for one in deliveries(app)] == ["failed", "held", "held"] and len(receiver.sent) == 2
     sign_in(client, world.harbour.owner)
-    assert "Every attempt has failed since" in client.get(f"/webhooks/{key}").text
+    page = client.get(f"/webhooks/{key}?tab=deliveries").text
+    assert "Every attempt has failed since" in page and page.count("do/release") == 1, "in the menu alone"
+    assert [one.event_id in page for one in deliveries(app)] == [True, False, False], "nobody has checked these yet"
+    assert client.submit(f"/webhooks/{key}/do/release").status_code == 302
+    assert "Resume it, then send what was held" in client.get(f"/webhooks/{key}").text
     assert client.submit(f"/webhooks/{key}/do/resume").status_code == 302
+    assert client.get(f"/webhooks/{key}").text.count("do/release") == 2
+    assert client.submit(f"/webhooks/{key}/do/release").status_code == 302
+    assert client.submit(f"/webhooks/{key}/do/release").status_code == 302, "pressed twice"
+    runner.drain(app)
+    assert [one.state for one in deliveries(app)] == ["failed", "done", "done"]
+    assert [one.event["data"]["record"]["stage"] for one in receiver.sent[2:]] == ["won", "lost"]
+    assert client.get(f"/webhooks/{key}").text.count("do/release") == 1
+    jobs_page = client.get("/jobs/").text
+    assert "Webhook contact.updated" not in jobs_page, "deliveries have a log of their own"
     change(app, world.harbour, "agent", "Dana Whitcombe", stage="lost")
     runner.drain(app)
     assert receiver.sent[-1].event["data"]["record"]["stage"] == "lost"
