@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import OWNER, PHONE, Visit
+from tests.browser.conftest import AGENT, OWNER, PHONE, Visit
 from tests.browser.dashboards import every_kind, tidy
 from tests.browser.people import make_contact
 from tests.browser.test_forms import save
@@ -113,6 +113,22 @@ def test_screens_on_a_phone_and_in_the_dark(visit: Visit) -> None:
     for name, path in (("dark-today", "/"), ("dark-contacts", "/contacts/")):
         dark.goto(path)
         shoot(dark, name)
+
+
+def test_screens_in_spanish(visit: Visit) -> None:
+    agent = visit(AGENT)
+    speak(agent, "es")
+    for name, path in (("spanish-contacts", "/contacts/"), ("spanish-today", "/")):
+        agent.goto(path)
+        shoot(agent, name)
+    speak(agent, "en")
+
+
+def speak(page: Page, language: str) -> None:
+    page.goto("/account/")
+    page.locator("[name=language]").select_option(language)
+    page.locator("#form button, form:has([name=language]) button").last.click()
+    expect(page.locator("html")).to_have_attribute("lang", re.compile(f"^{language}"))
 
 
 def test_screens_of_strangers(visit: Visit) -> None:

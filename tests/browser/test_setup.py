@@ -9,7 +9,6 @@ import re
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import AGENT, OWNER, PHONE, Visit
@@ -92,9 +91,8 @@ def exported(page: Page, path: Path) -> Path:
 
 
 def no_serious_problem(page: Page) -> None:
-    axe = Axe()
-    found = [told(page.url, "light", one) for one in serious(axe, page, ALL)]
+    found = [told(page.url, "light", one) for one in serious(page, ALL)]
     page.emulate_media(color_scheme="dark", **STILL)
-    found += [told(page.url, "dark", one) for one in serious(axe, page, COLOURS)]
+    found += [told(page.url, "dark", one) for one in serious(page, COLOURS)]
     page.emulate_media(color_scheme="light")
     assert not found, "\n".join(found)
