@@ -20,6 +20,7 @@ from models import (  # noqa: F401
     star,
     stored_file,
     tenancy,
+    tracking,
     user,
     view,
     webhook,

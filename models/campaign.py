@@ -29,6 +29,7 @@ STATES = (
 )
 SENDERS = (("me", N_("The person who starts it")), ("office", N_("The brokerage")))
 SUBJECTS = (("a", N_("The first")), ("b", N_("The second")))
+DECIDERS = (("replies", N_("Who replies")), ("clicks", N_("Who clicks a link")))
 # The occasion of the e-mails of a campaign; a test is an occasion of its own.
 OCCASION = "send"
 
@@ -36,7 +37,7 @@ OCCASION = "send"
 class Campaign(Owned, Base):
     """One e-mail to many. `audience` is the address of a list of contacts without its path, as a saved view keeps it;
     it is read once, at the start. With `test_share` percent of the people the two subjects are tried, and the rest get
-    the one with more answers.
+    the one that did better, by replies or by clicks.
     """
 
     __tablename__ = "campaign"
@@ -57,9 +58,10 @@ class Campaign(Owned, Base):
     per_hour: Mapped[int | None] = f.number(label="At most per hour", hint="Empty: as fast as your server takes it")
     other_subject: Mapped[str | None] = f.text(200, label="Second subject", hint="To try two of them")
     test_share: Mapped[int | None] = f.number(
-        label="Try on (percent)", hint="Of the people; the rest get the one with more answers"
+        label="Try on (percent)", hint="Of the people; the rest get the one that did better"
     )
     test_hours: Mapped[int | None] = f.number(label="Decide after (hours)")
+    decided_by: Mapped[str] = f.choice(DECIDERS, default="replies", label="Decided by")
     winner: Mapped[str | None] = f.choice(SUBJECTS, required=False, label="Better subject", readonly=True)
     started_at: Mapped[dt.datetime | None] = f.moment(label="Started", readonly=True)
     ended_at: Mapped[dt.datetime | None] = f.moment(label="Ended", readonly=True)

@@ -7,7 +7,7 @@ from flask import Blueprint, Flask, redirect
 from flask_wtf import CSRFProtect
 from werkzeug.wrappers import Response
 
-from public_site import kit, leads, logo, mails, preferences, privacy
+from public_site import kit, leads, logo, mails, preferences, privacy, seen, visits
 from views.headers import asset
 from views.request_scope import open_to_all
 
@@ -20,7 +20,8 @@ def init(app: Flask, csrf: CSRFProtect) -> None:
     """Add the page families. Those with forms need no CSRF token: nothing they do rests on a session."""
     preferences.register(app, csrf)
     csrf.exempt(leads.pages)
-    for family in (leads.pages, privacy.pages, logo.pages, mails.pages, pages):
+    csrf.exempt(visits.pages)
+    for family in (leads.pages, privacy.pages, logo.pages, mails.pages, seen.pages, visits.pages, pages):
         app.register_blueprint(family)
     app.extensions["public_problem"] = kit.problem_page
 

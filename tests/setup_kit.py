@@ -57,19 +57,7 @@ def furnish(office: Office) -> dict[str, Any]:
         actor=owner,
     )  # fmt: skip
     tag = records.create(Tag, {"name": "VIP"}, actor=owner)
-    east, signed = office.teams["east"], stages[1].id
-    ruled = {
-        ("contact", "delete"): f'{{"and":["tags:is:{tag.id}","x_pets:is:1"]}}',
-        ("contact", "export"): f'{{"and":["owner_id:is:{office.agent.membership_id}"]}}',
-        (
-            "deal",
-            "read",
-        ): f'{{"or":["team_id:is:@team|{east}",{{"and":["stage_id:is:{signed}"]}}]}}',
-        ("deal", "export"): '{"and":["title:starts:Whitcombe"]}',
-    }
-    for (entity, action), text in ruled.items():
-        rights.setdefault(entity, {})[action] = Rule(text)
-    roles.update(role.id, "Transaction desk", rights, actor=owner)
+    _rule(office, role.id, rights, tag.id, stages[1].id)
     kept = saved_views.save
     views = {
         "choice": kept("contact", "South", "f=x_school_area:is:south&sort=-name&cols=phone", "workspace", actor=owner),
@@ -86,6 +74,20 @@ def furnish(office: Office) -> dict[str, Any]:
     }  # fmt: skip
     return {"role": role.id, "pipeline": pipeline.id, "stages": [s.id for s in stages], "template": template.id,
             "tag": tag.id, "views": views}  # fmt: skip
+
+
+def _rule(office: Office, role_id: int, rights: dict[str, dict[str, Extent]], tag: int, signed: int) -> None:
+    """Rules of a role: two that can be taken along, one that asks for a person, one with words about people."""
+    east = office.teams["east"]
+    ruled = {
+        ("contact", "delete"): f'{{"and":["tags:is:{tag}","x_pets:is:1"]}}',
+        ("contact", "export"): f'{{"and":["owner_id:is:{office.agent.membership_id}"]}}',
+        ("deal", "read"): f'{{"or":["team_id:is:@team|{east}",{{"and":["stage_id:is:{signed}"]}}]}}',
+        ("deal", "export"): '{"and":["title:starts:Whitcombe"]}',
+    }
+    for (entity, action), text in ruled.items():
+        rights.setdefault(entity, {})[action] = Rule(text)
+    roles.update(role_id, "Transaction desk", rights, actor=office.actor("owner"))
 
 
 def exported(actor: Actor) -> bytes:

@@ -49,6 +49,8 @@ _SAID = {
     "workspace.entered": N_("workspace entered"),
     "view.subscribed": N_("view subscribed"),
     "view.saved": N_("view saved"),
+    "tracking.saved": N_("tracking changed"),
+    "webhook.released": N_("held events sent"),
     "view.deleted": N_("view deleted"),
     "user.operator_changed": N_("user operator changed"),
     "user.created": N_("user created"),

@@ -20,6 +20,7 @@ from app.services import (
     mail_lint,
     saved_views,
     schema,
+    tracking,
     values,
     verbs,
 )
@@ -151,6 +152,8 @@ def report(key: int) -> str:
         p=_progress(campaign, figures),
         hours=_hours(figures),
         variants=_variants(campaign, figures),
+        by_clicks=campaign.decided_by == "clicks",
+        reading=_reading(figures),
         answers=[
             (grouped(figures.answers[kind]), label) for kind, label in _ANSWERS.items() if kind in figures.answers
         ],
@@ -225,7 +228,7 @@ def _mended(screen: Screen, campaign: Campaign, name: str) -> str:
     if name in _MENDED:
         place = _MENDED[name]
         return place if place.startswith(("/", "#")) else screen.url(campaign.id, place)
-    known = {"subject", "other_subject", "send_at", "per_hour", "test_share", "test_hours"}
+    known = {"subject", "other_subject", "send_at", "per_hour", "test_share", "test_hours", "decided_by"}
     return (
         screen.url(campaign.id, "edit") + f"#f-{name}" if name in known else screen.url(campaign.id, f"design#b-{name}")
     )
@@ -294,11 +297,29 @@ def _variants(campaign: Campaign, figures: Figures) -> list[dict[str, Any]]:
             "subject": campaign.subject if one.key == "a" else campaign.other_subject,
             "sent": grouped(one.sent),
             "replies": grouped(one.replies),
+            "clicks": grouped(one.clicks),
             "rate": f"{100 * one.rate:.1f}%",
             "better": campaign.winner == one.key,
         }
         for one in figures.variants
     ]
+
+
+def _reading(figures: Figures) -> dict[str, Any] | None:
+    """What was seen of people's reading; None where nothing was."""
+    seen, sent = figures.seen, sum(figures.states.get(one, 0) for one in ("sent", "bounced"))
+    if seen is None or not (seen.opened[0] or tracking.rules().on):
+        return None
+
+    def line(label: str, pair: tuple[int, int]) -> dict[str, str]:
+        raw, human = pair
+        return {"label": label, "human": grouped(human), "share": f"{100 * human / sent:.1f}%" if sent else "",
+                "raw": grouped(raw)}  # fmt: skip
+
+    return {
+        "lines": [line(_("Opened"), seen.opened), line(_("Clicked"), seen.clicked)],
+        "links": [(url, grouped(number)) for url, number in seen.links],
+    }
 
 
 def _left_out(counts: Any) -> list[tuple[str, str]]:

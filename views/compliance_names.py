@@ -29,6 +29,7 @@ _KINDS = {
     "api_key": N_("API key"), "audit": N_("audit log"), "import_batch": N_("import"), "user": N_("account"),
     "ai_call": N_("AI call"), "saved_view": N_("saved view"), "first_view": N_("first view"), "role": N_("role"),
     "dashboard": N_("dashboard"), "mail_server": N_("mail server"), "sending_domain": N_("sending domain"),
+    "tracking_setting": N_("tracking"),
 }  # fmt: skip
 # Facts that hold the id of a record under the name of its kind.
 _HELD = {"membership": "membership", "team": "team", "contact": "contact"}

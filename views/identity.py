@@ -56,6 +56,7 @@ from views import (
     sign_in,
     sign_in_forms,
     sign_in_messages,
+    tracking_settings,
     why,
     workspace_settings,
 )
@@ -102,6 +103,7 @@ def init(app: Flask) -> AppBuilder:
         role_compare.pages,
         role_rules.pages,
         workspace_settings.pages,
+        tracking_settings.pages,
     ):
         app.register_blueprint(pages)
     return _Builder(app, db.session, security_manager_class=_Rights, update_perms=False)

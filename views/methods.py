@@ -10,6 +10,8 @@ from typing import Any
 
 from flask import Flask
 
+# Set in the environment of a GET that was asked for as HEAD.
+ASKED = "crm.asked"
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
@@ -21,7 +23,7 @@ def _head_as_get(inner: Wsgi) -> Wsgi:
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] != "HEAD":
             return inner(environ, start_response)
-        body = inner({**environ, "REQUEST_METHOD": "GET"}, start_response)
+        body = inner({**environ, "REQUEST_METHOD": "GET", ASKED: "HEAD"}, start_response)
         close = getattr(body, "close", None)
         if close is not None:
             close()

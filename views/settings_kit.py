@@ -24,6 +24,7 @@ _WORKSPACE = (
     (N_("API keys"), "/account/keys", "key", "api_key", "read"),
     (N_("Workspace"), "/settings/workspace", "settings", "workspace", "read"),
     (N_("E-mail"), "/settings/mail", "mail", "workspace", "read"),
+    (N_("Tracking"), "/settings/tracking", "eye", "workspace", "read"),
     (N_("AI drafting"), "/settings/ai", "sparkles", "workspace", "read"),
     (N_("Members"), "/settings/members", "users", "membership", "read"),
     (N_("Roles"), "/settings/roles", "lock", "role", "read"),

@@ -128,6 +128,12 @@ def _talk(event: Event) -> dict[str, Any]:
             "body": event.body,
             "url": of("activity").url(event.id),
         }
+    if event.kind == "seen":
+        icon, words = {
+            "open": ("eye", _("opened “{title}”", title=event.title)),
+            "click": ("link", _("clicked a link in “{title}”", title=event.title)),
+        }.get(event.verb, ("world", _("came back to your website")))
+        return {"who": _("They"), "icon": icon, "text": words, "body": event.body}
     state = registry.fields(Message)["state"].words(event.body)
     badge = {"text": state, "cls": TONES.get(event.body or "", ""), "icon": ""}
     return {"text": _("wrote e-mail “{title}”", title=event.title), "badge": badge, "url": of("message").url(event.id)}

@@ -8,7 +8,7 @@ and their drawing (`app.services.mail_blocks`, `app.services.mail_drawing`), who
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,6 +23,8 @@ from app.services import (
     preferences,
     records,
     schema,
+    tracked_mail,
+    tracking,
 )
 from app.services.mail_merge import Part, Values
 from app.services.values import Locale
@@ -40,7 +42,8 @@ ARCHIVE = "campaign"
 # What the pages of a campaign tell of it.
 TOLD = (
     "name", "subject", "preheader", "state", "sender", "audience", "audience_name", "send_at", "zoned", "per_hour",
-    "other_subject", "test_share", "test_hours", "winner", "started_at", "ended_at", "starter_id", "remark",
+    "other_subject", "test_share", "test_hours", "decided_by", "winner", "started_at", "ended_at", "starter_id",
+    "remark",
 )  # fmt: skip
 _TESTED = "[{word}] {subject}"
 
@@ -177,6 +180,10 @@ def of_message(message: Message, contact: Contact | None, public_url: str) -> tu
     own = links(campaign.id, message.id, public_url)
     values = {**sender.values, "contact": mail_fields.person(contact, locale()), "links": own}
     filled = fill(frozen, message.variant, values)
+    if contact is not None and not test:
+        known = tracking.rules()
+        if tracking.followed([tracking.Person(contact.id, contact.phone, contact.minor)], known):
+            filled = replace(filled, html=tracked_mail.marked(filled.html, message.id, known, public_url))
     if test:
         filled = Filled(_TESTED.format(word=_("Test"), subject=filled.subject)[:200], filled.text, filled.html)
     return filled, sender

@@ -13,8 +13,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.services import campaign_content, campaign_lanes, records
+from app.services import campaign_content, campaign_lanes, records, tracked_events
 from app.services.operation import operation
+from app.services.tracked_events import Seen
 from models import scope, tenancy
 from models.base import session
 from models.campaign import OCCASION, Campaign
@@ -31,17 +32,19 @@ _ENOUGH = 12
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """How one subject did: e-mails that left, and the people who answered."""
+    """How one subject did: e-mails that left, the people who answered, and those who clicked a link."""
 
     key: str
     subject: str
     sent: int
     replies: int
+    clicks: int
+    by_clicks: bool
 
     @property
     def rate(self) -> float:
-        """Answers for each e-mail sent, 0 to 1."""
-        return self.replies / self.sent if self.sent else 0.0
+        """What decides, for each e-mail sent, 0 to 1."""
+        return (self.clicks if self.by_clicks else self.replies) / self.sent if self.sent else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Figures:
     held: int
     variants: tuple[Variant, ...] = ()
     hours: tuple[tuple[dt.datetime, int], ...] = ()
+    seen: Seen | None = None
 
     @property
     def every(self) -> int:
@@ -86,8 +90,11 @@ def of(campaign: Campaign, *, whole: bool = False) -> Figures:
     for (kind, _variant), number in answers.items():
         kinds[kind] = kinds.get(kind, 0) + number
     held = sum(number for _state, variant, number in counted if variant is None)
-    variants = _variants(design.frozen, counted, answers) if whole else ()
-    return Figures(states, kinds, design.left_out or {}, held, variants, _hours(campaign.id) if whole else ())
+    if not whole:
+        return Figures(states, kinds, design.left_out or {}, held)
+    seen = tracked_events.of_campaign(campaign.id)
+    variants = _variants(campaign, design.frozen, counted, answers, seen)
+    return Figures(states, kinds, design.left_out or {}, held, variants, _hours(campaign.id), seen)
 
 
 def decide(key: int, *, actor: Actor) -> str | None:
@@ -101,7 +108,7 @@ def decide(key: int, *, actor: Actor) -> str | None:
         best = max(found, key=lambda one: (one.rate, one.key == "a"), default=None)
         if best is None:
             return None
-        facts: dict[str, Any] = {one.key: [one.sent, one.replies] for one in found}
+        facts: dict[str, Any] = {one.key: [one.sent, one.replies, one.clicks] for one in found}
         campaign_lanes.decide(campaign, best.key, op)
         op.audit("campaign.decided", entity="campaign", record_id=key, facts={"winner": best.key, **facts})
         return best.key
@@ -134,7 +141,11 @@ def _answers(campaign_id: int) -> dict[tuple[str, str | None], int]:
 
 
 def _variants(
-    frozen: Mapping[str, Any] | None, counted: Any, answers: Mapping[tuple[str, str | None], int]
+    campaign: Campaign,
+    frozen: Mapping[str, Any] | None,
+    counted: Any,
+    answers: Mapping[tuple[str, str | None], int],
+    seen: Seen,
 ) -> tuple[Variant, ...]:
     subjects = (frozen or {}).get("subjects", {})
     if len(subjects) < 2:
@@ -143,7 +154,11 @@ def _variants(
     for state, variant, number in counted:
         if variant in sent and state in ("sent", "bounced"):
             sent[variant] += number
-    return tuple(Variant(key, text, sent[key], answers.get(("reply", key), 0)) for key, text in subjects.items())
+    by_clicks = campaign.decided_by == "clicks"
+    return tuple(
+        Variant(key, text, sent[key], answers.get(("reply", key), 0), seen.by_variant.get(key, 0), by_clicks)
+        for key, text in subjects.items()
+    )
 
 
 def _hours(campaign_id: int) -> tuple[tuple[dt.datetime, int], ...]:

@@ -10,12 +10,22 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from app.services import campaign_content, jobs, mail_fields, records, sending, sending_limits, suppressions
+from app.services import (
+    campaign_content,
+    jobs,
+    mail_fields,
+    records,
+    sending,
+    sending_limits,
+    suppressions,
+    tracked_mail,
+    tracking,
+)
 from app.services.campaign_content import Filled, Sender
 from app.services.operation import Operation, operation
 from app.services.sending import Way
@@ -68,12 +78,17 @@ class Chunk:
     short: bool
     locale: Locale
     wait: float
+    noted: tracking.Rules
+    followed: frozenset[int]
 
     def filled(self, person: Addressed, public_url: str) -> tuple[Filled, str]:
         """What one person gets, and where they end it."""
         links = campaign_content.links(self.campaign_id, person.id, public_url)
         values = {**self.sender.values, "contact": mail_fields.person(person.row, self.locale), "links": links}
-        return campaign_content.fill(self.frozen, person.variant, values), links["unsubscribe"]
+        filled = campaign_content.fill(self.frozen, person.variant, values)
+        if person.contact_id in self.followed:
+            filled = replace(filled, html=tracked_mail.marked(filled.html, person.id, self.noted, public_url))
+        return filled, links["unsubscribe"]
 
 
 def set_going(campaign: Campaign, op: Operation, *, at: dt.datetime | None = None) -> None:
@@ -102,9 +117,11 @@ def begin(args: Mapping[str, Any], *, actor: Actor) -> Chunk | None:
     sender = campaign_content.sender_of(campaign)
     way = sending.way(sender.address)
     granted = sending_limits.take(way.sender, [one.recipient for one in people])
+    due = [one for place, one in enumerate(people) if place in granted.places]
+    noted = tracking.rules()
     return Chunk(
         campaign.id,
-        [one for place, one in enumerate(people) if place in granted.places],
+        due,
         design.frozen,
         sender,
         way,
@@ -112,6 +129,8 @@ def begin(args: Mapping[str, Any], *, actor: Actor) -> Chunk | None:
         len(rows) < most,
         campaign_content.locale(),
         granted.wait,
+        noted,
+        tracking.followed([tracking.Person(one.contact_id, one.row.phone, one.row.minor) for one in due], noted),
     )
 
 
@@ -273,7 +292,8 @@ def _due(campaign: Campaign, args: Mapping[str, Any]) -> Any:
 
 def _contacts(keys: Sequence[int]) -> dict[int, Any]:
     """What the fields of these people are read from; who was deleted is not among them."""
-    columns = [_CONTACT.c.id, _CONTACT.c.minor, *(_CONTACT.c[column.key] for column in mail_fields.columns())]
+    asked = ("id", "minor", "phone", *(column.key for column in mail_fields.columns()))
+    columns = [_CONTACT.c[name] for name in dict.fromkeys(asked)]
     wanted = sa.select(*columns).where(*_people(keys), _CONTACT.c.deleted_at.is_(None))
     return {row.id: row for row in session.execute(wanted, execution_options=_WHY)} if keys else {}
 

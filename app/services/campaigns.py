@@ -15,7 +15,16 @@ import sqlalchemy as sa
 
 from app import permissions
 from app.errors import Conflict, Invalid
-from app.services import campaign_audience, campaign_content, campaign_lanes, messages, records, saved_views, verbs
+from app.services import (
+    campaign_audience,
+    campaign_content,
+    campaign_lanes,
+    messages,
+    records,
+    saved_views,
+    tracking,
+    verbs,
+)
 from app.services.operation import Operation, operation
 from models import scope, tenancy
 from models.base import session
@@ -261,6 +270,10 @@ def _wrong_test(campaign: Campaign) -> dict[str, str]:
         found["test_share"] = _("Type a share from 1 to 100 percent.")
     if campaign.test_hours is not None and not 1 <= campaign.test_hours <= 168:
         found["test_hours"] = _("Type 1 to 168 hours.")
+    if campaign.decided_by == "clicks" and not tracking.rules().notes("click"):
+        found["decided_by"] = _(
+            "Clicks are not noted here. Switch them on under Settings, Tracking, or choose replies."
+        )
     return found
 
 
@@ -276,6 +289,7 @@ def _only_open_ones_change(campaign: Campaign, _op: Operation) -> None:
     state: Any = sa.inspect(campaign)
     told = (
         "subject", "preheader", "sender", "send_at", "zoned", "per_hour", "other_subject", "test_share", "test_hours",
+        "decided_by",
     )  # fmt: skip
     if not state.persistent or not any(state.attrs[name].history.has_changes() for name in told):
         return

@@ -24,6 +24,7 @@ from models.intake import Idempotency, ReceivedEvent
 from models.job import Job, ScheduledRun
 from models.scope import Actor
 from models.setup import SetupFile
+from models.tracking import TrackedEvent
 from models.webhook import WebhookDelivery
 
 BIN_DAYS = 30
@@ -38,6 +39,7 @@ LOGS: Mapping[type[Any], str] = {
     ReceivedMail: "received_at",
     AiDraft: "created_at",
     SetupFile: "at",
+    TrackedEvent: "at",
 }
 ACCESS: Mapping[type[Any], str] = {UserSession: "seen_at", SignInLink: "expires_at", Throttle: "window_ends"}
 _WHY = tenancy.reason("rows past their time are deleted in every workspace")

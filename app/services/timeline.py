@@ -21,6 +21,7 @@ from models.audit import Change
 from models.base import session
 from models.message import Message
 from models.scope import Actor
+from models.tracking import TrackedEvent
 from models.words import _
 from models.work import Activity, Note
 
@@ -29,7 +30,9 @@ _NOISE = frozenset({"note", "activity", "message", "contact_tag"})
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of a timeline. `kind` is "change", "note", "activity" or "message"; `old`/`new` are set for changes."""
+    """One line of a timeline. `kind` is "change", "note", "activity", "message" or "seen" (what the person
+    opened, clicked or visited, by `verb`); `old`/`new` are set for changes.
+    """
 
     kind: str
     id: int
@@ -222,16 +225,21 @@ def _talk(record: Any, actor: Actor, limit: int, before: dt.datetime | None) -> 
 
 def _sight(kind: str, name: str, value: str) -> str:
     """A value that only some entities have, as far as the role in force sees it."""
+    if kind == _SEEN:
+        return value
     known = registry.fields(registry.entity(kind))
     return value if name not in known or schema.sees(registry.entity(kind), name) else ""
 
 
 # What the timeline shows of a note, an activity and an e-mail: its title and its text.
 _WORDS = {"note": ("", "body"), "activity": ("title", "details"), "message": ("subject", "state")}
+_SEEN = "seen"
 
 
 def _seen(kind: str, title: str, body: str | None) -> tuple[str, str | None]:
     """Title and text, as far as the role in force sees these fields."""
+    if kind == _SEEN:
+        return title if schema.sees(Message, "subject") else "", body
     model, (named, written) = registry.entity(kind), _WORDS[kind]
     return title if schema.sees(model, named) else "", body if schema.sees(model, written) else None
 
@@ -263,7 +271,39 @@ def _talk_of(link: str, actor: Actor, limit: int, earlier: bool) -> Any | None:
         if earlier:
             part = part.where(at < sa.bindparam("before"))
         each.append(parts.walled(part, model, actor).order_by(c.id.desc()).limit(parts.number(limit)))
+    if link == "contact_id" and schema.sees(Message, link) and permissions.reach(actor, "read", "message") is not None:
+        each.append(_seen_of(actor, limit, earlier))
+    if link == "contact_id":
+        each.append(_visits_of(limit, earlier))
     return parts.union(each)
+
+
+def _seen_of(actor: Actor, limit: int, earlier: bool) -> Any:
+    """What the person opened and clicked, each once, of e-mails that the viewer may read."""
+    c, message = parts.columns(TrackedEvent), parts.columns(Message)
+    first, nothing = sa.func.min(c.at), parts.constant("")
+    part = sa.select(
+        parts.constant(_SEEN).label("kind"), sa.func.min(c.id).label("id"), first.label("at"), nothing.label("who"),
+        message.subject.label("title"), c.link.label("body"), c.kind.label("verb"),
+    ).join(Message.__table__, sa.and_(message.workspace_id == c.workspace_id, message.id == c.message_id))  # fmt: skip
+    part = part.where(c.workspace_id == parts.WORKSPACE, c.contact_id == sa.bindparam("record"), c.human.is_(True))
+    if earlier:
+        part = part.where(c.at < sa.bindparam("before"))
+    part = parts.walled(part, Message, actor).group_by(c.message_id, c.kind, c.link, message.subject)
+    return part.order_by(sa.func.min(c.id).desc()).limit(parts.number(limit))
+
+
+def _visits_of(limit: int, earlier: bool) -> Any:
+    """When the person came back to the website; whoever reads the person may know."""
+    c, nothing = parts.columns(TrackedEvent), parts.constant("")
+    part = sa.select(
+        parts.constant(_SEEN).label("kind"), c.id, c.at.label("at"), nothing.label("who"), nothing.label("title"),
+        nothing.label("body"), c.kind.label("verb"),
+    )  # fmt: skip
+    part = part.where(c.workspace_id == parts.WORKSPACE, c.contact_id == sa.bindparam("record"), c.human.is_(True))
+    part = part.where(c.kind == parts.constant("return_visit"))
+    part = part.where(c.at < sa.bindparam("before")) if earlier else part
+    return part.order_by(c.id.desc()).limit(parts.number(limit))
 
 
 def _related(model: type[Any], names: tuple[str, ...], actor: Actor, most: int) -> Any | None:

@@ -132,7 +132,7 @@ screen(
     form=(
         ("Campaign", "name", "subject", "preheader", "sender", "owner_id", "team_id"),
         ("When", "send_at", "zoned", "per_hour"),
-        ("Two subjects", "other_subject", "test_share", "test_hours"),
+        ("Two subjects", "other_subject", "test_share", "test_hours", "decided_by"),
     ),
     facts=("audience_name", "started_at", "ended_at", "starter_id", "winner", "remark"),
     search=("name", "subject"),
