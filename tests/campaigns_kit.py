@@ -55,11 +55,11 @@ def person(name: str, *, actor: Actor, **facts: Any) -> Contact:
     return made
 
 
-def people(number: int) -> None:
+def people(number: int, phone: str | None = None) -> None:
     """Many contacts at once, in the workspace in force."""
     moment = now()
     rows = [
-        {"name": f"Sam {at}", "name_key": f"sam {at}", "email": f"sam{at}@example.net", "custom": None}
+        {"name": f"Sam {at}", "name_key": f"sam {at}", "email": f"sam{at}@example.net", "custom": None, "phone": phone}
         for at in range(number)
     ]
     same = {

@@ -56,11 +56,13 @@ def _shown(errors: dict[str, str], status: int = 200) -> Answer:
             "title": _("What is noted"),
             "hint": _("Off means off: no picture in an e-mail, no changed link, and nothing written down."),
             "fields": [
-                field("opens", _("Opens of campaigns"), kind="boolean", value="opens" in known.on,
+                field("opens", _("Opens of campaigns"), kind="boolean", wide=True, value="opens" in known.on,
                       hint=_("A picture of one pixel. Many programs fetch it for nobody, so the figures stay rough.")),
-                field("clicks", _("Clicks on links of campaigns"), kind="boolean", value="clicks" in known.on,
+                field("clicks", _("Clicks on links of campaigns"), kind="boolean", wide=True,
+                      value="clicks" in known.on,
                       hint=_("Links lead by way of this site. Subjects can then be tried by clicks.")),
-                field("visits", _("Return visits to your website"), kind="boolean", value="visits" in known.on,
+                field("visits", _("Return visits to your website"), kind="boolean", wide=True,
+                      value="visits" in known.on,
                       hint=_("After a yes on the website itself. It takes the line below on its pages, and the website "
                              "under Workspace; links in campaigns bring readers there known.")),
             ],
@@ -69,9 +71,9 @@ def _shown(errors: dict[str, str], status: int = 200) -> Answer:
             "title": _("Who is asked first"),
             "hint": _("Whoever said no under Consents, and whoever is under age, is never followed."),
             "fields": [
-                field("everywhere", _("Everybody"), kind="boolean", value=known.everywhere,
+                field("everywhere", _("Everybody"), kind="boolean", wide=True, value=known.everywhere,
                       hint=_("Only people with a consent to “Opens, clicks and visits” are followed.")),
-                field("countries", _("Else people in these countries"), value=" ".join(sorted(known.countries)),
+                field("countries", _("Otherwise, people in these countries"), value=" ".join(sorted(known.countries)),
                       errors=errors, wide=True, max=600,
                       hint=_("Codes of two letters. The country is that of the phone number; who has none is asked.")),
             ],
@@ -87,7 +89,7 @@ def _shown(errors: dict[str, str], status: int = 200) -> Answer:
         version=known.version,
         submit=_("Save"),
         errors=problems(errors, labels_of(groups)),
-        table={
+        catalogue={
             "columns": [_("Everything that is ever noted"), _("When")],
             "rows": [
                 {"cells": [label, _SOURCES.get(key, N_("Not yet: nothing here does it"))], "actions": []}
