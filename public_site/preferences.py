@@ -22,6 +22,8 @@ from views import languages
 pages = Blueprint("preferences", __name__, template_folder="templates")
 STOP_WORDING = N_("Stop all marketing: one press, at once, for every list.")
 UNDO_WORDING = N_("Undo: send me marketing again.")
+FOLLOW_WORDING = N_("You may note when I open your e-mails, follow their links and come back to your website.")
+UNFOLLOW_WORDING = N_("Do not note when I open your e-mails, follow their links or come back to your website.")
 
 
 def register(app: Flask, csrf: CSRFProtect) -> None:
@@ -50,6 +52,11 @@ def decide(token: str) -> str | Response:
             token,
             "stopped",
         )
+    if (said := request.form.get("decision")) in ("follow", "unfollow"):
+        yes = said == "follow"
+        wording = str(FOLLOW_WORDING if yes else UNFOLLOW_WORDING)
+        found = preferences.follow(token, yes, actor=_recipient(), source="preferences page", wording=wording)
+        return _page(found, token, f"{said}ed")
     return _page(preferences.read(token), token)
 
 
@@ -83,6 +90,7 @@ def _page(found: preferences.Choices, token: str, just: str = "") -> str:
         "brand": brand.of(found.workspace),
         "address": found.address,
         "stopped": found.stopped,
+        "followed": found.followed,
         "just": just,
     }
     return render_template(

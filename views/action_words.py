@@ -50,6 +50,8 @@ _SAID = {
     "view.subscribed": N_("view subscribed"),
     "view.saved": N_("view saved"),
     "tracking.saved": N_("tracking changed"),
+    "preferences.follow": N_("reading may be noted"),
+    "preferences.unfollow": N_("reading may not be noted"),
     "webhook.released": N_("held events sent"),
     "view.deleted": N_("view deleted"),
     "user.operator_changed": N_("user operator changed"),

@@ -1,4 +1,5 @@
-"""What a recipient decides on the page behind a signed link: stop marketing, or take that back. No sign-in.
+"""What a recipient decides on the page behind a signed link: stop marketing, have no reading noted, or take either
+back. No sign-in.
 
 The link carries workspace and message, never an address. Each decision is a row of the consent ledger, a suppression,
 an entry on the timeline and an audit row, in one transaction. Does not belong here: the page
@@ -13,8 +14,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from app.errors import Gone
-from app.services import suppressions
+from app.services import suppressions, tracking
 from app.services.operation import Operation, operation
+from app.services.tracking import Person
 from models import tenancy
 from models.base import session
 from models.contact import Contact
@@ -33,11 +35,14 @@ TOPIC = "marketing"
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the page shows. `address` is masked; `stopped` means no marketing goes to it."""
+    """What the page shows. `address` is masked; `stopped` means no marketing goes to it. `followed` says whether the
+    person's reading is noted, None where that is no question.
+    """
 
     workspace: Workspace
     address: str
     stopped: bool
+    followed: bool | None
 
 
 def link(workspace_id: int, message_id: int) -> str:
@@ -107,6 +112,26 @@ def resubscribe(token: str, *, actor: Actor, source: str, wording: str) -> Choic
         return _choices(message)
 
 
+def follow(token: str, yes: bool, *, actor: Actor, source: str, wording: str) -> Choices:
+    """Have one's reading noted, or not any more; it counts at once and everywhere. Said again, it changes nothing.
+    Raises `Gone`.
+    """
+    workspace_id, message_id = _ids(token)
+    with inside(workspace_id), operation("preferences.follow", actor=actor) as op:
+        message = _message(message_id)
+        contact = _contact(message)
+        if contact is not None and not (yes and contact.minor) and tracking.said(contact.id) is not yes:
+            said = Consent(
+                contact_id=contact.id, topic=tracking.TOPIC, given=yes, source=source, wording=wording, ip=actor.ip
+            )
+            session.add(said)
+            verb = "follow" if yes else "unfollow"
+            facts = {"source": source}
+            op.audit(f"preferences.{verb}", entity="message", record_id=message.id, subject_id=contact.id, facts=facts)
+            session.flush()
+        return _choices(message)
+
+
 def mask(address: str) -> str:
     """`sam@example.com` as `s•••@example.com`: the page may be open on a shared screen."""
     name, _, domain = address.rpartition("@")
@@ -145,11 +170,23 @@ def _choices(message: Message) -> Choices:
     workspace = session.get(Workspace, message.workspace_id)
     if workspace is None:
         raise Gone()
-    return Choices(workspace, mask(message.recipient), suppressions.stops(message.recipient, TOPIC) is not None)
+    stopped = suppressions.stops(message.recipient, TOPIC) is not None
+    return Choices(workspace, mask(message.recipient), stopped, _followed(_contact(message)))
+
+
+def _followed(contact: Contact | None) -> bool | None:
+    known = tracking.rules()
+    if contact is None or contact.minor or not known.on:
+        return None
+    return bool(tracking.followed([Person(contact.id, contact.phone, contact.minor)], known))
+
+
+def _contact(message: Message) -> Contact | None:
+    return session.get(Contact, message.contact_id) if message.contact_id else None
 
 
 def _note(message: Message, actor: Actor, *, given: bool, source: str, wording: str) -> None:
-    contact = session.get(Contact, message.contact_id) if message.contact_id else None
+    contact = _contact(message)
     session.add(
         Consent(
             contact_id=contact.id if contact else None,

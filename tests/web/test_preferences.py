@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_wtf import CSRFProtect
 
-from app.services import messages, preferences, records
+from app.services import messages, preferences, records, tracking
 from models import scope, tenancy
 from models.audit import Audit
 from models.base import session
@@ -109,3 +109,25 @@ def test_a_bad_link_says_so_and_names_nobody(app: Flask, token: str, bad: str) -
         assert answer.status_code == 410
         assert "This link no longer works" in answer.text and "Harbor" not in answer.text
     assert _counts(app)[0] == 0
+
+
+def test_a_reader_says_whether_their_reading_is_noted(app: Flask, token: str) -> None:
+    client = app.test_client()
+    assert "What we note" not in client.get(f"/p/{token}").text, "where nothing is noted there is no question"
+    with app.app_context(), scope.across_workspaces("a test reads"):
+        workspace = session.scalars(sa.select(Contact.workspace_id)).one()
+    with app.app_context(), scope.inside(workspace):
+        tracking.save({"opens": 1, "everywhere": 1}, version=0, actor=jobs_kit.join(workspace, "Olive", "owner"))
+    before = _counts(app)
+    page_ = client.get(f"/p/{token}").text
+    assert "does not note when you open" in page_ and _counts(app) == before
+    for decision, words in (("follow", "notes when you open"), ("unfollow", "does not note")):
+        for _again in range(2):
+            shown = _press(client, token, decision)
+            assert words in shown and "Unsubscribe from everything" in shown
+    with app.app_context(), scope.inside(workspace):
+        said = session.scalars(sa.select(Consent).order_by(Consent.id)).all()
+        assert [(one.topic, one.given, one.source) for one in said] == [
+            ("tracking", True, "preferences page"), ("tracking", False, "preferences page"),
+        ]  # fmt: skip
+        assert said[1].wording.startswith("Do not note")
