@@ -35,6 +35,7 @@ def script(slug: str) -> Response:
     }
     answer = Response(render_template("public/visits.js", facts=facts), content_type="text/javascript; charset=utf-8")
     answer.headers["Cache-Control"] = "public, max-age=3600"
+    answer.vary.add("Accept-Language")
     # It runs on the brokerage's own website.
     answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return answer

@@ -121,5 +121,6 @@ def test_only_what_is_in_the_catalogue_is_taken(
 def test_the_script_stands_alone_on_the_brokerages_website(app: Flask, client: Browser, website: str) -> None:
     answer = apart(client.get, f"/p/{website}/visits.js")
     assert answer.mimetype == "text/javascript" and answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    assert "Accept-Language" in answer.headers["Vary"], "it asks in the reader's language"
     assert "globalPrivacyControl" in answer.text and "cookie" not in answer.text
     assert apart(client.get, "/p/no-such-house/visits.js").status_code == 404
