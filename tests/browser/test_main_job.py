@@ -43,7 +43,7 @@ def test_contacts_are_edited_filtered_tagged_and_exported(owner: Page) -> None:
     expect(owner.get_by_role("status").filter(has_text="3 contacts")).to_be_visible()
 
     with owner.expect_download() as download:
-        owner.get_by_role("button", name="CSV").click()
+        owner.get_by_role("button", name="CSV", exact=True).click()
     rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8-sig"))))
     assert sorted(row["Name"] for row in rows) == sorted(
         f"Tabitha Ferncroft {word}" for word in ("One", "Two", "Three")
