@@ -101,7 +101,7 @@ def views_of(actor: Actor) -> list[Command]:
 
 def actions(actor: Actor) -> list[Command]:
     """Everything that can be begun from anywhere."""
-    return [*_records(actor), *_setup(actor), *_own(actor)]
+    return [*_records(actor), *_setup(actor), *_own(actor), *_whole(actor)]
 
 
 def with_words(q: str, actor: Actor) -> list[Command]:
@@ -137,13 +137,19 @@ def _records(actor: Actor) -> Iterator[Command]:
                 label = _("Export {records} as {kind}", records=spec.label.lower(), kind=kind.upper())
                 url = spec.url(page=f"export.{kind}")
                 yield Command(label, url, "download", words=_("download"), fields=())
-            label = _("Export every field of {records}", records=spec.label.lower())
-            yield Command(label, spec.url(page="export.csv?all=1"), "download", words=_("download csv"), fields=())
     for spec in specs:
         yield Command(
             _("Manage views of {records}", records=spec.label.lower()), spec.url(page="views"), "list",
             words=_("saved default"),
         )  # fmt: skip
+
+
+def _whole(actor: Actor) -> Iterator[Command]:
+    """Asked for less often than what stands before it."""
+    for spec in _readable(actor):
+        if spec.can(actor, "export"):
+            label = _("Export every field of {records}", records=spec.label.lower())
+            yield Command(label, spec.url(page="export.csv?all=1"), "download", words=_("download csv"), fields=())
 
 
 def _setup(actor: Actor) -> Iterator[Command]:

@@ -71,6 +71,8 @@ def save(entity: str, name: str, query: str, audience: str, *, actor: Actor, key
         row.team_id = actor.team_id if audience == "team" else None
         session.add(row)
         session.flush()
+        # Once more: what was read since the hold must not stand under its mark.
+        schema.renew_workspace(scope.workspace_id())
         op.audit("view.saved", entity=_ENTITY, record_id=row.id, facts={"list": entity, "audience": audience})
     return row.id
 

@@ -153,6 +153,7 @@ def test_ended_sessions_locks_and_old_jobs_go_and_the_rest_stays(app: Flask) -> 
             "setup_file": 0,
             "received_mail": 0,
             "ai_draft": 0,
+            "tracked_event": 0,
         }
         assert session.scalars(sa.select(UserSession.id)).all() == ["new"]
     assert _jobs() == ["new"]
