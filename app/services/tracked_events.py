@@ -80,8 +80,6 @@ def _keep(kind: str, target: Target, row: Any, glance: Glance) -> bool:
     if (session.scalar(sa.select(sa.func.count()).select_from(TrackedEvent).where(*mine)) or 0) >= MOST:
         return False
     why = machine(glance, row.sent_at)
-    if kind == "click" and why is None and _is_burst(target):
-        why = "burst"
     session.add(
         TrackedEvent(
             kind=kind, contact_id=row.contact_id, message_id=target.message_id, campaign_id=row.campaign_id,
@@ -89,6 +87,8 @@ def _keep(kind: str, target: Target, row: Any, glance: Glance) -> bool:
         )
     )  # fmt: skip
     session.flush()
+    if kind == "click":
+        _judge_haste(target.message_id)
     return True
 
 
@@ -103,20 +103,18 @@ def machine(glance: Glance, sent_at: dt.datetime | None) -> str | None:
     return "early" if sent_at is None or now() - sent_at < _EARLY else None
 
 
-def _is_burst(target: Target) -> bool:
-    """Whether with this click so many links were followed at once that nobody read; the others then were no person's
-    either.
+def _judge_haste(message_id: int) -> None:
+    """Where so many links were followed at once that nobody read, none of these clicks was a person's. Comes after the
+    newest is written, so that of several at once the last one sees them all.
     """
     recent = (
-        _EVENT.c.workspace_id == scope.workspace_id(), _EVENT.c.message_id == target.message_id,
-        _EVENT.c.kind == "click", _EVENT.c.at >= now() - _BURST,
+        _EVENT.c.workspace_id == scope.workspace_id(), _EVENT.c.message_id == message_id, _EVENT.c.kind == "click",
+        _EVENT.c.at >= now() - _BURST,
     )  # fmt: skip
-    links = set(session.scalars(sa.select(_EVENT.c.link).where(*recent), execution_options=_WHY))
-    if len(links | {target.link}) < _BURST_LINKS:
-        return False
-    others = sa.update(_EVENT).where(*recent, _EVENT.c.human.is_(True)).values(human=False, why="burst")
-    session.execute(others, execution_options=_WHY)
-    return True
+    links = sa.select(sa.func.count(sa.distinct(_EVENT.c.link))).where(*recent)
+    if (session.scalar(links, execution_options=_WHY) or 0) >= _BURST_LINKS:
+        hasty = sa.update(_EVENT).where(*recent, _EVENT.c.human.is_(True)).values(human=False, why="burst")
+        session.execute(hasty, execution_options=_WHY)
 
 
 def _whose(message_id: int) -> Any:

@@ -93,18 +93,20 @@ def _agreed(contact: Contact, yes: bool, workspace: Workspace, actor: Actor) -> 
 
 
 def _back(contact: Contact, glance: Glance, op: Operation) -> bool:
-    # Two tabs at once are one visit.
-    session.execute(sa.select(Contact.id).where(Contact.id == contact.id).with_for_update())
     if not tracking.followed([Person(contact.id, contact.phone, contact.minor)], tracking.rules()):
         return False
-    mine = (TrackedEvent.contact_id == contact.id, TrackedEvent.human.is_(True))
-    last = session.scalar(sa.select(sa.func.max(TrackedEvent.at)).where(*mine, TrackedEvent.kind == KIND))
-    if last is not None and op.at - last < _ONCE_IN:
-        return False
-    seen = session.scalar(sa.select(sa.func.max(TrackedEvent.at)).where(*mine))
+    # Two tabs at once are one visit: on PostgreSQL the second waits here, on SQLite with its own row.
+    session.execute(sa.select(Contact.id).where(Contact.id == contact.id).with_for_update())
     why = machine(glance, op.at - dt.timedelta(days=1))
-    session.add(TrackedEvent(kind=KIND, at=op.at, contact_id=contact.id, human=why is None, why=why))
+    visit = TrackedEvent(kind=KIND, at=op.at, contact_id=contact.id, human=why is None, why=why)
+    session.add(visit)
     session.flush()
+    before = (TrackedEvent.contact_id == contact.id, TrackedEvent.human.is_(True), TrackedEvent.id != visit.id)
+    last = session.scalar(sa.select(sa.func.max(TrackedEvent.at)).where(*before, TrackedEvent.kind == KIND))
+    if last is not None and op.at - last < _ONCE_IN:
+        session.delete(visit)
+        return False
+    seen = session.scalar(sa.select(sa.func.max(TrackedEvent.at)).where(*before))
     if why is None and seen is not None and op.at - seen >= LONG_AWAY:
         _task(contact, (op.at - seen).days, op)
     return True

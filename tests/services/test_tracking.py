@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 
 import pytest
 import sqlalchemy as sa
@@ -141,6 +142,27 @@ def test_a_scanner_under_a_readers_name_gives_itself_away_by_haste(
     with later(7200):
         follow(client, "go", links[0])
     assert events()[-1]["human"], "who reads later is a person again"
+
+
+def test_links_followed_at_the_same_moment_are_one_burst(app: Flask, house: Actor, sink: Sink) -> None:
+    campaigns_kit.person("Ann", phone=US, actor=house)
+    sent(app, sink, house)
+    place, key = scope.workspace_id(), session.scalars(sa.select(Message.id)).one()
+    session.commit()
+    start = threading.Barrier(6)
+
+    def scan(at: int) -> None:
+        start.wait()
+        with app.app_context():
+            tracked_events.note("click", Target(place, key, f"https://harbor.example/{at}"), Glance(READER))
+
+    with later(3600):
+        threads = [threading.Thread(target=scan, args=(at,)) for at in range(6)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+    assert [row["why"] for row in events()] == ["burst"] * 6
 
 
 def test_head_is_nobody(app: Flask, client: Browser, house: Actor, sink: Sink) -> None:

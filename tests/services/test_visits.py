@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import threading
 
 import pytest
 import sqlalchemy as sa
@@ -79,6 +80,31 @@ def test_whoever_comes_back_after_long_is_a_task_for_their_agent(
     assert (yes.topic, yes.given, yes.source) == ("tracking", True, "website") and "come back to" in yes.wording
     told = [e.verb for e in timeline.events(ann, actor=house) if e.kind == "seen"]
     assert told.count("return_visit") == 4
+
+
+def test_ten_tabs_at_once_are_one_visit_and_one_task(
+    app: Flask, client: Browser, house: Actor, sink: Sink, website: str
+) -> None:
+    ann = campaigns_kit.person("Ann", phone=US, actor=house, owner_id=house.membership_id)
+    sent(app, sink, house)
+    with later():
+        mark = mark_of(client, sink, "ann@example.net")
+    session.commit()
+    start, answers = threading.Barrier(10), list[int]()
+
+    def tab() -> None:
+        start.wait()
+        answers.append(say(app.test_client(), website, mark, "return_visit"))
+
+    with time_machine.travel(dt.datetime.now(dt.UTC) + dt.timedelta(days=60), tick=False):
+        threads = [threading.Thread(target=tab) for _ in range(10)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+    assert answers == [204] * 10
+    assert len(events(kind="return_visit")) == 1
+    assert len(session.scalars(sa.select(Task).where(Task.contact_id == ann.id)).all()) == 1
 
 
 def test_a_no_on_the_website_counts_everywhere(
