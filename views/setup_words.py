@@ -133,8 +133,9 @@ def field(entity: str, name: str, items: Items | None = None) -> str:
     """A field by its label: as it is here, or as a document has it."""
     model = registry.entities().get(entity)
     known = schema.known(model) if model is not None else {}
-    if name in known:
-        return known[name].label
+    links = filters.links(model) if model is not None else {}
+    if name in known or name in links:
+        return str(known[name].label if name in known else links[name].label)
     told = (items or {}).get("fields", {}).get(f"{entity}/{name}")
     return str(told["label"]) if told else name
 
