@@ -272,27 +272,18 @@ def _head_actions(state: State, actor: Actor) -> list[dict[str, Any]]:
             }
         )
     if screen.can(actor, "export"):
-        for kind in ("csv", "xlsx"):
+        every = [("all", "1")]
+        for label, kind, more in (("CSV", "csv", []), ("XLSX", "xlsx", []), (_("CSV, all fields"), "csv", every)):
             actions.append(
                 {
-                    "label": kind.upper(),
+                    "label": label,
                     "icon": "download",
-                    "url": state.url(state.pairs(), page=f"export.{kind}"),
+                    "url": state.url([*state.pairs(), *more], page=f"export.{kind}"),
                     "primary": False,
                     "key": None,
                     "post": True,
                 }
             )
-        actions.append(
-            {
-                "label": _("CSV, all fields"),
-                "icon": "download",
-                "url": state.url([*state.pairs(), ("all", "1")], page="export.csv"),
-                "primary": False,
-                "key": None,
-                "post": True,
-            }
-        )
     if screen.may_add(actor):
         actions.append(
             {

@@ -182,7 +182,7 @@ def of_message(message: Message, contact: Contact | None, public_url: str) -> tu
     filled = fill(frozen, message.variant, values)
     if contact is not None and not test:
         known = tracking.rules()
-        if tracking.followed([tracking.Person(contact.id, contact.phone, contact.minor)], known):
+        if tracking.followed([contact], known):
             filled = replace(filled, html=tracked_mail.marked(filled.html, message.id, known, public_url))
     if test:
         filled = Filled(_TESTED.format(word=_("Test"), subject=filled.subject)[:200], filled.text, filled.html)

@@ -130,7 +130,7 @@ def begin(args: Mapping[str, Any], *, actor: Actor) -> Chunk | None:
         campaign_content.locale(),
         granted.wait,
         noted,
-        tracking.followed([tracking.Person(one.contact_id, one.row.phone, one.row.minor) for one in due], noted),
+        tracking.followed([one.row for one in due], noted),
     )
 
 

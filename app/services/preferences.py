@@ -16,7 +16,6 @@ import sqlalchemy as sa
 from app.errors import Gone
 from app.services import suppressions, tracking
 from app.services.operation import Operation, operation
-from app.services.tracking import Person
 from models import tenancy
 from models.base import session
 from models.contact import Contact
@@ -178,7 +177,7 @@ def _followed(contact: Contact | None) -> bool | None:
     known = tracking.rules()
     if contact is None or contact.minor or not known.on:
         return None
-    return bool(tracking.followed([Person(contact.id, contact.phone, contact.minor)], known))
+    return bool(tracking.followed([contact], known))
 
 
 def _contact(message: Message) -> Contact | None:

@@ -18,7 +18,6 @@ import sqlalchemy as sa
 from app.services import tracking
 from app.services.operation import operation
 from app.services.tracked_mail import Target
-from app.services.tracking import Person
 from models import scope, tenancy
 from models.base import session
 from models.campaign import OCCASION
@@ -68,7 +67,7 @@ def note(kind: str, target: Target, glance: Glance) -> bool:
             return False
         with operation("tracking.note", actor=_WHO):
             row = session.execute(_whose(target.message_id)).one_or_none()
-            if row is None or not tracking.followed([Person(row.contact_id, row.phone, row.minor)], known):
+            if row is None or not tracking.followed([row], known):
                 return False
             return _keep(kind, target, row, glance)
 
@@ -82,7 +81,7 @@ def _keep(kind: str, target: Target, row: Any, glance: Glance) -> bool:
     why = machine(glance, row.sent_at)
     session.add(
         TrackedEvent(
-            kind=kind, contact_id=row.contact_id, message_id=target.message_id, campaign_id=row.campaign_id,
+            kind=kind, contact_id=row.id, message_id=target.message_id, campaign_id=row.campaign_id,
             link=target.link, human=why is None, why=why,
         )
     )  # fmt: skip
@@ -120,10 +119,19 @@ def _judge_haste(message_id: int) -> None:
 def _whose(message_id: int) -> Any:
     """Of an e-mail of a campaign: whose it is, and when it left. None of what is in the bin, and of no test."""
     return (
-        sa.select(Message.contact_id, Message.campaign_id, Message.sent_at, Contact.phone, Contact.minor)
-        .join(Contact, Contact.id == Message.contact_id)
+        sa.select(Contact.id, Contact.phone, Contact.minor, Message.campaign_id, Message.sent_at)
+        .join(Message, Message.contact_id == Contact.id)
         .where(Message.id == message_id, Message.campaign_id.is_not(None), Message.occasion == OCCASION)
     )
+
+
+# What is asked of the events of each e-mail, in the order of `Seen`.
+_CONDITIONS = {
+    "opened": sa.true(),
+    "seen": _EVENT.c.human.is_(True),
+    "clicked": _EVENT.c.kind == "click",
+    "followed": sa.and_(_EVENT.c.kind == "click", _EVENT.c.human.is_(True)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +169,3 @@ def of_campaign(campaign_id: int) -> Seen:
     )
     found = tuple((str(link), count) for link, count in session.execute(links, execution_options=_WHY))
     return Seen((opened, seen), (clicked, followed), found, {row[0]: int(row[4] or 0) for row in rows})
-
-
-_CONDITIONS = {
-    "opened": sa.true(),
-    "seen": _EVENT.c.human.is_(True),
-    "clicked": _EVENT.c.kind == "click",
-    "followed": sa.and_(_EVENT.c.kind == "click", _EVENT.c.human.is_(True)),
-}

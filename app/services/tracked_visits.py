@@ -18,7 +18,6 @@ from app.services import consent, intake, records, tracking
 from app.services.operation import Operation, operation
 from app.services.tracked_events import Glance, machine
 from app.services.tracked_mail import Target
-from app.services.tracking import Person
 from models import scope
 from models.base import session
 from models.contact import Contact
@@ -93,7 +92,7 @@ def _agreed(contact: Contact, yes: bool, workspace: Workspace, actor: Actor) -> 
 
 
 def _back(contact: Contact, glance: Glance, op: Operation) -> bool:
-    if not tracking.followed([Person(contact.id, contact.phone, contact.minor)], tracking.rules()):
+    if not tracking.followed([contact], tracking.rules()):
         return False
     # Two tabs at once are one visit: on PostgreSQL the second waits here, on SQLite with its own row.
     session.execute(sa.select(Contact.id).where(Contact.id == contact.id).with_for_update())

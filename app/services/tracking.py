@@ -48,15 +48,6 @@ class Rules:
         return self.everywhere or country is None or country in self.countries
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
-    """What is asked of somebody before their reading is noted."""
-
-    id: int
-    phone: str | None
-    minor: bool
-
-
 def rules() -> Rules:
     """Those of the workspace in force."""
     found = session.scalars(sa.select(TrackingSetting)).one_or_none()
@@ -66,9 +57,9 @@ def rules() -> Rules:
     return Rules(on, found.everywhere, frozenset(found.countries), found.version)
 
 
-def followed(people: Iterable[Person], known: Rules) -> frozenset[int]:
-    """Those whose reading may be noted now: nobody under age, nobody who said no, and who must be asked only after a
-    yes; one statement, or none.
+def followed(people: Iterable[Any], known: Rules) -> frozenset[int]:
+    """The ids of those whose reading may be noted now: nobody under age, nobody who said no, and who must be asked only
+    after a yes; one statement, or none. `people` are contacts, or rows with their id, phone and minor.
     """
     wanted = [one for one in people if not one.minor]
     if not known.on or not wanted:

@@ -4,13 +4,13 @@ import sqlalchemy as sa
 from alembic import op
 
 from migrations.kinds import JSON, KEY, MOMENT
+from migrations.walled import wall
 
 revision = "0016"
 down_revision = "0015"
 branch_labels = None
 depends_on = None
 
-TOLD = "(select current_setting('app.workspace_id', true))"
 TABLES = ("setup_state", "setup_key", "setup_file")
 
 
@@ -18,12 +18,7 @@ def upgrade() -> None:
     _states()
     _keys()
     _files()
-    if op.get_context().dialect.name == "postgresql":
-        for table in TABLES:
-            rule = f"CASE WHEN {TOLD} = '*' THEN true ELSE cast(workspace_id as text) = {TOLD} END"
-            op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-            op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-            op.execute(f"CREATE POLICY wall ON {table} USING ({rule})")
+    wall(*TABLES)
 
 
 def downgrade() -> None:

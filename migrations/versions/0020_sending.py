@@ -4,13 +4,13 @@ import sqlalchemy as sa
 from alembic import op
 
 from migrations.kinds import KEY, MOMENT
+from migrations.walled import wall
 
 revision = "0020"
 down_revision = "0021"
 branch_labels = None
 depends_on = None
 
-TOLD = "(select current_setting('app.workspace_id', true))"
 TABLES = ("mail_server", "sending_domain")
 
 
@@ -46,12 +46,7 @@ def upgrade() -> None:
         *_owned("sending_domain"),
         sa.UniqueConstraint("workspace_id", "name", name="uq_sending_domain_name"),
     )
-    if op.get_context().dialect.name == "postgresql":
-        for table in TABLES:
-            rule = f"CASE WHEN {TOLD} = '*' THEN true ELSE cast(workspace_id as text) = {TOLD} END"
-            op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-            op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-            op.execute(f"CREATE POLICY wall ON {table} USING ({rule})")
+    wall(*TABLES)
 
 
 def downgrade() -> None:

@@ -6,13 +6,13 @@ from alembic import op
 from migrations.adding import add_reference, drop_reference
 from migrations.kinds import ALIVE, JSON, KEY, MOMENT, when
 from migrations.rights import EVERY_ACTION, give
+from migrations.walled import own, wall
 
 revision = "0023"
 down_revision = "0020"
 branch_labels = None
 depends_on = None
 
-TOLD = "(select current_setting('app.workspace_id', true))"
 GRANTS = {
     "owner": EVERY_ACTION,
     "admin": EVERY_ACTION,
@@ -31,12 +31,7 @@ def upgrade() -> None:
     op.add_column("message", sa.Column("variant", sa.String(length=40), nullable=True))
     op.add_column("message", sa.Column("due_at", MOMENT, nullable=True))
     op.create_index("ix_message_campaign", "message", ["workspace_id", "campaign_id", "state", "id"])
-    if op.get_context().dialect.name == "postgresql":
-        for table in ("campaign", "mail_design"):
-            rule = f"CASE WHEN {TOLD} = '*' THEN true ELSE cast(workspace_id as text) = {TOLD} END"
-            op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-            op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-            op.execute(f"CREATE POLICY wall ON {table} USING ({rule})")
+    wall("campaign", "mail_design")
     give("campaign", GRANTS)
     for role, reach, actions in NEAR:
         give("campaign", {role: actions}, reach=reach)
@@ -99,7 +94,7 @@ def _design() -> None:
         sa.Column("left_out", JSON, nullable=True),
         sa.Column("wave", sa.Integer(), nullable=False),
         sa.Column("updated_at", MOMENT, nullable=False),
-        *_own("mail_design"),
+        *own("mail_design"),
         *(
             sa.ForeignKeyConstraint(
                 ["workspace_id", f"{target}_id"],
@@ -124,15 +119,5 @@ def _record(table: str) -> tuple[sa.schema.SchemaItem, ...]:
         sa.Column("source_ref", sa.String(length=200), nullable=True),
         sa.Column("deleted_at", MOMENT, nullable=True),
         sa.Column("custom", JSON, nullable=True),
-        *_own(table),
-    )
-
-
-def _own(table: str) -> tuple[sa.schema.SchemaItem, ...]:
-    return (
-        sa.Column("id", KEY, autoincrement=True, nullable=False),
-        sa.Column("workspace_id", KEY, nullable=False),
-        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f(f"fk_{table}_workspace_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{table}")),
-        sa.UniqueConstraint("workspace_id", "id", name=f"uq_{table}_workspace_id_id"),
+        *own(table),
     )

@@ -4,13 +4,13 @@ import sqlalchemy as sa
 from alembic import op
 
 from migrations.kinds import JSON, KEY, MOMENT
+from migrations.walled import own, wall
 
 revision = "0026"
 down_revision = "0025"
 branch_labels = None
 depends_on = None
 
-TOLD = "(select current_setting('app.workspace_id', true))"
 TABLES = ("tracking_setting", "tracked_event")
 
 
@@ -20,7 +20,7 @@ def upgrade() -> None:
         *(sa.Column(name, sa.Boolean(), nullable=False) for name in ("opens", "clicks", "visits", "everywhere")),
         sa.Column("countries", JSON, nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        *_own("tracking_setting"),
+        *own("tracking_setting"),
         sa.UniqueConstraint("workspace_id", name="uq_tracking_setting_workspace"),
     )
     op.create_table(
@@ -33,7 +33,7 @@ def upgrade() -> None:
         sa.Column("link", sa.String(length=600), nullable=True),
         sa.Column("human", sa.Boolean(), nullable=False),
         sa.Column("why", sa.String(length=20), nullable=True),
-        *_own("tracked_event"),
+        *own("tracked_event"),
         *(
             sa.ForeignKeyConstraint(
                 ["workspace_id", f"{other}_id"], [f"{other}.workspace_id", f"{other}.id"],
@@ -46,25 +46,10 @@ def upgrade() -> None:
     op.create_index("ix_tracked_event_campaign", "tracked_event", ["workspace_id", "campaign_id", "kind"])
     op.create_index("ix_tracked_event_contact", "tracked_event", ["workspace_id", "contact_id", sa.text("id DESC")])
     op.add_column("campaign", sa.Column("decided_by", sa.String(length=40), nullable=False, server_default="replies"))
-    if op.get_context().dialect.name == "postgresql":
-        for table in TABLES:
-            rule = f"CASE WHEN {TOLD} = '*' THEN true ELSE cast(workspace_id as text) = {TOLD} END"
-            op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-            op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-            op.execute(f"CREATE POLICY wall ON {table} USING ({rule})")
+    wall(*TABLES)
 
 
 def downgrade() -> None:
     op.drop_column("campaign", "decided_by")
     for table in reversed(TABLES):
         op.drop_table(table)
-
-
-def _own(table: str) -> tuple[sa.schema.SchemaItem, ...]:
-    return (
-        sa.Column("id", KEY, autoincrement=True, nullable=False),
-        sa.Column("workspace_id", KEY, nullable=False),
-        sa.ForeignKeyConstraint(["workspace_id"], ["workspace.id"], name=op.f(f"fk_{table}_workspace_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{table}")),
-        sa.UniqueConstraint("workspace_id", "id", name=f"uq_{table}_workspace_id_id"),
-    )

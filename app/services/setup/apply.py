@@ -193,13 +193,19 @@ class _Work:
         text, model = asked.rule_text(step.new or {}, self.keys.id_of), registry.entity(entity)
         with rules.as_kept():
             group = conditions.parse(model, text, rules.KEPT, who=True)
-        self._give(role_key, entity, action, rules.made(model, group))
+        row = self._role_rows().get(role_key)
+        if row is None:
+            raise LookupError(f"role “{role_key}”")
+        rights = role_rules.changed(roles.current_rights(row), entity, [action], rules.made(model, group))
+        roles.update(row.id, row.label, rights, actor=self.actor)
 
     def _remove_rule(self, step: Step) -> None:
         role_key, entity, action = step.name.split("/")
         row = self._role_rows().get(role_key)
-        if row is not None and isinstance(roles.current_rights(row).get(entity, {}).get(action), Rule):
-            self._give(role_key, entity, action, None)
+        rights = roles.current_rights(row) if row is not None else {}
+        if row is not None and isinstance(rights.get(entity, {}).get(action), Rule):
+            rest = {name: extent for name, extent in rights[entity].items() if name != action}
+            roles.update(row.id, row.label, {**rights, entity: rest}, actor=self.actor)
 
     def _loosen_rules(self) -> None:
         """A rule that changes lets go of the fields that go: no field goes while a rule rests on it."""
@@ -208,17 +214,6 @@ class _Work:
             entity = step.name.split("/")[1]
             if step.old and going & {f"{entity}/{name}" for name in asked.fields_of(step.old)}:
                 self._try(step, self._remove_rule)
-
-    def _give(self, role_key: str, entity: str, action: str, rule: Rule | None) -> None:
-        row = self._role_rows().get(role_key)
-        if row is None:
-            raise LookupError(f"role “{role_key}”")
-        rights = {of: dict(actions) for of, actions in roles.current_rights(row).items()}
-        if rule is None:
-            rights[entity].pop(action)
-        else:
-            rights.setdefault(entity, {})[action] = rule
-        roles.update(row.id, row.label, rights, actor=self.actor)
 
     def _limit(self, *, gone: bool) -> None:
         """The levels of a role's fields on an entity are one act, as on their page."""

@@ -53,21 +53,15 @@ class Reader:
 
     def field_rights(self, raw: Any) -> dict[str, Item]:
         found: dict[str, Item] = {}
-        for role, entities in self._members("field_rights", raw, shapes.ROLE_KEY):
-            for entity, fields in self._members(f"field_rights › {role}", entities, shapes.NAME):
-                for name, level in self._members(f"field_rights › {role} › {entity}", fields, shapes.NAME):
-                    where = f"field_rights › {role} › {entity} › {name}"
-                    if self._fits(where, level, shapes.LEVEL):
-                        self._add(found, where, f"{role}/{entity}/{name}", {"level": level})
+        for where, name, level in self._by_role("field_rights", raw):
+            if self._fits(where, level, shapes.LEVEL):
+                self._add(found, where, name, {"level": level})
         return found
 
     def rules(self, raw: Any) -> dict[str, Item]:
         found: dict[str, Item] = {}
-        for role, entities in self._members("rules", raw, shapes.ROLE_KEY):
-            for entity, actions in self._members(f"rules › {role}", entities, shapes.NAME):
-                for action, group in self._members(f"rules › {role} › {entity}", actions, shapes.NAME):
-                    where = f"rules › {role} › {entity} › {action}"
-                    self._add(found, where, f"{role}/{entity}/{action}", {"where": self._group(where, group, 1)})
+        for where, name, group in self._by_role("rules", raw):
+            self._add(found, where, name, {"where": self._group(where, group, 1)})
         return found
 
     def layouts(self, raw: Any) -> dict[str, Item]:
@@ -115,6 +109,13 @@ class Reader:
                 if self._fits(f"names › {entity} › {name}", title, shapes.text(200)):
                     found.setdefault(entity, {})[name] = title
         return found
+
+    def _by_role(self, part: str, raw: Any) -> Iterator[tuple[str, str, Any]]:
+        """What is said of each role, kind of record and field or action, with its place and name."""
+        for role, entities in self._members(part, raw, shapes.ROLE_KEY):
+            for entity, members in self._members(f"{part} › {role}", entities, shapes.NAME):
+                for name, value in self._members(f"{part} › {role} › {entity}", members, shapes.NAME):
+                    yield f"{part} › {role} › {entity} › {name}", f"{role}/{entity}/{name}", value
 
     def _options(self, where: str, raw: Any) -> list[Item]:
         found: list[Item] = []
