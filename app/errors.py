@@ -16,6 +16,7 @@ _AREAS = {
     "audit": N_("the audit log"), "workspace": N_("the settings of the workspace"), "membership": N_("members"),
     "role": N_("roles"), "api_key": N_("API keys"), "job": N_("all jobs"), "ai": N_("drafting with AI"),
     "import": N_("imports"), "policy": N_("policy texts"), "stored_file": N_("files"),
+    "inline": N_("changing fields in a list"), "bulk": N_("changing many records at once"),
     "approval": N_("starting campaigns"),
 }  # fmt: skip
 

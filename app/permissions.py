@@ -30,6 +30,8 @@ AREAS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "workspace": ("read", "write"),
     "role": ("read", "write"),
     "job": ("read", "write"),
+    "inline": ("write",),
+    "bulk": ("write", "delete"),
     "import": ("write",),
     "api_key": ("read", "write"),
     "ai": ("write",),
@@ -235,7 +237,8 @@ def builtin_roles() -> dict[str, tuple[str, Rights]]:
     all_, team, own = Reach.WORKSPACE, Reach.TEAM, Reach.OWN
     look = grant(setup, all_, "read")
     tags = grant(["tag"], all_, "read", "write")
-    office = grant(["import", "ai", "api_key", "view", "approval"], all_)
+    hands = grant(["inline", "bulk"], all_)
+    office = {**hands, **grant(["import", "ai", "api_key", "view", "approval"], all_)}
     agent_work = {n: {"read": own, "write": own, "delete": own} for n in work}
     helper_work = {n: {"read": team, "write": team, "delete": own} for n in work}
     return {
@@ -252,13 +255,14 @@ def builtin_roles() -> dict[str, tuple[str, Rights]]:
                 **grant(["workspace", "audit", "role"], all_, "read"),
             },
         ),
-        "agent": ("Agent", {**agent_work, **look, **tags, **grant(["ai"], all_)}),
-        "assistant": ("Assistant", {**helper_work, **look, **tags, **grant(["ai", "import"], all_)}),
+        "agent": ("Agent", {**agent_work, **look, **tags, **hands, **grant(["ai"], all_)}),
+        "assistant": ("Assistant", {**helper_work, **look, **tags, **hands, **grant(["ai", "import"], all_)}),
         "compliance": (
             "Compliance",
             {
                 **grant(work, all_, "read", "export"),
                 **look,
+                **hands,
                 **grant(["suppression"], all_),
                 **grant(["audit"], all_),
                 **grant(["workspace", "role", "job", "api_key"], all_, "read"),

@@ -5,14 +5,15 @@ Does not belong here: what rights mean (`app.permissions`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
 
 from app import permissions
 from app.services import access_grants, accounts, schema
-from jobs.run import Refused
+from jobs.run import Refused, Run
 from models import scope
 from models.access import ApiKey
 from models.base import session
@@ -28,7 +29,7 @@ def restore(portrait: Mapping[str, Any], job_id: int) -> Actor:
     request_id = portrait.get("request_id") or f"job-{job_id}"
     if not isinstance(scope.current(), int):
         return _outside_workspaces(portrait, label, request_id)
-    workspace = session.get(Workspace, scope.workspace_id())
+    workspace = session.get(Workspace, scope.workspace_id(), populate_existing=True)
     if workspace is None or workspace.status != "active":
         raise Refused(_("The workspace is suspended."))
     schema.enter(workspace.id, workspace.schema_mark)
@@ -39,6 +40,16 @@ def restore(portrait: Mapping[str, Any], job_id: int) -> Actor:
     if portrait.get("kind") in (ActorKind.SYSTEM, ActorKind.JOB) and portrait.get("everything"):
         return scope.system(label, request_id=request_id)
     return Actor(ActorKind.PUBLIC, label, request_id=request_id)
+
+
+@contextmanager
+def as_of_now(run: Run) -> Iterator[Actor]:
+    """Who a long job acts as, read anew for the step in this block: rights that were taken away meanwhile end it.
+    Raises `Refused`.
+    """
+    run.actor = restore(run.claimed.actor, run.id)
+    with scope.seen_as(run.actor.role_id):
+        yield run.actor
 
 
 def _outside_workspaces(portrait: Mapping[str, Any], label: str, request_id: str) -> Actor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from app import permissions
 from app.services import batches, verbs
+from jobs.actors import as_of_now
 from jobs.registry import job
 from jobs.run import Run
 from models import registry
@@ -22,11 +24,13 @@ def run_verb(run: Run) -> None:
     left: dict[str, int] = dict(run.noted().get("left", {}))
     for start in range(run.reached(), len(ids), _CHUNK):
         run.progress(start, len(ids), _("{n} of {all}", n=grouped(start), all=grouped(len(ids))))
-        with run.step(f"{run.args['entity']}.{asked.name}", done=min(start + _CHUNK, len(ids))) as op:
+        step, done = f"{run.args['entity']}.{asked.name}", min(start + _CHUNK, len(ids))
+        with as_of_now(run) as actor, run.step(step, done=done) as op:
             op.batch = run.args.get("batch", "")
             some = ids[start : start + _CHUNK]
-            allowed = verbs.allowed(model, asked, some, actor=run.actor)
-            problems = dict(verbs.run_here(model, asked, allowed, run.args["given"], actor=run.actor).problems)
+            permissions.require(actor, *verbs.right_to_many(asked, run.args.get("by", verbs.BULK)))
+            allowed = verbs.allowed(model, asked, some, actor=actor)
+            problems = dict(verbs.run_here(model, asked, allowed, run.args["given"], actor=actor).problems)
             if len(allowed) < len(some):
                 problems[_("Deleted meanwhile, or out of your reach by now.")] = len(some) - len(allowed)
             for reason, number in problems.items():
@@ -43,9 +47,9 @@ def undo_batch(run: Run) -> None:
     left: dict[str, int] = dict(run.noted().get("left", {}))
     for start in range(run.reached(), len(changes), _CHUNK):
         run.progress(start, len(changes), _("{n} of {all}", n=grouped(start), all=grouped(len(changes))))
-        with run.step("batch.undo", done=min(start + _CHUNK, len(changes))) as op:
+        with as_of_now(run) as actor, run.step("batch.undo", done=min(start + _CHUNK, len(changes))) as op:
             op.batch = run.args["as"]
-            batches.undo_here(changes[start : start + _CHUNK], left, actor=run.actor)
+            batches.undo_here(changes[start : start + _CHUNK], left, actor=actor)
             run.note({"left": left})
     with run.finish() as result:
         result |= {"records": len(changes) - sum(left.values()), "left": left}

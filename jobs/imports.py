@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 from flask import current_app
@@ -9,6 +11,8 @@ from flask import current_app
 from app.adapters import storage
 from app.errors import NotFound
 from app.services.imports import batches, previews, run
+from app.services.operation import Operation
+from jobs.actors import as_of_now
 from jobs.registry import job
 from jobs.run import Run
 from models.policy import Purpose
@@ -22,8 +26,15 @@ _LARGEST = 64 * 1024 * 1024
 def import_contacts(job_run: Run) -> None:
     store = storage.connect(current_app.config["STORAGE_URL"], purpose=job_run.purpose)
     key = int(job_run.args["batch_id"])
+
+    @contextmanager
+    def step(name: str) -> Iterator[Operation]:
+        with as_of_now(job_run) as actor, job_run.step(name) as op:
+            batches.permit(actor)
+            yield op
+
     with _source(store, batches.get(key, actor=job_run.actor)) as source:
-        bad = run.work(key, source, actor=job_run.actor, step=job_run.step, progress=job_run.progress)
+        bad = run.work(key, source, actor=job_run.actor, step=step, progress=job_run.progress)
     kept_bad = store.put(bad.ready(), cap=_LARGEST).key if bad.count else None
     with job_run.finish("import.finish") as result:
         result.update(batches.finish(key, kept_bad, actor=job_run.actor))

@@ -1,4 +1,4 @@
-"""Rights for the built-in roles of workspaces that exist already, as new ones start with them."""
+"""Rights for the roles of workspaces that exist already."""
 
 from collections.abc import Collection, Mapping
 
@@ -9,18 +9,22 @@ EVERY_ACTION = ("read", "write", "delete", "export")
 
 
 def give(area: str, grants: Mapping[str, Collection[str]], reach: str = "workspace") -> None:
-    """Give roles (key -> actions) rights to an area, as far as `reach` says."""
+    """Give built-in roles (key -> actions) rights to an area, as far as `reach` says: as new workspaces start."""
     here = op.get_bind()
     roles = here.execute(sa.text("select id, key from ab_role where workspace_id is not null and builtin")).all()
-    if not roles:
-        return
-    menu = _row(here, "ab_view_menu", name=area)
     for action in EVERY_ACTION:
-        permission = _row(here, "ab_permission", name=f"{action}.{reach}")
-        held = _row(here, "ab_permission_view", permission_id=permission, view_menu_id=menu)
         for role, key in roles:
             if action in grants.get(key, ()):
-                _row(here, "ab_permission_view_role", permission_view_id=held, role_id=role)
+                give_role(role, area, action, reach)
+
+
+def give_role(role: int, area: str, action: str, reach: str = "workspace") -> None:
+    """Give one role, by its id, one right."""
+    here = op.get_bind()
+    menu = _row(here, "ab_view_menu", name=area)
+    permission = _row(here, "ab_permission", name=f"{action}.{reach}")
+    held = _row(here, "ab_permission_view", permission_id=permission, view_menu_id=menu)
+    _row(here, "ab_permission_view_role", permission_view_id=held, role_id=role)
 
 
 def _row(here: sa.Connection, table: str, **facts: object) -> int:

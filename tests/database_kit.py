@@ -55,17 +55,24 @@ def sqlite(folder: Path) -> str:
 
 
 @contextlib.contextmanager
-def postgres() -> Iterator[tuple[str, str]]:
-    """A fresh migrated database, gone afterwards: (address for the owner, address for the application's role)."""
+def postgres(owner_role: str = "") -> Iterator[tuple[str, str]]:
+    """A fresh migrated database, gone afterwards: (address for the owner, address for the application's role). The
+    owner is a superuser, whom no wall binds, or a plain role of this name, as in production.
+    """
     server = sa.make_url(str(postgres_url()))
     name = f"crm_{uuid.uuid4().hex[:12]}"
     maintenance = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     with maintenance.connect() as connection:
-        connection.exec_driver_sql(f"create database {name}")
-    owner = server.set(database=name).render_as_string(hide_password=False)
+        if owner_role and not connection.scalar(
+            sa.text("select 1 from pg_roles where rolname = :r"), {"r": owner_role}
+        ):
+            connection.exec_driver_sql(f"create role {owner_role} login")
+        connection.exec_driver_sql(f"create database {name}" + (f" owner {owner_role}" if owner_role else ""))
+    above = server.set(database=name)
+    owner = above.set(username=owner_role or above.username).render_as_string(hide_password=False)
     try:
         command.upgrade(alembic(owner), "head")
-        engine = sa.create_engine(owner, poolclass=sa.NullPool)
+        engine = sa.create_engine(above, poolclass=sa.NullPool)
         with engine.begin() as connection:
             connection.execute(sa.text("select pg_advisory_xact_lock(1)"))
             connection.execute(sa.text("select application_role(cast(:role as name))"), {"role": APP_ROLE})

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from app import permissions
 from app.errors import Forbidden, Invalid
 from app.services import bulk_writes
 from app.services.bulk_writes import ACTS, MOST, Item
@@ -25,12 +26,14 @@ def run(spec: Screen) -> dict[str, Any]:
     """Do what the body asks; the body of the answer, with a result for each record: created, updated, deleted."""
     actor = shell.actor()
     may = {"create": spec.may_add(actor), "update": spec.may_edit(actor), "delete": spec.may_delete(actor)}
+    if not any(permissions.reach(actor, right, "bulk") for right in permissions.AREAS["bulk"]):
+        raise Forbidden("write", "bulk")
     if not any(may.values()):
         raise Forbidden("write", registry.permission_entity(spec.model))
     given = _checked(read_object(MOST_BODY, "A bulk request has at most 8 MB."))
     for act in ACTS:
         if given.get(act) and not may[act]:
-            raise Forbidden("delete" if act == "delete" else "write", registry.permission_entity(spec.model))
+            raise Forbidden(bulk_writes.right_of(act), registry.permission_entity(spec.model))
     items = list(_items(spec, given))
     outcomes = bulk_writes.write(spec.model, items, actor=actor, atomic=given.get("atomic", True))
     return {"results": [_result(*pair) for pair in zip(items, outcomes, strict=True)]}

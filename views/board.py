@@ -57,7 +57,7 @@ def show(state: State, editor_error: str) -> str:
     key = group_keys.by_value(screen.model, by, actor=actor)
     found = groups.read(query, key, per=CARDS, sums=(money,) if money else (), actor=actor)
     drawn = _drawn(state, field, lanes, found, shown, money)
-    movable = screen.may_edit(actor) and by in cells.editable(screen.model)
+    movable = screen.may_edit(actor) and cells.may(actor) and by in cells.editable(screen.model)
     return render_template(
         "board.html",
         **list_frame.frame(state, (found.count, not found.capped), editor_error),

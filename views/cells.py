@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from flask import redirect, render_template, request
 from werkzeug.wrappers import Response
 
+from app import permissions
 from app.errors import Conflict, Forbidden, Invalid
 from app.services import cells, records, relatives, schema, values
 from models import registry
@@ -45,6 +46,7 @@ def edit(screen: Screen, key: int, name: str) -> Answer:
     actor = shell.actor()
     if not screen.may_edit(actor):
         raise Forbidden("write", registry.permission_entity(screen.model), "")
+    permissions.require(actor, "write", "inline")
     record = records.load(screen.model, key, actor=actor, action="write")
     cell = Cell(screen, key, name, cells.field_of(screen.model, name))
     if request.method == "GET":

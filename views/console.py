@@ -213,14 +213,14 @@ class EntityView(DisplayPages, BaseView):
     def bulk(self, name: str) -> Answer:
         """First the dry run with its count, then (with `confirmed`) the verb itself."""
         asked = self.screen.verb(name)
+        permissions.require(shell.actor(), *verbs.right_to_many(asked))
         state = read_state(self.screen, request.form)
         ids = _selected(state)
         allowed = verbs.allowed(self.screen.model, asked, ids, actor=shell.actor())
-        action = self.screen.url(page=f"bulk/{name}")
-        pairs = _carried(state)
+        to: dict[str, Any] = {"action": self.screen.url(page=f"bulk/{name}"), "pairs": _carried(state)}
         if not request.form.get("confirmed"):
-            return _ask(self.screen, asked, allowed, len(ids), action=action, pairs=pairs)
-        again = _asked_again(self.screen, asked, allowed, len(ids), action=action, pairs=pairs)
+            return _ask(self.screen, asked, allowed, len(ids), **to)
+        again = _asked_again(self.screen, asked, allowed, len(ids), **to)
         if again is not None:
             return again
         given = verbs.answers(asked, self.screen.model, _texts(), shell.locale())

@@ -15,7 +15,8 @@ from urllib.parse import parse_qsl, urlencode
 from flask import g
 from markupsafe import Markup, escape
 
-from app.services import cells, filters, queries, saved_views, schema
+from app import permissions
+from app.services import cells, filters, queries, saved_views, schema, verbs
 from app.services.schema import Schema, View
 from models import scope, words
 from models.fields import Field, Kind
@@ -149,7 +150,7 @@ def _facts(state: State, actor: Actor, saved: tuple[View, ...]) -> dict[str, Any
 def _columns(state: State, actor: Actor) -> dict[str, Any]:
     """The heads of the table, and what can be done with its rows."""
     screen, fields = state.screen, columns_of(state.screen)
-    edits = cells.editable(screen.model) if screen.may_edit(actor) else {}
+    edits = cells.editable(screen.model) if screen.may_edit(actor) and cells.may(actor) else {}
     return {
         "edits": any(n in edits for n in state.columns[1:]),
         "lead": {
@@ -299,11 +300,11 @@ def _head_actions(state: State, actor: Actor) -> list[dict[str, Any]]:
 
 def _bulk(screen: Screen, actor: Actor) -> list[dict[str, Any]]:
     """The verbs for selected records that this person may use."""
-    verbs = [
-        {"label": a.label, "icon": a.icon, "url": screen.url(page=f"bulk/{a.name}")}
-        for a in screen.actions
-        if screen.can(actor, a.right)
-    ]
+    usable = [one for one in screen.actions if screen.can(actor, one.right)]
     if screen.may_delete(actor):
-        verbs.append({"label": _("Delete"), "icon": "trash", "url": screen.url(page="bulk/delete")})
-    return verbs
+        usable.append(screen.verb("delete"))
+    return [
+        {"label": one.label, "icon": one.icon, "url": screen.url(page=f"bulk/{one.name}")}
+        for one in usable
+        if permissions.reach(actor, *verbs.right_to_many(one)) is not None
+    ]

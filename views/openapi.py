@@ -23,7 +23,7 @@ _FIELDS = {
 _ABOUT = "Records of one workspace, by API key. Times are RFC 3339 in UTC, money is in cents."
 _BULK = (
     f"At most {bulk_writes.MOST:,} records. With atomic (the default) all of it is done or nothing, and a refusal "
-    "names each problem as “create.0.email”; else each record has its own status. Deleting needs the scope for it."
+    "names each problem as “create.0.email”; else each record has its own status. Deleting needs the scopes for it."
 )
 _PARAMETERS: dict[str, Any] = {
     "If-Match": {
@@ -150,6 +150,7 @@ def _bulk(spec: Screen) -> dict[str, Any]:
     words = f"Write many {spec.label.lower()} at once"
     right = "write" if spec.adds or spec.edits else "delete"
     made = _operation(spec, "bulk", words, right, "400 401 403 409 413 415 422 429")
+    made["x-scope"] += f" bulk:{right}"
     made["description"] = _BULK
     made |= {"parameters": [_parameter("Idempotency-Key")], "requestBody": _body(f"{spec.entity}.bulk")}
     return _answers(made, "200", "BulkResults", "Idempotency-Replayed")

@@ -41,6 +41,8 @@ _AREAS = {
     "workspace": N_("Workspace settings"),
     "role": N_("Roles"),
     "job": N_("Jobs"),
+    "inline": N_("Changing fields in a list"),
+    "bulk": N_("Changing many at once"),
     "import": N_("Import"),
     "api_key": N_("API keys"),
     "ai": N_("AI drafting"),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
+from app import permissions
 from app.errors import DomainError, NotFound
 from app.services import timeline
 from app.services.operation import operation
@@ -44,10 +45,14 @@ def changes(batch: str) -> Sequence[int]:
 
 
 def undo(batch: str, *, actor: Actor) -> Undone:
-    """Take a batch back, at once or by a job when it is large."""
+    """Take a batch back, at once or by a job when it is large. What others did to many records takes the right to
+    change many; one's own mistake never does.
+    """
     found = changes(batch)
     if not found:
         raise NotFound(_("There is nothing to take back."))
+    if len(found) > 1 and not _is_own(batch, actor):
+        permissions.require(actor, "write", "bulk")
     with operation("batch.undo", actor=actor) as op:
         op.batch = secrets.token_hex(8)
         if len(found) > INLINE:
@@ -57,6 +62,11 @@ def undo(batch: str, *, actor: Actor) -> Undone:
         left: dict[str, int] = {}
         undo_here(found, left, actor=actor)
         return Undone(len(found) - sum(left.values()), left, None, op.batch)
+
+
+def _is_own(batch: str, actor: Actor) -> bool:
+    doers = set(session.scalars(sa.select(Change.membership_id).where(Change.batch == batch).distinct()))
+    return actor.everything or doers == {actor.membership_id}
 
 
 def undo_here(some: Sequence[int], left: dict[str, int], *, actor: Actor) -> None:

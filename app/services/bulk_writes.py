@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy.orm.exc import StaleDataError
 
+from app import permissions
 from app.errors import Conflict, DomainError, Invalid
 from app.services import records
 from app.services.operation import operation
@@ -48,6 +49,8 @@ def write(model: type[Any], items: Sequence[Item], *, actor: Actor, atomic: bool
     """The outcome of each item, in order. An `atomic` batch with a refused item raises `Invalid` with all problems, as
     "create.0.email", and changes nothing.
     """
+    for act in {item.act for item in items}:
+        permissions.require(actor, right_of(act), "bulk")
     with operation(f"{model.__tablename__}.bulk", actor=actor) as op:
         outcomes = []
         for item in items:
@@ -61,6 +64,11 @@ def write(model: type[Any], items: Sequence[Item], *, actor: Actor, atomic: bool
         if atomic:
             _refuse(items, outcomes)
     return outcomes
+
+
+def right_of(act: str) -> str:
+    """What an act takes: on the records, and on bulk changes."""
+    return "delete" if act == "delete" else "write"
 
 
 def problems_of(error: DomainError) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """One field of one record, changed where it is shown: in a cell of a table, or by moving a card of a board.
 
-The rights are those of the record's form: to write the record, and the limits of the role on the field. Does not belong
-here: reading what was typed (`views.cells`).
+The rights are those of the record's form (to write the record, and the limits of the role on the field) and one of its
+own, as a slip of the hand is easier in a list than in a form. Does not belong here: reading what was typed
+(`views.cells`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+from app import permissions
 from app.errors import Forbidden, NotFound
 from app.services import records, schema
 from app.services.operation import operation
@@ -16,6 +18,11 @@ from models import registry
 from models.fields import Field, Kind
 from models.scope import Actor
 from models.words import _
+
+
+def may(actor: Actor) -> bool:
+    """Whether this person changes anything in place."""
+    return permissions.reach(actor, "write", "inline") is not None
 
 
 def editable(model: type[Any]) -> dict[str, Field]:
@@ -37,6 +44,7 @@ def change(model: type[Any], key: int, name: str, value: Any, *, version: int | 
     """Set the field as the record's form would. Returns the record, and the batch that takes the change back: "" where
     nothing changed.
     """
+    permissions.require(actor, "write", "inline")
     with operation(f"{model.__tablename__}.update", actor=actor) as op:
         op.batch = op.batch or secrets.token_hex(8)
         record = records.update(model, key, {name: value}, actor=actor, version=version)

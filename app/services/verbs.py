@@ -26,6 +26,8 @@ from models.words import N_, _, grouped
 
 INLINE = 500
 MOST = 50_000
+# The area whose rights open a verb for many records at once.
+BULK = "bulk"
 Run = Callable[[type[Any], int, Mapping[str, Any], Actor], Any]
 Asking = Callable[[type[Any], Mapping[str, str]], Mapping[str, Field]]
 
@@ -137,15 +139,26 @@ def allowed(model: type[Any], asked: Verb, ids: Sequence[int], *, actor: Actor) 
     return found
 
 
-def run(model: type[Any], asked: Verb, ids: Sequence[int], given: Mapping[str, Any], *, actor: Actor) -> Outcome:
+def right_to_many(asked: Verb, by: str = BULK) -> tuple[str, str]:
+    """What doing a verb on many records takes beside the right on each: (action, area), of bulk changes or of another
+    area that stands for them.
+    """
+    return (asked.right if asked.right in permissions.AREAS[by] else "write"), by
+
+
+def run(
+    model: type[Any], asked: Verb, ids: Sequence[int], given: Mapping[str, Any], *, actor: Actor, by: str = BULK
+) -> Outcome:
     """Do the verb on all of `ids` that are allowed: at once in one operation, or as a job when there are many."""
+    if len(ids) > 1:
+        permissions.require(actor, *right_to_many(asked, by))
     wanted = allowed(model, asked, ids, actor=actor)
     entity = model.__tablename__
     given = {name: values.stored(value) for name, value in given.items()}
     with operation(f"{entity}.{asked.name}", actor=actor) as op:
         op.batch = op.batch or secrets.token_hex(8)
         if len(wanted) > INLINE:
-            return Outcome(0, {}, _promise(op, entity, asked, wanted, given), op.batch)
+            return Outcome(0, {}, _promise(op, entity, asked, wanted, given, by), op.batch)
         return replace(run_here(model, asked, wanted, given, actor=actor), batch=op.batch)
 
 
@@ -163,7 +176,7 @@ def run_here(model: type[Any], asked: Verb, ids: Sequence[int], given: Mapping[s
     return Outcome(done, problems)
 
 
-def _promise(op: Operation, entity: str, asked: Verb, ids: Sequence[int], given: Mapping[str, Any]) -> Job:
+def _promise(op: Operation, entity: str, asked: Verb, ids: Sequence[int], given: Mapping[str, Any], by: str) -> Job:
     if len(ids) > MOST:
         raise Invalid(
             {
@@ -175,7 +188,7 @@ def _promise(op: Operation, entity: str, asked: Verb, ids: Sequence[int], given:
             }
         )
     label = _("{verb}: {n} records", verb=asked.label, n=grouped(len(ids)))
-    args = {"entity": entity, "verb": asked.name, "ids": list(ids), "given": dict(given), "batch": op.batch}
+    args = {"entity": entity, "verb": asked.name, "ids": list(ids), "given": dict(given), "batch": op.batch, "by": by}
     return op.promise("records.bulk", args, purpose=Purpose.RUN_TRANSACTIONS, label=label, queue="bulk")
 
 

@@ -82,7 +82,7 @@ def test_the_file_tells_nothing_of_people_and_records(app: Flask, world: World) 
         assert secret not in text, secret
     assert not {"id", "workspace_id", "membership_id", "team_id", "created_by"} & members(said)
     assert said["names"] == {"tag": {"vip": "VIP"}, "team": {"east_office": "East office"}}
-    assert (said["format"], said["version"], said["product"]) == (document.FORMAT, 1, "0.1.0")
+    assert (said["format"], said["version"], said["product"]) == (document.FORMAT, document.VERSION, "0.1.0")
 
 
 def members(given: Any) -> set[str]:

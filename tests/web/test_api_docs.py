@@ -47,7 +47,7 @@ def test_conditions_keys_and_limits_are_described(described: dict[str, Any]) -> 
     assert "Retry-After" in parts["responses"]["429"]["headers"]
     assert set(parts["schemas"]["contact.bulk"]["properties"]) == {"create", "update", "delete", "atomic"}
     assert set(parts["schemas"]["message.bulk"]["properties"]) == {"delete", "atomic"}
-    assert paths["/api/v1/message/_bulk"]["post"]["x-scope"] == "message:delete"
+    assert paths["/api/v1/message/_bulk"]["post"]["x-scope"] == "message:delete bulk:delete"
 
 
 def test_every_reference_leads_somewhere(described: dict[str, Any]) -> None:

@@ -243,7 +243,7 @@ def undo(batch: ImportBatch, *, actor: Actor) -> Outcome:
     with operation("import.undo", actor=actor) as op:
         wanted = unchanged(batch, actor=actor)
         _audit(op, "import.undo", batch, {"contacts": len(wanted)})
-        return verbs.run(Contact, verbs.find("contact", "delete"), wanted, {}, actor=actor)
+        return verbs.run(Contact, verbs.find("contact", "delete"), wanted, {}, actor=actor, by="import")
 
 
 def counts_of(batch: ImportBatch) -> dict[str, int]:

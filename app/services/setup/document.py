@@ -14,13 +14,15 @@ from typing import Any
 
 import orjson
 
+from app import permissions
 from app.errors import Invalid
 from app.services.setup import asked
 from app.services.setup.capture import FIELD_FACTS, PARTS, Item, Items, Setup
 from app.services.setup.reader import Reader
 from models.words import _
 
-FORMAT, VERSION = "real-estate-crm-pro/set-up", 1
+# 2: changing fields in a list and changing many at once are rights of their own.
+FORMAT, VERSION = "real-estate-crm-pro/set-up", 2
 MOST_BYTES = 2 * 1024 * 1024
 _HEAD = frozenset({"format", "version", "product", "names"})
 # Parts that ask for teams and tags by name.
@@ -73,6 +75,8 @@ def read(data: bytes) -> tuple[Items, Names]:
     for part, read_part in _READERS.items():
         if part in raw:
             found |= read_part(reader, raw[part])
+    if raw["version"] == 1:
+        _give_rights_of_version_2(found)
     for name in found.get("rules", {}):
         role, entity, action = name.split("/")
         if action in found.get("roles", {}).get(role, {}).get("rights", {}).get(entity, {}):
@@ -84,6 +88,16 @@ def read(data: bytes) -> tuple[Items, Names]:
     if reader.problems:
         raise Invalid({f"file {number}": words for number, words in enumerate(reader.problems, 1)})
     return found, names
+
+
+def _give_rights_of_version_2(found: Items) -> None:
+    """Who wrote records could change them in lists and many at once, and who deleted them could delete many."""
+    ruled = {tuple(name.split("/")) for name in found.get("rules", {})}
+    for key, item in found.get("roles", {}).items():
+        held = {a for entity, actions in item["rights"].items() if entity not in permissions.AREAS for a in actions}
+        held |= {action for role, _entity, action in ruled if role == key}
+        more = {"bulk": held & {"write", "delete"}, "inline": held & {"write"}}
+        item["rights"] |= {area: dict.fromkeys(actions, "workspace") for area, actions in more.items() if actions}
 
 
 def _check_head(raw: Any) -> None:
