@@ -158,6 +158,7 @@ class AiDraft(WorkspaceScoped, Base):
     feature: Mapped[str] = mapped_column(sa.String(60))
     contact_id: Mapped[int | None] = mapped_column(Key)
     template_id: Mapped[int | None] = mapped_column(Key)
+    campaign_id: Mapped[int | None] = mapped_column(Key)
     membership_id: Mapped[int | None] = mapped_column(Key)
     job_id: Mapped[int] = mapped_column(Key)
     call_id: Mapped[int] = mapped_column(Key)
@@ -172,4 +173,5 @@ class AiDraft(WorkspaceScoped, Base):
         ),
         sa.Index("ix_ai_draft_job", "workspace_id", "job_id"),
         sa.Index("ix_ai_draft_contact", "workspace_id", "contact_id"),
+        sa.Index("ix_ai_draft_campaign", "workspace_id", "campaign_id"),
     )

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from flask import Flask
 
-from app.services import ai_providers, drafts, records
+from app.services import ai_features, ai_providers, drafts, records
 from app.services.operation import operation
 from jobs import store
 from models import scope
@@ -136,7 +136,7 @@ class Brokerage:
         return scope.inside(self.id)
 
     def choose(self, budget_cents: int = 2000, calls_per_minute: int = 60, **choices: int) -> None:
-        keys = ("email", "reply", "lead_summary", "conversation_summary", "plan", "subjects", "campaign")
+        keys = [one.key for one in ai_features.features().values() if one.offered]
         with self.inside():
             version = ai_providers.settings().version
             every = dict.fromkeys(keys, self.provider_id) | choices

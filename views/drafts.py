@@ -5,12 +5,14 @@ Does not belong here: sending e-mail (`views.mail`), providers and limits (`view
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from flask import Blueprint, g, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app import permissions
+from app.errors import NotFound
 from app.services import ai_features, ai_text, draft_uses, drafts, jobs, schema
 from app.services.ai_features import LINES, PLAN
 from app.services.drafts import Card
@@ -21,8 +23,21 @@ from views.jobs import percent
 from views.screen import of
 
 pages = Blueprint("draft_pages", __name__)
+# The buttons that a draft has within the form of an editor: (name, what their value begins with, words). A text is
+# taken over by the number of its job, a line as it is.
+PLACES: dict[str, dict[str, Any]] = {
+    "editor": {"text": ("take", "", N_("Put into the e-mail")), "lines": [("take_line", "", N_("Use"))]},
+    "blocks": {
+        "text": ("do", "draft:", N_("Put into the e-mail")),
+        "lines": [("do", "subject:", N_("Use")), ("do", "second:", N_("As the second"))],
+        "drop": ("do", "drop:", N_("Discard")),
+        "stop": ("do", "stop:", N_("Cancel")),
+        "look": ("do", "look", N_("Look again")),
+    },
+}
 # What pressing the button makes of a draft.
 _USES = {"template": N_("Put into the template"), PLAN.key: N_("Add as tasks")}
+_OF_LINES = (ai_features.SUBJECTS, ai_features.CAMPAIGN_SUBJECTS)
 _DONE = {"template": N_("The template has the new text"), PLAN.key: N_("The tasks were added")}
 
 
@@ -39,9 +54,9 @@ def ask_for_template(key: int) -> Response:
 
 @pages.get("/drafts/<int:job_id>")
 def draft(job_id: int) -> str | Response:
-    """The card of one draft, which asks for itself until it is there; JSON for programs. `?as=editor` is the card
-    beside an editor that takes it over."""
-    place = "editor" if request.args.get("as") == "editor" else ""
+    """The card of one draft, which asks for itself until it is there; JSON for programs. `?as=` is the card beside an
+    editor that takes it over (`PLACES`)."""
+    place = request.args.get("as", "") if request.args.get("as") in PLACES else ""
     found = card(job_id, place)
     if request.accept_mimetypes.best == "application/json":
         names = ("state", "percent", "note", "error", "to", "subject", "body", "provider")
@@ -89,17 +104,18 @@ def offer(entity: str, record: Any) -> dict[str, Any] | None:
 
 
 def card(job_id: int, place: str = "") -> dict[str, Any]:
-    """The draft of a job as `parts/draft.html` reads it; `place` is "editor" beside one."""
+    """The draft of a job as `parts/draft.html` reads it, or `parts/draft_beside.html` where it has a `place`."""
     found = drafts.card(job_id, actor=shell.actor())
     feature = found.feature
     ask_url = of(feature.about).url(found.record_id, "draft")
     base: dict[str, Any] = {"title": feature.label, "state": found.state, "feature": feature.key, "ask_url": ask_url}
+    base |= {"job_id": job_id, "hands": PLACES.get(place)}
     if found.state == "waiting":
         waits = found.job.error if found.job.state == "waiting" and found.job.error else found.job.status
         return base | {
             "percent": percent(found.job),
             "note": waits or _("Waiting for its turn. You can leave this page."),
-            "poll_url": url_for("draft_pages.draft", job_id=job_id) + ("?as=editor" if place else ""),
+            "poll_url": url_for("draft_pages.draft", job_id=job_id) + (f"?as={place}" if place else ""),
             "cancel_url": url_for("draft_pages.cancel", job_id=job_id) if not found.job.cancel_asked else None,
         }
     if found.state == "failed":
@@ -108,7 +124,6 @@ def card(job_id: int, place: str = "") -> dict[str, Any]:
         again = found.job.state != "refused"
         return base | {"error": error, "again": again, "write_url": write_url}
     if found.state == "ready":
-        base["job_id"] = job_id
         return base | (_message(found) if found.message is not None else _text(found))
     return base | _idle([one for one in drafts.offered(feature.about, shell.actor()) if one.key != "subjects"], ask_url)
 
@@ -119,6 +134,21 @@ def beside_editor(contact: Contact, job_id: int | None) -> dict[str, Any] | None
     if not features or not g.workspace.ai_enabled or not _fits(features[0], contact):
         return None
     return {"asks": [(one.key, one.verb) for one in features], "draft": card(job_id, "editor") if job_id else None}
+
+
+def beside_blocks(entity: str, key: int, job_id: int | None) -> dict[str, Any] | None:
+    """What the block editor of a campaign or template offers, and the draft that waits there."""
+    actor = shell.actor()
+    features = drafts.offered(entity, actor)
+    if not features or not g.workspace.ai_enabled:
+        return None
+    found: dict[str, Any] = {}
+    if job := job_id or drafts.waiting_for(entity, key, actor=actor):
+        with suppress(NotFound):
+            found = card(job, "blocks")
+    shown = found if found.get("state") in ("waiting", "failed", "ready") else None
+    by = drafts.writers_of(key) if entity == "campaign" else []
+    return {"asks": [(one.key, one.verb) for one in features], "draft": shown, "by": ", ".join(by)}
 
 
 def written_by(found: Card) -> dict[str, Any]:
@@ -155,7 +185,7 @@ def _text(found: Card) -> dict[str, Any]:
     return {
         "to": None,
         "body": draft.text,
-        "lines": ai_text.lines(draft.text) if found.feature is ai_features.SUBJECTS else [],
+        "lines": ai_text.lines(draft.text) if found.feature in _OF_LINES else [],
         "rows": 10 if found.feature.makes != LINES else 6,
         "hint": _("One task on each line; the number says in how many days it is due.")
         if found.feature is PLAN
@@ -168,10 +198,7 @@ def _text(found: Card) -> dict[str, Any]:
 
 
 def _asked(feature: str, about: str, key: int) -> Response:
-    found = ai_features.find(feature)
-    if found is not None and found.about != about:
-        feature = ""
-    job = drafts.ask(feature, key, actor=shell.actor(), wish=request.form.get("wish", ""))
+    job = drafts.ask(feature, key, actor=shell.actor(), about=about, wish=request.form.get("wish", ""))
     if request.headers.get("HX-Request"):
         return redirect(url_for("draft_pages.draft", job_id=job.id), 303)
     return redirect(f"{of(about).url(key)}?draft={job.id}#draft", 303)
@@ -201,4 +228,4 @@ def _of(found: Card, words: dict[str, str], otherwise: str) -> str:
 
 
 def _page(found: Card) -> str:
-    return of(found.feature.about).url(found.record_id)
+    return of(found.feature.about).url(found.record_id, "design" if found.feature.about == "campaign" else "")

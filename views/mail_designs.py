@@ -16,16 +16,22 @@ from werkzeug.wrappers import Response
 from app.errors import Conflict, Invalid
 from app.services import (
     campaign_content,
+    draft_uses,
+    drafts,
+    jobs,
     mail_blocks,
     mail_designs,
     mail_fields,
     mail_merge,
     mail_pictures,
+    records,
     values,
 )
 from app.services.mail_blocks import Block
 from app.services.uploads import UploadRefused
+from models.campaign import Campaign
 from models.words import N_, _
+from views import drafts as draft_pages
 from views import files, shell
 from views.screen import of
 
@@ -36,6 +42,7 @@ _ICONS = {
     "heading": "heading", "text": "align-left", "image": "photo", "button": "click", "listing": "home",
     "columns": "columns-2", "divider": "separator", "signature": "signature",
 }  # fmt: skip
+_SUBJECTS = {"subject": "subject", "second": "other_subject"}
 _LABELS = {
     "text": N_("Text"), "label": N_("Label"), "url": N_("Leads to"), "alt": N_("In words"), "title": N_("Title"),
     "address": N_("Address"), "price": N_("Price"), "facts": N_("Facts"),
@@ -52,11 +59,12 @@ def edit(slug: str, key: int) -> Answer:
         said: Any = get_flashed_messages()
         return _page(slug, key, opened.design.blocks, opened.design.version, said=said[-1] if said else "")
     form = request.form
-    version = values.whole(form.get("version", "")) or 0
+    version, do = values.whole(form.get("version", "")) or 0, form.get("do", "")
     blocks = posted(form)
     try:
-        blocks, at, undo = _acted(blocks, form.get("do", ""))
+        blocks, at, undo = _acted(blocks, do)
         version = mail_designs.save(entity, key, blocks, version=version, actor=actor)
+        note = _with_draft(entity, key, blocks, do)
     except Invalid as error:
         if _is_program():
             return jsonify({"version": version, "errors": error.fields}), 422
@@ -67,8 +75,8 @@ def edit(slug: str, key: int) -> Answer:
         return _page(slug, key, blocks, version, errors={"": error.message}), 409
     if _is_program():
         return jsonify({"version": version, "errors": {}})
-    if form.get("do"):
-        return _page(slug, key, blocks, version, at=at, undo=undo)
+    if do:
+        return _page(slug, key, blocks, version, at=at, undo=undo, note=note)
     flash(_("Saved."))
     return redirect(request.path, 303)
 
@@ -159,7 +167,34 @@ def _acted(blocks: list[Block], do: str) -> tuple[list[Block], str, str]:
     if verb == "template" and not blocks:
         chosen = values.whole(request.form.get("template", ""))
         return (mail_designs.from_template(chosen, actor=shell.actor()) if chosen else []), "", ""
+    if verb == "draft":
+        text = draft_uses.text_of(values.whole(at) or 0, actor=shell.actor())
+        return *mail_designs.with_draft(blocks, text), ""
     return _acted_on(blocks, verb, at), at, ""
+
+
+def _with_draft(entity: str, key: int, blocks: list[Block], do: str) -> str:
+    """What a button does with AI once the blocks are saved; gives what there is to tell."""
+    verb, _colon, rest = do.partition(":")
+    actor, job = shell.actor(), values.whole(rest) or 0
+    if verb == "ask":
+        wish, text = request.form.get("wish", ""), mail_designs.said(blocks) if blocks else ""
+        g.draft = drafts.ask(rest, key, actor=actor, about=entity, wish=wish, text=text).id
+    elif verb == "draft":
+        draft_uses.taken(job, actor=actor)
+        return _("The draft is in the e-mail now. Read it before anybody else does.")
+    elif verb == "drop":
+        draft_uses.discard(job, actor=actor)
+        return _("Dropped; nothing was kept")
+    elif verb == "stop":
+        jobs.cancel(job, actor=actor)
+        return _("The draft is being cancelled")
+    elif verb in _SUBJECTS and entity == "campaign":
+        records.update(Campaign, key, {_SUBJECTS[verb]: rest[:200]}, actor=actor)
+        if verb == "second":
+            return _("“{subject}” is the second subject now.", subject=rest[:200])
+        return _("“{subject}” is the subject now.", subject=rest[:200])
+    return ""
 
 
 def _acted_on(blocks: list[Block], verb: str, at: str) -> list[Block]:
@@ -188,7 +223,7 @@ def _is_program() -> bool:
 
 def _page(
     slug: str, key: int, blocks: list[Block], version: int, *, errors: dict[str, str] | None = None, at: str = "",
-    undo: str = "", said: str = "",
+    undo: str = "", said: str = "", note: str = "",
 ) -> str:  # fmt: skip
     entity, actor = _SLUGS[slug], shell.actor()
     opened = mail_designs.load(entity, key, actor=actor)
@@ -213,6 +248,9 @@ def _page(
         at=at,
         undo=undo,
         said=said,
+        note=note,
+        wish=request.form.get("wish", "") if errors else "",
+        ai=draft_pages.beside_blocks(entity, key, g.get("draft") or values.whole(request.form.get("draft", ""))),
         deal_picker=of("deal").url(page="picker") if of("deal").can(actor, "read") else "",
     )
 

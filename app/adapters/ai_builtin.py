@@ -102,6 +102,17 @@ def _campaign(read: Read) -> str:
     return "\n".join(lines)
 
 
+def _campaign_mail(read: Read) -> str:
+    subject, name = read.get("campaign.subject", ""), read.get("campaign.name", "")
+    # A subject may hold fields with fallbacks, which a draft may not.
+    head = name if "{{" in subject else subject or name or _("News")
+    lines = [head, "", _("Hello {greeted},", greeted="{{ contact.goes_by }}"), ""]
+    lines += [read.get("asked.wish") or read.get("campaign.preheader") or _("[Your news]")]
+    if read.get("workspace.website"):
+        lines += ["", _("You find more at {website}.", website=read["workspace.website"])]
+    return "\n".join(lines)
+
+
 def _ready(_read: Read) -> str:
     return "ready"
 
@@ -162,4 +173,5 @@ def _short(text: str, most: int = 120) -> str:
 _WRITERS: Mapping[str, Callable[[Read], str]] = {
     "email": _follow_up, "reply": _reply, "lead_summary": _lead_summary, "conversation_summary": _conversation,
     "plan": _plan, "subjects": _subjects, "campaign": _campaign, "test": _ready,
+    "campaign_mail": _campaign_mail, "campaign_subjects": _subjects,
 }  # fmt: skip

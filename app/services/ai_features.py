@@ -192,6 +192,24 @@ CAMPAIGN = register(Feature(
     "sign with {{ sender.name }}; use no other placeholders. Claim nothing that the data does not say.",
     rights=(("write", "template"),),
 ))  # fmt: skip
+_OF_CAMPAIGN = (
+    Input("campaign.name", N_("name of the campaign")), Input("campaign.subject", N_("subject")),
+    Input("campaign.preheader", N_("preview text")), *_SIGNED[1:],
+)  # fmt: skip
+CAMPAIGN_MAIL = register(Feature(
+    "campaign_mail", N_("E-mail of a campaign"), N_("Draft the e-mail"), "campaign", TEXT,
+    (*_OF_CAMPAIGN, Input("workspace.website", N_("website")), _WISH),
+    "Write an e-mail that the brokerage sends to many people. The first line is a headline of at most eight words; "
+    "then an empty line, a line that addresses the reader as {{ contact.goes_by }}, and two to four short paragraphs "
+    "parted by empty lines. Use no other placeholders and do not sign: a signature stands below. Claim nothing that "
+    "the data does not say.",
+    rights=(("write", "campaign"),),
+))  # fmt: skip
+CAMPAIGN_SUBJECTS = register(Feature(
+    "campaign_subjects", N_("Subject lines of a campaign"), N_("Propose subject lines"), "campaign", LINES,
+    (*_OF_CAMPAIGN, Input("asked.text", N_("the text you wrote"))),
+    SUBJECTS.task, rights=(("write", "campaign"),), needs=("asked.text",), tokens=300,
+))  # fmt: skip
 # What the test button sends: nothing of anybody.
 TEST = register(Feature(
     "test", N_("Test of a provider"), N_("Test"), "", TEXT, (), "Answer with the word ready.", tokens=50, offered=False,

@@ -33,7 +33,8 @@ _RULES = (
 _FORM = "Begin with one line “Subject: …”, then an empty line, then the text."
 _TAG = re.compile(r"</?[A-Za-z!][^<>\n]{0,500}>")
 _LINK = re.compile(r"!?\[([^\]\n]{0,300})\]\([^)\s]{0,2000}\)")
-_URL = re.compile(r"(?:[a-z][a-z0-9+.-]{1,20}://|www\.)[^\s<>\"')\]]+", re.IGNORECASE)
+# The mark that ends a sentence is no part of an address.
+_URL = re.compile(r"(?:[a-z][a-z0-9+.-]{1,20}://|www\.)[^\s<>\"')\]]*[^\s<>\"')\].,;:!?]", re.IGNORECASE)
 _FIELD = re.compile(r"\{\{(.{0,80}?)\}\}", re.DOTALL)
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
 _DAYS = re.compile(r"^\s*(?:in\s+)?(\d{1,3})\s*(?:days?)?\s*[:–-]\s*(.+)$", re.IGNORECASE)

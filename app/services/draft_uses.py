@@ -1,4 +1,5 @@
-"""What a person does with a draft that is no e-mail: keep it as a note, as tasks, as a template's text, or drop it.
+"""What a person does with a draft that is no e-mail to one contact: keep it as a note, as tasks, as a template's text,
+put it into the blocks of a campaign, or drop it.
 
 Each is that person's own act, with the text as they left it: nothing of an answer is used before. E-mails are approved
 in `app.services.messages`.
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 
 from app.errors import Conflict, Invalid, NotFound
 from app.services import ai_features, ai_text, records
-from app.services.operation import operation
+from app.services.operation import Operation, operation
 from models.ai import AiDraft
 from models.base import session
 from models.message import Template
@@ -30,23 +31,39 @@ def use(job_id: int, text: str, *, actor: Actor) -> AiDraft:
         raise Invalid({"text": _("There is no text left to keep. Discard the draft instead.")})
     with operation("draft.use", actor=actor) as op:
         draft = _ready(job_id, actor)
+        if draft.campaign_id is not None:
+            raise NotFound(_("This draft is used in the editor of its campaign."))
         if draft.feature == ai_features.PLAN.key:
             _tasks(draft, text, op.at, actor)
         elif draft.template_id is not None:
             records.update(Template, draft.template_id, {"body": text}, actor=actor)
         else:
             records.create(Note, {"body": text, "contact_id": draft.contact_id}, actor=actor, source="ai draft")
-        draft.state = "used"
-        op.audit("draft.use", entity="ai_draft", record_id=draft.id, subject_id=draft.contact_id)
+        _end(draft, "used", op)
     return draft
+
+
+def text_of(job_id: int, *, actor: Actor) -> str:
+    """The text of a draft that waits for this person, for an editor. Raises `NotFound`, `Conflict`."""
+    return _ready(job_id, actor).text
+
+
+def taken(job_id: int, *, actor: Actor) -> None:
+    """ready -> used, by an editor that has put it into what it saved. Raises `NotFound`, `Conflict`."""
+    with operation("draft.use", actor=actor) as op:
+        _end(_ready(job_id, actor), "used", op)
 
 
 def discard(job_id: int, *, actor: Actor) -> AiDraft:
     """ready -> discarded."""
     with operation("draft.discard", actor=actor) as op:
-        draft = _ready(job_id, actor)
-        draft.state = "discarded"
-        op.audit("draft.discard", entity="ai_draft", record_id=draft.id, subject_id=draft.contact_id)
+        return _end(_ready(job_id, actor), "discarded", op)
+
+
+def _end(draft: AiDraft, state: str, op: Operation) -> AiDraft:
+    draft.state = state
+    action = "draft.use" if state == "used" else "draft.discard"
+    op.audit(action, entity="ai_draft", record_id=draft.id, subject_id=draft.contact_id)
     return draft
 
 

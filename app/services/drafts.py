@@ -62,10 +62,14 @@ class Card:
     call: AiCall | None = None
 
 
-def ask(key: str, record_id: int, *, actor: Actor, wish: str = "", text: str = "") -> Job:
-    """Promise a draft about a record; nothing is sent. `wish` and `text` are what the asker typed for it. Raises
-    `Forbidden` (no right, switched off, a minor), `Invalid` (nothing to go by), `NotFound`."""
+def ask(key: str, record_id: int, *, actor: Actor, wish: str = "", text: str = "", about: str = "") -> Job:
+    """Promise a draft about a record, of the kind `about` where that is said; nothing is sent. `wish` and `text` are
+    what the asker typed for it. Raises `Forbidden` (no right, switched off, a minor), `Invalid` (nothing to go by),
+    `NotFound`.
+    """
     feature = _feature(key)
+    if about and feature.about != about:
+        raise NotFound()
     typed = {name: value.strip()[: ai_inputs.LONGEST] for name, value in (("wish", wish), ("text", text))}
     with operation("draft.ask", actor=actor) as op:
         record = allowed(feature, record_id, actor)
@@ -135,7 +139,7 @@ def keep(asked: Asked, text: str, args: Mapping[str, Any], *, actor: Actor, job_
     feature = _feature(args["feature"])
     about = allowed(feature, int(args[f"{feature.about}_id"]), actor)
     call = session.get_one(AiCall, asked.call_id)
-    text = ai_text.cleaned(text, hosts=_own_hosts(), fields=feature.about == "template")
+    text = ai_text.cleaned(text, hosts=_own_hosts(), fields=feature.about in ("template", "campaign"))
     if not text:
         raise Invalid({"": _("Nothing was left of the provider's answer once it was cleaned. Try again.")})
     by = asked.chosen.name[:80]
@@ -148,10 +152,9 @@ def keep(asked: Asked, text: str, args: Mapping[str, Any], *, actor: Actor, job_
         call.message_id = message.id
         return {"message_id": message.id, "call_id": call.id}
     draft = AiDraft(
-        feature=feature.key, contact_id=about.id if feature.about == "contact" else None,
-        template_id=about.id if feature.about == "template" else None, membership_id=actor.membership_id, job_id=job_id,
-        call_id=call.id, drafted_by=by, text=text,
-    )  # fmt: skip
+        feature=feature.key, membership_id=actor.membership_id, job_id=job_id, call_id=call.id, drafted_by=by, text=text
+    )
+    setattr(draft, f"{feature.about}_id", about.id)
     session.add(draft)
     session.flush()
     return {"draft_id": draft.id, "call_id": call.id}
@@ -185,6 +188,19 @@ def take(job_id: int, *, actor: Actor) -> tuple[str, str]:
         raise NotFound()
     messages.discard(message.id, actor=actor)
     return message.subject, message.body
+
+
+def waiting_for(about: str, record_id: int, *, actor: Actor) -> int | None:
+    """The job of the newest draft about a record that waits for this person."""
+    column = getattr(AiDraft, f"{about}_id")
+    mine = (column == record_id, AiDraft.membership_id == actor.membership_id, AiDraft.state == "ready")
+    return session.scalar(sa.select(AiDraft.job_id).where(*mine).order_by(AiDraft.id.desc()).limit(1))
+
+
+def writers_of(campaign_id: int) -> list[str]:
+    """Who wrote the drafts that were put into a campaign."""
+    used = (AiDraft.campaign_id == campaign_id, AiDraft.state == "used")
+    return list(session.scalars(sa.select(AiDraft.drafted_by).where(*used).distinct().order_by(AiDraft.drafted_by)))
 
 
 def taken_from(job_id: int | None, *, actor: Actor) -> str | None:

@@ -156,11 +156,34 @@ def save_as_template(entity: str, key: int, name: str, *, actor: Actor) -> Templ
     with operation("template.create", actor=actor):
         opened = load(entity, key, actor=actor, write=False)
         facts = {
-            "name": name, "subject": _plain(opened.subject), "body": _text(opened.design.blocks), "kind": "marketing",
+            "name": name, "subject": _plain(opened.subject), "body": said(opened.design.blocks), "kind": "marketing",
         }  # fmt: skip
         made: Template = records.create(Template, facts, actor=actor)
         session.add(MailDesign(template_id=made.id, blocks=[_anew(one) for one in opened.design.blocks], wave=0))
     return made
+
+
+def with_draft(blocks: list[Block], text: str) -> tuple[list[Block], str]:
+    """The blocks with a drafted text above the signature, its first line as a headline where it stands alone; and the
+    id of the first new block.
+    """
+    head, _sep, rest = text.strip().partition("\n")
+    headed = bool(rest.strip()) and rest.startswith("\n") and len(head) <= mail_blocks.TEXTS["heading"]["text"]
+    made = [{"id": secrets.token_hex(4), "kind": "heading", "text": head.strip()}] if headed else []
+    made += [{"id": secrets.token_hex(4), "kind": "text", "text": part} for part in _portions(rest if headed else text)]
+    at = next((n for n, one in enumerate(blocks) if one["kind"] == "signature"), None)
+    below = [{"id": secrets.token_hex(4), "kind": "signature"}] if at is None else blocks[at:]
+    return [*blocks[:at], *made, *below], str(made[0]["id"])
+
+
+def _portions(text: str) -> list[str]:
+    """A text in parts that a block can hold, cut between paragraphs."""
+    most, parts = mail_blocks.TEXTS["text"]["text"], [""]
+    for paragraph in text.strip().split("\n\n"):
+        if parts[-1] and len(parts[-1]) + len(paragraph) + 2 > most:
+            parts.append("")
+        parts[-1] = f"{parts[-1]}\n\n{paragraph}".strip()[:most]
+    return parts
 
 
 def of_deal(blocks: list[Block], key: str, deal_id: int, *, actor: Actor) -> list[Block]:
@@ -178,6 +201,14 @@ def of_deal(blocks: list[Block], key: str, deal_id: int, *, actor: Actor) -> lis
         "price": formats.money(price, currency) if price is not None else "",
     }
     return _changed(blocks, key, lambda row, at: [*row[:at], {**row[at], **facts}, *row[at + 1 :]])
+
+
+def said(blocks: list[Block]) -> str:
+    """All that the blocks say, as plain text in the grammar of single e-mails."""
+    made = campaign_content.draw(blocks, preheader="", public_url="").text
+    text = "".join(one if isinstance(one, str) else _single(one) for one in made)
+    # Single e-mails have a footer of their own.
+    return text.rpartition("-- \n")[0].strip() or _("(empty)")
 
 
 def _fresh(kind: str) -> Block:
@@ -232,13 +263,6 @@ def _plain(text: str) -> str:
 
 def _single(one: dict[str, Any]) -> str:
     return f"{{{{ {one['field']} }}}}" if one["field"] in merge.FIELDS else str(one.get("or", ""))
-
-
-def _text(blocks: list[Block]) -> str:
-    made = campaign_content.draw(blocks, preheader="", public_url="").text
-    text = "".join(one if isinstance(one, str) else _single(one) for one in made)
-    # Single e-mails have a footer of their own.
-    return text.rpartition("-- \n")[0].strip() or _("(empty)")
 
 
 def _no_fields(text: str) -> str:

@@ -6,12 +6,14 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.ai_kit import Provider, providing
 from tests.browser.conftest import Visit
 from tests.browser.people import mail_to, make_contact
 from tests.browser.product import Product
+from tests.browser.test_campaigns import new_campaign
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
 HOME = "/settings/ai"
@@ -32,7 +34,7 @@ def switch(page: Page, on: bool) -> None:
     expect(page.get_by_role("heading", name=f"AI drafting is {'on' if on else 'off'}")).to_be_visible()
 
 
-def add_provider(page: Page, provider: Provider) -> None:
+def add_provider(page: Page, provider: Provider, feature: str = "Follow-up e-mail") -> None:
     page.goto(HOME)
     page.get_by_role("link", name="Add a provider").click()
     page.get_by_label("Name", exact=True).fill("House model")
@@ -43,7 +45,7 @@ def add_provider(page: Page, provider: Provider) -> None:
     page.get_by_role("button", name="Save").click()
     page.get_by_role("button", name="Test House model").click()
     expect(page.get_by_text("Answered, ")).to_be_visible(timeout=30_000)
-    page.get_by_label("Follow-up e-mail").select_option(label="House model, m-1")
+    page.get_by_label(feature, exact=True).select_option(label="House model, m-1")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved.")).to_be_visible()
 
@@ -81,6 +83,30 @@ def test_a_draft_is_asked_for_edited_approved_and_sent(product: Product, owner: 
         "Hello Ingrid, shall we see the loft?\n\nThank her for the coffee."
     )
     expect(owner.get_by_text("Begun with a draft by House model")).to_be_visible()
+    leave_as_it_was(owner)
+
+
+def test_a_campaign_is_begun_with_a_draft_among_its_blocks(owner: Page, provider: Provider) -> None:
+    switch(owner, on=True)
+    add_provider(owner, provider, "E-mail of a campaign")
+    path = new_campaign(owner, "Quay lofts", "Lofts")
+    owner.goto(f"{path}/design")
+    provider.say = lambda told: "Lofts on the quay\n\nHello {{ contact.goes_by }},\n\nthree are free. {{ evil }}"
+    owner.get_by_label("What should it say?").fill("Three are free")
+    owner.get_by_role("button", name="Draft the e-mail").focus()
+    owner.keyboard.press("Enter")
+    expect(owner.get_by_text("AI draft, needs approval")).to_be_visible(timeout=30_000)
+    sent = provider.calls[-1].json["messages"][1]["content"]
+    assert "Three are free" in sent and "Quay lofts" in sent
+    owner.get_by_role("button", name="Put into the e-mail").focus()
+    owner.keyboard.press("Enter")
+    expect(owner.get_by_label("Text", exact=True).first).to_be_focused()
+    expect(owner.get_by_label("Text", exact=True).first).to_have_value("Lofts on the quay")
+    expect(owner.frame_locator("#d-frame").get_by_text("Hello Sam,")).to_be_visible()
+    expect(owner.get_by_text("Begun with a draft by House model")).to_be_visible()
+    assert [one["id"] for one in Axe().run(owner, options={"iframes": False}).response["violations"]] == [], (
+        "axe finds nothing"
+    )
     leave_as_it_was(owner)
 
 

@@ -153,17 +153,17 @@ def _services(worlds: Worlds, specs: list[Screen]) -> Answers:
             yield f"filters of {spec.entity}", repr(sorted(filters.filterable(spec.model)))
             yield f"settable of {spec.entity}", repr(sorted(verbs.settable(spec.model)))
             yield f"explained fields of {spec.entity}", repr(sorted(explain.fields(spec.entity)))
+        for one in ai_features.features().values():
+            if any(spec.entity == one.about for spec in specs):
+                yield f"AI reads for {one.key}", _said(partial(_handed_over, one, actor))
         if any(spec.entity == "contact" for spec in specs):
-            for one in ai_features.features().values():
-                if one.about == "contact":
-                    yield f"AI reads for {one.key}", _said(partial(_handed_over, one, actor))
             yield "import", _said(lambda: _imported(actor))
         session.rollback()
 
 
 def _handed_over(feature: ai_features.Feature, actor: Any) -> Any:
     """What a provider would be told."""
-    return ai_inputs._read(feature, records.load(registry.entity("contact"), SUMMIT_ID, actor=actor), {}, actor)
+    return ai_inputs._read(feature, records.load(registry.entity(feature.about), SUMMIT_ID, actor=actor), {}, actor)
 
 
 def _imported(actor: Any) -> Any:

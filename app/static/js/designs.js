@@ -78,6 +78,7 @@ async function act(button) {
   }
   form().replaceWith(document.importNode($("#design", page), true));
   enhance(form());
+  window.htmx.process(form());
   look(form().elements.version.value);
   say(t("Saved"));
   stand(focus);
@@ -117,7 +118,7 @@ function restore() {
 
 const soon = debounce(900, () => next(save));
 on("input", "#design", (event) => {
-  if (event.target.type === "file" || event.target.name === "template" || event.target.closest(".c-combo")) return;
+  if (event.target.type === "file" || ["template", "wish"].includes(event.target.name) || event.target.closest(".c-combo")) return;
   say(t("Not saved yet"));
   soon();
 });
