@@ -42,7 +42,9 @@ AREAS: Mapping[str, tuple[str, ...]] = MappingProxyType({
 # The reach that a stored right names when a rule says how far it goes.
 RULE = "rule"
 _ORDER = {Reach.OWN: 1, Reach.TEAM: 2, Reach.WORKSPACE: 3}
-_SETUP = frozenset({"team", "membership", "pipeline", "stage", "template", "tag", "suppression", "custom_field"})
+_SETUP = frozenset(
+    {"team", "membership", "pipeline", "stage", "template", "tag", "suppression", "custom_field", "booking_page"}
+)
 # What sends records out of the house: nobody's work, and for owners and admins to set up.
 _OUTWARD = frozenset({"webhook"})
 # Under granted access the first are read at most, the others are closed.
@@ -249,7 +251,7 @@ def builtin_roles() -> dict[str, tuple[str, Rights]]:
             {
                 **grant(work, all_),
                 **look,
-                **grant(["tag", "template", "pipeline", "stage", "suppression"], all_),
+                **grant(["tag", "template", "pipeline", "stage", "suppression", "booking_page"], all_),
                 **office,
                 **grant(["job"], all_),
                 **grant(["workspace", "audit", "role"], all_, "read"),

@@ -102,7 +102,7 @@ def _letter(outgoing: messages.Outgoing) -> mail.Letter:
         unsubscribe_mailto=_own(return_paths.UNSUBSCRIBE, outgoing) if url else None,
         # A server of the brokerage takes only its own people as senders: bounces go to their mailbox.
         return_path=None if outgoing.way.url else _own(return_paths.BOUNCE, outgoing),
-        html=outgoing.html,
+        html=outgoing.html, calendar=outgoing.calendar, method=outgoing.method,
         key=mail.Key(*outgoing.way.key) if outgoing.way.key else None,
     )  # fmt: skip
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jobs.run import Run
 
 MODULES = (
+    "jobs.bookings",
     "jobs.bulk",
     "jobs.mail",
     "jobs.sending",

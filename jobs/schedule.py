@@ -43,6 +43,7 @@ TIMETABLE = (
         "logs.trim", Purpose.COMPLY_WITH_LAW, DAY, dt.timedelta(hours=3, minutes=20), N_("Delete what is past its time")
     ),
     Timed("views.promise", Purpose.SEND_REQUESTED, dt.timedelta(minutes=30), label=N_("Send views by e-mail")),
+    Timed("booking.remind", Purpose.SEND_REQUESTED, dt.timedelta(minutes=10), label=N_("Remind of appointments")),
     Timed("campaign.close", Purpose.SEND_REQUESTED, dt.timedelta(minutes=1), label=N_("End finished campaigns")),
     Timed(
         "mail.recheck_domains", Purpose.SEND_REQUESTED, DAY, dt.timedelta(hours=5), N_("Look at sending domains again")

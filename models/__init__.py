@@ -4,6 +4,7 @@ from models import (  # noqa: F401
     access,
     ai,
     audit,
+    booking,
     campaign,
     contact,
     custom,

@@ -33,6 +33,7 @@ CAUSES = (
     ("form", N_("A public form")),
     ("view", N_("A view by e-mail")),
     ("campaign", N_("A campaign")),
+    ("booking", N_("A booking")),
 )
 REASONS = (
     ("unsubscribe", N_("Unsubscribed")),

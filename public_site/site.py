@@ -7,7 +7,7 @@ from flask import Blueprint, Flask, redirect
 from flask_wtf import CSRFProtect
 from werkzeug.wrappers import Response
 
-from public_site import kit, leads, logo, mails, preferences, privacy, seen, visits
+from public_site import booking, booking_own, kit, leads, logo, mails, preferences, privacy, seen, visits
 from views.headers import asset
 from views.request_scope import open_to_all
 
@@ -21,7 +21,19 @@ def init(app: Flask, csrf: CSRFProtect) -> None:
     preferences.register(app, csrf)
     csrf.exempt(leads.pages)
     csrf.exempt(visits.pages)
-    for family in (leads.pages, privacy.pages, logo.pages, mails.pages, seen.pages, visits.pages, pages):
+    csrf.exempt(booking.pages)
+    csrf.exempt(booking_own.pages)
+    for family in (
+        booking.pages,
+        booking_own.pages,
+        leads.pages,
+        privacy.pages,
+        logo.pages,
+        mails.pages,
+        seen.pages,
+        visits.pages,
+        pages,
+    ):
         app.register_blueprint(family)
     app.extensions["public_problem"] = kit.problem_page
 

@@ -3,7 +3,7 @@
 Put together by hand, as `EmailMessage` takes ten times as long; the standard library still encodes the words of headers
 and the bytes of texts. Does not belong here: the talk with a server (`app.adapters.mail`) and the signing itself
 (`app.adapters.dkim_signer`). Sources: RFC 5322 (format), 2045 (quoted-printable), 2046 (multipart), 2047 (words in
-headers), 2369 and 8058 (List-Unsubscribe), 3834 (Auto-Submitted).
+headers), 2369 and 8058 (List-Unsubscribe), 3834 (Auto-Submitted), 6047 (calendar objects).
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Unfit(ValueError):
 class Letter:
     """One e-mail. `unsubscribe_url` marks marketing: it gets the List-Unsubscribe headers. `return_path` is the
     envelope's sender, to whom bounces go, where it is another than `sender`; `reply_to` may name several, with commas.
-    `key` signs for the domain of `sender`. `html` is made of the text where none is given.
+    `key` signs for the domain of `sender`. `html` is made of the text where none is given. `calendar` is a calendar
+    object with its iTIP `method` (RFC 6047).
     """
 
     message_id: str
@@ -53,6 +54,8 @@ class Letter:
     return_path: str | None = None
     key: dkim_signer.Key | None = None
     html: str = ""
+    calendar: str = ""
+    method: str = ""
 
 
 def build(letter: Letter, at: dt.datetime | None = None) -> bytes:
@@ -63,6 +66,7 @@ def build(letter: Letter, at: dt.datetime | None = None) -> bytes:
     body = (
         _part(boundary, "plain", letter.text)
         + _part(boundary, "html", letter.html or to_html(letter.text))
+        + (_part(boundary, "calendar", letter.calendar, f"; method={letter.method}") if letter.calendar else "")
         + f"--{boundary}--\r\n"
     ).encode("ascii")
     if letter.key is not None:
@@ -130,11 +134,11 @@ def _mailbox(header: str, name: str, address: str) -> str:
 _FOLD = "\r\n"
 
 
-def _part(boundary: str, kind: str, text: str) -> str:
+def _part(boundary: str, kind: str, text: str, more: str = "") -> str:
     lines = _LINE.sub("\r\n", text).rstrip("\r\n") + "\r\n"
     encoded = binascii.b2a_qp(lines.encode("utf-8", "replace")).decode("ascii")
     return (
-        f'--{boundary}\r\nContent-Type: text/{kind}; charset="utf-8"\r\n'
+        f'--{boundary}\r\nContent-Type: text/{kind}; charset="utf-8"{more}\r\n'
         f"Content-Transfer-Encoding: quoted-printable\r\n\r\n{encoded}"
     )
 

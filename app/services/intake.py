@@ -96,6 +96,18 @@ def receive(inquiry: Inquiry, *, source: str, key: str, actor: Actor) -> Receive
         return _receive_once(inquiry, source, key, acting)
 
 
+def meet(inquiry: Inquiry, *, source: str, actor: Actor) -> Contact:
+    """The person of an inquiry, found or made, with what they agreed to; part of the open operation, whose caller keeps
+    what the inquiry is about. `actor` reaches the contacts of the whole workspace. Raises `Invalid`.
+    """
+    inquiry = _without_nul(inquiry)
+    _check(inquiry)
+    contact, _is_new = _person(inquiry, source, actor)
+    _consents(inquiry, contact, source, actor)
+    session.flush()
+    return contact
+
+
 def _without_nul(inquiry: Inquiry) -> Inquiry:
     """PostgreSQL keeps no NUL in texts or JSON, and nobody types one."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, ParamSpec
 
@@ -21,9 +21,10 @@ from sqlalchemy.orm.exc import StaleDataError
 from app import permissions
 from app.errors import Conflict, Forbidden, Invalid
 from app.services import (
+    booking_letters,
     campaign_content,
     mail_fields,
-    merge,
+    message_texts,
     reaching,
     records,
     schema,
@@ -34,14 +35,14 @@ from app.services import (
 from app.services.campaign_line import STATUS
 from app.services.operation import Operation, current, operation
 from app.services.sending import Way
-from models import normal, scope
+from models import scope
 from models.base import session
 from models.contact import Contact
 from models.fields import now
 from models.message import CAUSES, Message
 from models.policy import Purpose
 from models.scope import Actor
-from models.words import N_, _, grouped
+from models.words import N_, _
 from models.workspace import Membership, Workspace
 
 Args = ParamSpec("Args")
@@ -70,6 +71,8 @@ class Outgoing:
     unsubscribe: tuple[int, int] | None
     way: Way
     html: str = ""
+    calendar: str = ""
+    method: str = ""
 
 
 def _seen_again(verb: Callable[Args, Message]) -> Callable[Args, Message]:
@@ -117,10 +120,10 @@ def write(
     occasion = occasion or uuid.uuid4().hex
     if recipient is None and not schema.sees(Contact, "email"):
         raise Forbidden("read", "contact", _("Your role does not see the e-mail addresses of contacts."))
-    address = _address(recipient or (contact.email if contact else None))
+    address = message_texts.address(recipient or (contact.email if contact else None))
     with operation("message.write", actor=actor) as op:
         words = mail_fields.single(contact, actor)
-        subject, body = _texts(subject, body, words)
+        subject, body = message_texts.filled_in(subject, body, words)
         known = _same(cause, cause_id, occasion, address)
         if known is not None:
             if send and (known.subject, known.body) != (subject, body):
@@ -146,7 +149,7 @@ def write(
         session.flush()
         reaching.keep_to_rule(message, actor)
         if send:
-            queue(message, op)
+            queue(message, op, actor)
     return message
 
 
@@ -157,8 +160,8 @@ def send(message_id: int, *, actor: Actor, subject: str | None = None, body: str
     with operation("message.send", actor=actor, reason=None) as op:
         message: Message = records.load(Message, message_id, actor=actor, action="write")
         words = mail_fields.single(session.get(Contact, message.contact_id) if message.contact_id else None, actor)
-        subject = message.subject if subject is None else _filled("subject", subject, words)
-        body = message.body if body is None else _filled("body", body, words)
+        subject = message.subject if subject is None else message_texts.filled("subject", subject, words)
+        body = message.body if body is None else message_texts.filled("body", body, words)
         if message.state in SENDABLE:
             message.subject, message.body = subject, body
             session.flush()
@@ -223,6 +226,8 @@ def hand_over(message_id: int, *, actor: Actor, domain: str, public_url: str = "
         message.state, message.answer = "suppressed", reason
         return None
     found = _outgoing_of(message, contact, domain, public_url)
+    if found is None:
+        return None
     granted = sending_limits.take(found.way.sender, [message.recipient])
     if not granted.places:
         raise sending_limits.Wait(granted.wait)
@@ -230,11 +235,23 @@ def hand_over(message_id: int, *, actor: Actor, domain: str, public_url: str = "
     return found
 
 
-def _outgoing_of(message: Message, contact: Contact | None, domain: str, public_url: str) -> Outgoing:
+def _outgoing_of(message: Message, contact: Contact | None, domain: str, public_url: str) -> Outgoing | None:
     message.message_id = message.message_id or f"<{uuid.uuid4().hex}@{domain}>"
+    if message.cause == booking_letters.CAUSE:
+        return _of_booking(message, contact, public_url)
     if message.campaign_id is not None:
         return _of_campaign(message, contact, public_url)
     return _outgoing(message, contact)
+
+
+def _of_booking(message: Message, contact: Contact | None, public_url: str) -> Outgoing | None:
+    """A letter about a booking as it is now; None where the booking went on without it."""
+    found = booking_letters.letter(message, public_url)
+    if found is None:
+        message.state, message.answer = "cancelled", _("The booking changed before this left; a later e-mail says how.")
+        return None
+    message.subject, message.body = found.subject, found.text
+    return replace(_outgoing(message, contact), calendar=found.calendar, method=found.method)
 
 
 def settle(message_id: int, outcome: str, answer: str) -> None:
@@ -266,14 +283,16 @@ def give_up(args: Mapping[str, Any], state: str, reason: str) -> None:
     message.answer = reason[:500]
 
 
-def queue(message: Message, op: Operation) -> None:
-    """To queued, with the job that sends it; part of the open operation. It leaves in the name of who has it sent now,
-    or of the brokerage where that is the product itself: an owner may be changed, and nobody writes as another."""
-    message.state, message.sender_id = "queued", op.actor.membership_id
+def queue(message: Message, op: Operation, actor: Actor | None = None) -> None:
+    """To queued, with the job that sends it; part of the open operation. It leaves in the name of who has it sent now
+    (`actor`, or who does the operation), or of the brokerage where that is the product itself: an owner may be changed,
+    and nobody writes as another."""
+    message.state, message.sender_id = "queued", (actor or op.actor).membership_id
     session.flush()
     op.promise(
         "mail.send", {"message_id": message.id}, purpose=Purpose.SEND_REQUESTED, queue="mail",
         label=_("E-mail {number}", number=message.id), dedupe=f"mail:{message.id}:{message.version}",
+        acting=actor,
     )  # fmt: skip
 
 
@@ -286,49 +305,6 @@ def _same(cause: str, cause_id: str, occasion: str, address: str) -> Message | N
             Message.recipient == address,
         )
     ).one_or_none()
-
-
-def _address(text: str | None) -> str:
-    if not text:
-        raise Invalid({"recipient": _("This contact has no e-mail address. Add one to the contact, then send.")})
-    try:
-        return normal.email(text)
-    except ValueError as error:
-        raise Invalid({"recipient": str(error)}) from None
-
-
-def _texts(subject: str, body: str, words: Mapping[str, str]) -> tuple[str, str]:
-    """Subject and text with their fields filled in; what is wrong with both is said at once."""
-    filled: list[str] = []
-    problems: dict[str, str] = {}
-    for name, text in (("subject", subject), ("body", body)):
-        try:
-            filled.append(_filled(name, text, words))
-        except Invalid as error:
-            problems |= error.fields
-    if problems:
-        raise Invalid(problems)
-    return filled[0], filled[1]
-
-
-def _filled(name: str, text: str, words: Mapping[str, str]) -> str:
-    text = text.replace("\r\n", "\n")
-    if name == "subject":
-        text = " ".join(text.split())
-    if not text.strip():
-        raise Invalid({name: _("{label} is needed.", label=_("Subject") if name == "subject" else _("Text"))})
-    try:
-        filled = merge.fill(text, words)
-    except merge.UnknownField as error:
-        raise Invalid({name: str(error)}) from None
-    if name == "subject":
-        filled = " ".join(filled.split())
-    most = 200 if name == "subject" else 20_000
-    if len(filled) > most:
-        raise Invalid(
-            {name: _("This has {n} characters; at most {most} fit.", n=grouped(len(filled)), most=grouped(most))}
-        )
-    return filled
 
 
 def _outgoing(message: Message, contact: Contact | None) -> Outgoing:

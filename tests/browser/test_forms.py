@@ -91,6 +91,20 @@ def test_leaving_and_coming_back_offers_the_draft(owner: Page) -> None:
     expect(owner.locator("[data-draft-box]")).to_be_hidden()
 
 
+def test_an_e_mail_that_was_left_half_written_is_offered_again(owner: Page) -> None:
+    path = make_contact(owner, "Philomena Half", "philomena@example.net")
+    owner.goto(f"{path}/email")
+    owner.get_by_label("Text", exact=True).fill("Half a letter")
+    expect(owner.locator("[data-draft-note]")).to_contain_text("Draft kept")
+    owner.goto(path)
+    owner.goto(f"{path}/email")
+    owner.get_by_role("button", name="Restore").click()
+    expect(owner.get_by_label("Text", exact=True)).to_have_value("Half a letter")
+    owner.get_by_role("link", name="Cancel").click()
+    owner.goto(f"{path}/email")
+    expect(owner.locator("[data-draft-box]")).to_be_hidden()
+
+
 def test_pickers_and_child_rows_by_keyboard(owner: Page) -> None:
     owner.goto("/contacts/new")
     owner.locator("[name=name]").fill("Leocadia Rows")

@@ -120,10 +120,10 @@ def test_an_agent_stays_within_reach_and_an_outsider_outside(app: Flask, world: 
 
 def test_a_key_needs_the_scope_of_each_list(app: Flask, world: World) -> None:
     dana = world.harbour.contacts["Dana Whitcombe"]
-    writer = program(app, world.harbour, scopes=["contact:read", "contact:write"])
+    writer = program(app, world.harbour, scopes=["contact:read", "contact:write", "bulk:write"])
     assert writer.post(BULK, json={"update": [{"id": dana}], "delete": [dana]}).status_code == 403
     assert writer.post(BULK, json={"update": [{"id": dana, "next_step": "Call"}]}).status_code == 200
-    remover = program(app, world.harbour, scopes=["contact:read", "contact:delete"])
+    remover = program(app, world.harbour, scopes=["contact:read", "contact:delete", "bulk:delete"])
     assert remover.post(BULK, json={"create": [{"name": "Nina Novak"}]}).status_code == 403
     assert remover.post(BULK, json={"delete": [dana]}).status_code == 200
     assert program(app, world.harbour, "reader").post(BULK, json={"delete": [dana]}).status_code == 403

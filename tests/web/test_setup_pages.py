@@ -148,7 +148,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "a number": (b"1e999", "no"),
     "other format": (b'{"format": "x"}', "no set-up"),
     "no version": (b'{"format": "real-estate-crm-pro/set-up"}', "which version"),
-    "later version": (b'{"format": "real-estate-crm-pro/set-up", "version": 2}', "Update this product first"),
+    "later version": (b'{"format": "real-estate-crm-pro/set-up", "version": 99}', "Update this product first"),
     "odd version": (b'{"format": "real-estate-crm-pro/set-up", "version": true}', "which version"),
     "deep": (b'{"a":' * 5000 + b"1" + b"}" * 5000, "no JSON"),
     "huge": (b" " * (2 * 1024 * 1024 + 1), "larger than 2 MB"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from app.services import campaigns, contacts, deals, webhooks  # noqa: F401  their rules and verbs
+from app.services import booking_verbs, campaigns, contacts, deals, webhooks  # noqa: F401  their rules and verbs
 from app.services.inbound import waiting  # noqa: F401  its verbs
+from models.booking import Booking, BookingHost, BookingPage, WorkingHours
 from models.campaign import Campaign
 from models.contact import Contact, ContactAddress, ContactEmail, ContactPhone, ContactTag, Tag
 from models.custom import CustomField
@@ -45,6 +46,7 @@ screen(
         "stored_file",
         "message",
         "inbound_mail",
+        "booking",
         "activity",
         "note",
     ),
@@ -78,6 +80,26 @@ screen(
         ("To do", "f=state:is:open&sort=due_at"), ("Done", "f=state:is:done&sort=-due_at"), ("All", ""),
     ),
 )  # fmt: skip
+screen(
+    Booking,
+    icon="calendar-event",
+    group="Records",
+    searchable=True,
+    columns=("title", "state", "starts_at", "contact_id", "booking_page_id", "owner_id"),
+    form=(("Booking", "place", "message"),),
+    facts=("starts_at", "ends_at", "contact_id", "booking_page_id", "zone", "reason"),
+    sort="starts_at",
+    badge="state",
+    subtitle=("starts_at",),
+    views=(
+        ("Ahead", "f=starts_at:after:today&f=state:any:asked,booked&sort=starts_at"),
+        ("To confirm", "f=state:is:asked&sort=starts_at"),
+        ("All", "sort=-starts_at"),
+    ),
+    adds=False,
+    edits=False,
+    hint="What the public booked on your booking pages.",
+)
 screen(
     Activity,
     label="Activities",
@@ -200,6 +222,33 @@ screen(
     hint="The steps of a pipeline.",
 )
 screen(
+    BookingPage,
+    icon="calendar",
+    searchable=True,
+    group="Setup",
+    columns=("name", "address", "open", "minutes", "strategy", "updated_at"),
+    form=(
+        ("Appointment", "name", "address", "open", "about", "minutes", "place", "place_details"),
+        ("Hosts", "strategy", "+booking_host"),
+        ("Times", "step", "before", "after", "notice", "horizon", "per_day"),
+        ("Afterwards", "approval", "late", "remind"),
+    ),
+    related=("booking",),
+    sort="name",
+    hint="Kinds of appointments that people can book with you on a page of their own.",
+)
+screen(
+    WorkingHours,
+    label="Working hours",
+    singular="working hours",
+    icon="clock",
+    group="Setup",
+    columns=("name", "owner_id", "weekday", "day", "begins", "ends", "closed"),
+    form=(("Hours", "owner_id", "weekday", "day", "begins", "ends", "closed"),),
+    sort="owner_id",
+    hint="When each of you can be booked: weekdays, and dates that differ.",
+)
+screen(
     Team,
     icon="building",
     searchable=True,
@@ -271,6 +320,14 @@ screen(
     icon="tag",
     columns=("source", "contact_id", "tag_id"),
     edits=False,
+)
+screen(
+    BookingHost,
+    label="Hosts of booking pages",
+    singular="host of a booking page",
+    slug="booking-hosts",
+    icon="user",
+    columns=("source", "booking_page_id", "membership_id", "weight"),
 )
 screen(
     CustomField,

@@ -78,7 +78,7 @@ const clock = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", min
 function offer(state) {
   const box = $("[data-draft-box]");
   const draft = JSON.parse(localStorage.getItem(state.key) ?? "null");
-  if (!draft || "failed" in state.form.dataset) return;
+  if (!draft || "failed" in state.form.dataset || isShown(state.form, draft)) return;
   $("[data-draft-when]").textContent = t("From {day} at {time}", { day: new Date(draft.at).toLocaleDateString(document.documentElement.lang), time: clock(draft.at) });
   box.hidden = false;
   $("[data-draft-restore]").addEventListener("click", () => {
@@ -90,6 +90,13 @@ function offer(state) {
     localStorage.removeItem(state.key);
     box.hidden = true;
   });
+}
+
+/** Whether the form came back with all that was typed, as after a button that asks for more. */
+function isShown(form, draft) {
+  const now = values(form);
+  const typed = Object.keys(draft.values).filter((name) => form.elements[name]?.type !== "hidden");
+  return typed.every((name) => String(draft.values[name]) === String(now[name] ?? ""));
 }
 
 /** Puts the kept values back. The version comes back too, so that the server still sees what others changed meanwhile. */

@@ -1,0 +1,365 @@
+"""The public books, moves and cancels an appointment, without script and without a session; the brokerage sees it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
+from typing import Any
+
+import icalendar
+import pytest
+import sqlalchemy as sa
+import vobject
+from flask import Flask
+
+from app.errors import Invalid
+from app.services import booking_mail, bookings, records, timeline, verbs
+from app.services.bookings import Taken
+from jobs import runner
+from models.audit import Audit, Change
+from models.base import session
+from models.booking import Booking, BookingBlock, BookingHost, BookingPage, WorkingHours
+from models.contact import Contact
+from models.fields import now
+from models.message import Message, Suppression
+from models.privacy import Consent
+from models.scope import Actor
+from public_site import booking as pages
+from tests import bookings_kit as kit
+from tests.factories import SYSTEM, Browser, World, browser
+
+URL = "/b/harbour/buyer-call"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests type faster than people."""
+    monkeypatch.setattr(pages, "LEAST_SECONDS", 0)
+
+
+@pytest.fixture
+def actor(app: Flask, world: World) -> Iterator[Actor]:
+    with app.app_context(), world.harbour.inside():
+        yield world.harbour.actor("owner")
+
+
+@pytest.fixture
+def page(world: World, actor: Actor) -> int:
+    return int(kit.page(actor, [world.harbour.agent.membership_id]).id)
+
+
+def mails(app: Flask) -> list[Any]:
+    folder = Path(app.config["SMTP_URL"].removeprefix("sink://"))
+    return [message_from_bytes(one.read_bytes(), policy=default) for one in sorted(folder.glob("*.eml"))]
+
+
+def to(app: Flask, address: str) -> list[Any]:
+    return [one for one in mails(app) if address in str(one["To"])]
+
+
+def the_booking() -> Booking:
+    session.expire_all()
+    return session.scalars(sa.select(Booking)).one()
+
+
+# The visitor
+
+
+def test_a_visitor_books_and_everybody_is_told(app: Flask, world: World, client: Browser, page: int) -> None:
+    start = kit.ahead()
+    shown = client.get(f"{URL}?day={start:%Y-%m-%d}").text
+    assert "Buyer call" in shown and "With Ada Agent" in shown and f"at={start:%Y-%m-%dT%H}%3A00Z" in shown
+    answer = kit.fill(client, URL, start, tel="(207) 555-0123", note="Two kids, {{ evil }}", tz="America/Denver")
+    assert answer.status_code == 303 and answer.location.startswith("/b/harbour/booked/")
+    done = client.get(answer.location)
+    assert "You’re booked" in done.text and done.headers["Cache-Control"] == "no-store"
+    assert "8:00 am M" in done.text, "in the visitor's own time"
+    found = the_booking()
+    assert (found.starts_at, found.owner_id, found.state) == (start, world.harbour.agent.membership_id, "booked")
+    assert (found.source, found.created_by) == (bookings.SOURCE, "Booking page")
+    contact = session.get_one(Contact, found.contact_id)
+    assert (contact.name, contact.email, contact.source) == ("Sam Okafor", "sam@example.com", bookings.SOURCE)
+    consent = session.scalars(sa.select(Consent).where(Consent.contact_id == contact.id)).one()
+    assert consent.topic == "notice" and "13 or over" in consent.wording
+    runner.drain(app)
+    [visitors], [hosts] = to(app, "sam@example.com"), to(app, world.harbour.agent.email)
+    assert "You’re booked: Buyer call" in visitors["Subject"] and "New booking: Buyer call" in hosts["Subject"]
+    text = visitors.get_body(("plain",)).get_content()
+    assert answer.location in text.replace("\n", "") and "8:00 am M" in text
+    assert "Two kids, { { evil }}" in hosts.get_body(("plain",)).get_content()
+    assert "10:00 am E" in hosts["Subject"], "in the host's time"
+    assert {"booking.create", "contact.create"} <= set(session.scalars(sa.select(Audit.action)))
+
+
+def test_the_calendar_file_gives_the_same_instant_to_two_readers(
+    app: Flask, world: World, client: Browser, page: int
+) -> None:
+    start = kit.ahead()
+    own = kit.fill(client, URL, start).location
+    runner.drain(app)
+    [mail] = to(app, "sam@example.com")
+    [part] = [one for one in mail.walk() if one.get_content_type() == "text/calendar"]
+    assert part.get_param("method") == "REQUEST"
+    sent, fetched = part.get_content(), client.get(f"{own}/invite.ics")
+    assert fetched.content_type.startswith("text/calendar")
+    for text in (sent, fetched.text):
+        whole = icalendar.Calendar.from_ical(text)
+        [event] = whole.walk("VEVENT")
+        assert whole["METHOD"] == "REQUEST" and event["SEQUENCE"] == 0 and whole.walk("VTIMEZONE")
+        assert event.decoded("dtstart").astimezone(dt.UTC) == start
+        assert event["ORGANIZER"] == f"MAILTO:{world.harbour.agent.email}"
+        other = vobject.readOne(text).vevent
+        assert other.dtstart.value.astimezone(dt.UTC) == start and other.uid.value == str(event["UID"])
+    uid = str(event["UID"])
+    later = start + dt.timedelta(hours=2)
+    moved = client.post(f"{own}/move", data={"at": pages.text_of(later)})
+    assert moved.status_code == 303 and the_booking().starts_at == later
+    assert client.post(f"{own}/cancel", data={"why": "Ill"}).status_code == 303
+    runner.drain(app)
+    methods = []
+    for one in to(app, "sam@example.com"):
+        [part] = [inner for inner in one.walk() if inner.get_content_type() == "text/calendar"]
+        [event] = icalendar.Calendar.from_ical(part.get_content()).walk("VEVENT")
+        assert str(event["UID"]) == uid
+        methods.append((part.get_param("method"), int(event["SEQUENCE"])))
+    assert methods == [("REQUEST", 0), ("CANCEL", 2)], "the letter about the move was overtaken before it left"
+    assert not session.scalars(sa.select(BookingBlock).where(BookingBlock.live)).all()
+    assert "Ill" in to(app, world.harbour.agent.email)[-1].get_body(("plain",)).get_content()
+
+
+def test_a_time_that_is_taken_is_told_and_the_nearest_are_offered(
+    app: Flask, world: World, client: Browser, page: int
+) -> None:
+    start = kit.ahead()
+    assert kit.fill(client, URL, start).status_code == 303
+    lost = kit.fill(client, URL, start, name="Nina Novak", email="nina@example.com", note="Kept words")
+    assert lost.status_code == 409
+    assert (
+        "That time was just taken" in lost.text
+        and "Kept words" in lost.text
+        and 'value="nina@example.com"' in lost.text
+    )
+    offered = re.findall(r'type="radio" name="at" value="([^"]+)"', lost.text)
+    half = dt.timedelta(minutes=30)
+    assert set(offered[:2]) == {pages.text_of(start - half), pages.text_of(start + half)} and len(offered) == 3
+    assert not session.scalars(sa.select(Contact).where(Contact.email == "nina@example.com")).all(), "nobody is noted"
+    form = re.search(r'name="t" value="([^"]+)"', lost.text)
+    assert form
+    typed = {"t": form[1], "at": offered[0], "name": "Nina Novak", "email": "nina@example.com"}
+    assert client.post(f"{URL}/details", data=typed).status_code == 303
+
+
+def test_a_form_that_is_sent_twice_is_one_booking_and_one_letter(app: Flask, client: Browser, page: int) -> None:
+    start = kit.ahead()
+    shown = client.get(f"{URL}/details?at={pages.text_of(start)}").text
+    form = re.search(r'name="t" value="([^"]+)"', shown)
+    assert form
+    typed = {"t": form[1], "at": pages.text_of(start), "name": "Sam Okafor", "email": "sam@example.com"}
+    first, second = (client.post(f"{URL}/details", data=typed) for _ in range(2))
+    assert first.status_code == second.status_code == 303
+    assert the_booking().state == "booked"
+    runner.drain(app)
+    assert len(to(app, "sam@example.com")) == 1
+
+
+def test_wrong_input_keeps_what_was_typed_and_books_nothing(client: Browser, page: int) -> None:
+    start = kit.ahead()
+    refused = kit.fill(client, URL, start, name="", email="sam@", tel="12", note="Words that stay")
+    assert refused.status_code == 422 and "3 things to fix" in refused.text and "Words that stay" in refused.text
+    assert kit.fill(client, URL, start, website="http://spam").status_code == 303
+    assert kit.fill(client, URL, start, t="nonsense").status_code == 422
+    assert not session.scalars(sa.select(Booking)).all() and not session.scalars(sa.select(Contact).where(
+        Contact.email == "sam@example.com")).all()  # fmt: skip
+    for at in ("", "soon", "2027-13-01T00:00Z", "9999-01-01T00:00Z"):
+        assert client.get(f"{URL}/details?at={at}").status_code == 303
+    for odd in ("month=2027-99", "day=never", "tz=Mars/Olympus", "month=0001-01"):
+        assert client.get(f"{URL}?{odd}").status_code == 200
+    closed = kit.ahead(hour=3)
+    assert kit.fill(client, URL, closed).status_code == 409, "nobody is there at night"
+
+
+def test_scanners_that_follow_links_change_nothing(client: Browser, page: int) -> None:
+    own = kit.fill(client, URL, kit.ahead()).location
+    for path in ("", "/cancel", "/move", f"/move?at={pages.text_of(kit.ahead(4))}", "/invite.ics"):
+        assert client.get(own + path).status_code == 200, path
+    assert the_booking().state == "booked" and the_booking().sequence == 0
+
+
+def test_links_of_others_and_of_other_brokerages_open_nothing(
+    app: Flask, world: World, client: Browser, page: int
+) -> None:
+    own = kit.fill(client, URL, kit.ahead()).location
+    token = own.rpartition("/")[2]
+    assert client.get(f"/b/summit/booked/{token}").status_code == 410
+    for wrong in (token[:-2] + "xx", "x", "x.y"):
+        assert client.get(f"/b/harbour/booked/{wrong}").status_code == 410
+        assert client.post(f"/b/harbour/booked/{wrong}/cancel").status_code == 410
+    assert client.get("/b/summit/buyer-call").status_code == 404, "the page of another brokerage"
+    assert client.get("/b/nobody/buyer-call").status_code == 404
+    records.update(BookingPage, page, {"open": False}, actor=world.harbour.actor("owner"))
+    assert client.get(URL).status_code == 410 and "buyer-call" not in client.get("/b/harbour").text
+
+
+def test_too_late_is_said_with_the_time_until_which_it_went(
+    app: Flask, world: World, client: Browser, actor: Actor
+) -> None:
+    kit.page(actor, [world.harbour.agent.membership_id], hours=("00:00", "24:00"), late=48)
+    own = kit.fill(client, URL, now().replace(minute=0, second=0, microsecond=0) + dt.timedelta(hours=3)).location
+    assert "It could be changed here until" in client.get(own).text
+    assert client.get(f"{own}/move").status_code == 410
+    assert client.post(f"{own}/cancel").status_code == 410 and the_booking().state == "booked"
+
+
+# Hosts
+
+
+def test_hosts_take_turns_by_weight_and_the_next_takes_what_one_cannot(world: World, actor: Actor) -> None:
+    ada, carl = world.harbour.agent.membership_id, world.harbour.colleague.membership_id
+    where = kit.page(actor, [ada, carl])
+    owners = [kit.book(where, kit.ahead(hour=9 + n), SYSTEM, f"n{n}").owner_id for n in range(4)]
+    assert sorted(owners) == sorted([ada, carl] * 2)
+    start = kit.ahead(5)
+    both = {kit.book(where, start, SYSTEM, f"m{n}", name=f"V{n} Last").owner_id for n in range(2)}
+    assert both == {ada, carl}
+    with pytest.raises(Taken):
+        kit.book(where, start, SYSTEM, "m2", name="V2 Last")
+
+
+def test_all_together_holds_the_time_of_each(world: World, actor: Actor) -> None:
+    ada, carl = world.harbour.agent.membership_id, world.harbour.colleague.membership_id
+    together = kit.page(actor, [ada, carl], strategy="collective")
+    alone = records.create(BookingPage, {"name": "One", "address": "one", "notice": 0}, actor=actor)
+    records.create(BookingHost, {"booking_page_id": alone.id, "membership_id": carl}, actor=actor)
+    start = kit.ahead()
+    kit.book(together, start, SYSTEM)
+    with pytest.raises(Taken):
+        kit.book(alone, start, SYSTEM, "n2", name="Nina Novak")
+    assert len(session.scalars(sa.select(BookingBlock).where(BookingBlock.live)).all()) == 2
+
+
+def test_buffers_keep_their_distance_and_caps_their_number(world: World, actor: Actor) -> None:
+    where = kit.page(actor, [world.harbour.agent.membership_id], after=30, per_day=2)
+    start = kit.ahead()
+    kit.book(where, start, SYSTEM)
+    with pytest.raises(Taken):
+        kit.book(where, start + dt.timedelta(minutes=30), SYSTEM, "n2", name="Nina Novak")
+    kit.book(where, start + dt.timedelta(hours=1), SYSTEM, "n3", name="Otto Oak")
+    with pytest.raises(Taken):
+        kit.book(where, start + dt.timedelta(hours=4), SYSTEM, "n4", name="Pia Pine")
+
+
+def test_a_date_of_ones_own_closes_a_day(world: World, actor: Actor) -> None:
+    where = kit.page(actor, [world.harbour.agent.membership_id])
+    start = kit.ahead()
+    off = {"owner_id": world.harbour.agent.membership_id, "day": start.astimezone(kit.ZONE).date(), "closed": True}
+    made = records.create(WorkingHours, off, actor=actor)
+    assert "closed" in made.name
+    assert not bookings.free(where, start, start + dt.timedelta(hours=8))
+    for wrong in (
+        {"weekday": "mon", "day": dt.date(2027, 1, 1)}, {}, {"weekday": "mon", "closed": True},
+        {"weekday": "mon", "begins": "17:00", "ends": "09:00"},
+    ):  # fmt: skip
+        with pytest.raises(Invalid):
+            records.create(WorkingHours, {"owner_id": world.harbour.agent.membership_id, **wrong}, actor=actor)
+
+
+# The brokerage
+
+
+def test_a_request_is_confirmed_or_called_off_by_the_host(
+    app: Flask, world: World, client: Browser, actor: Actor
+) -> None:
+    kit.page(actor, [world.harbour.agent.membership_id], approval=True)
+    start = kit.ahead()
+    own = kit.fill(client, URL, start).location
+    assert "We have your request" in client.get(own).text
+    runner.drain(app)
+    assert "We have your request" in to(app, "sam@example.com")[0]["Subject"]
+    key = the_booking().id
+    ada = browser(app, world.harbour.agent)
+    page = ada.get(f"/bookings/{key}").text
+    assert "To be confirmed" in page
+    assert ada.submit(f"/bookings/{key}/do/confirm", {"confirmed": "1"}).status_code == 302
+    assert the_booking().state == "booked"
+    moved = ada.submit(f"/bookings/{key}/do/move", {"starts_at": f"{start.astimezone(kit.ZONE):%Y-%m-%d}T14:30"})
+    assert moved.status_code == 302, moved.text[-600:]
+    assert the_booking().starts_at == kit.ahead(hour=14, minute=30)
+    assert ada.submit(f"/bookings/{key}/do/cancel", {"reason": "Burst pipe"}).status_code == 302
+    runner.drain(app)
+    last = to(app, "sam@example.com")[-1]
+    assert "Cancelled" in last["Subject"] and "Burst pipe" in last.get_body(("plain",)).get_content()
+    stranger = browser(app, world.harbour.stranger)
+    assert stranger.get(f"/bookings/{key}").status_code == 404, "an agent of another team"
+    assert browser(app, world.summit.owner).get(f"/bookings/{key}").status_code == 404
+
+
+def test_nothing_brings_two_bookings_to_one_time(world: World, actor: Actor) -> None:
+    """By hand, by taking a change back, out of the bin."""
+    where = kit.page(actor, [world.harbour.agent.membership_id])
+    start, later = kit.ahead(), kit.ahead(hour=12)
+    first = kit.book(where, start, SYSTEM).id
+    second = kit.book(where, later, SYSTEM, "n2", name="Nina Novak").id
+    with pytest.raises(Taken):
+        bookings.move(second, start, actor=actor)
+    bookings.move(first, kit.ahead(hour=15), actor=actor)
+    bookings.move(second, start, actor=actor)
+    moved = session.scalars(
+        sa.select(Change.id).where(Change.entity == "booking", Change.record_id == first).order_by(Change.id.desc())
+    ).first()
+    with pytest.raises(Taken):
+        timeline.undo(moved or 0, actor=actor)
+    with pytest.raises(Invalid, match="Cancel this booking first"):
+        records.delete(Booking, second, actor=actor)
+    bookings.cancel(second, "No", actor=actor)
+    records.delete(Booking, second, actor=actor)
+    kit.book(where, start, SYSTEM, "n3", name="Otto Oak")
+    records.restore(Booking, second, actor=actor)
+    live = session.scalars(sa.select(BookingBlock).where(BookingBlock.live)).all()
+    assert len(live) == 2, "a cancelled one holds nothing when it comes back"
+
+
+def test_reminders_leave_once_and_not_for_what_moved_away(app: Flask, world: World, actor: Actor) -> None:
+    where = kit.page(actor, [world.harbour.agent.membership_id], hours=("00:00", "24:00"), remind=24)
+    start = (now() + dt.timedelta(days=3)).replace(minute=0, second=0, microsecond=0)
+    key = kit.book(where, start, SYSTEM).id
+    runner.drain(app)
+    assert booking_mail.remind(start - dt.timedelta(hours=30)) == 0
+    assert booking_mail.remind(start - dt.timedelta(hours=23)) == 1
+    assert booking_mail.remind(start - dt.timedelta(hours=22)) == 0, "once"
+    bookings.move(key, start + dt.timedelta(days=1), actor=actor)
+    runner.drain(app)
+    assert [one["Subject"].partition(":")[0] for one in to(app, "sam@example.com")] == ["You’re booked", "New time"], (
+        "the reminder of the old time was overtaken"
+    )
+    assert booking_mail.remind(start + dt.timedelta(hours=2)) == 1
+    runner.drain(app)
+    assert to(app, "sam@example.com")[-1]["Subject"].startswith("Reminder")
+
+
+def test_missed_and_kept_are_said_once_the_time_has_come(
+    world: World, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = kit.page(actor, [world.harbour.agent.membership_id])
+    key = kit.book(where, kit.ahead(), SYSTEM).id
+    missed = verbs.find("booking", "no_show")
+    early = verbs.run(Booking, missed, [key], {}, actor=actor)
+    assert early.done == 0 and "once its time has come" in next(iter(early.problems))
+    monkeypatch.setattr(bookings, "now", lambda: kit.ahead(4))
+    assert verbs.run(Booking, missed, [key], {}, actor=actor).done == 1
+    assert the_booking().state == "no_show"
+
+
+def test_a_suppressed_address_gets_no_letter_and_the_booking_stands(
+    app: Flask, world: World, page: int, actor: Actor
+) -> None:
+    records.create(Suppression, {"address": "sam@example.com", "reason": "legal", "scope": "all"}, actor=actor)
+    kit.book(session.get_one(BookingPage, page), kit.ahead(), SYSTEM)
+    runner.drain(app)
+    assert not to(app, "sam@example.com") and the_booking().state == "booked"
+    assert session.scalars(sa.select(Message.state).where(Message.recipient == "sam@example.com")).all() == [
+        "suppressed"
+    ]
