@@ -18,10 +18,11 @@ import sqlalchemy as sa
 from app import seed_fields, seed_scale
 from app.errors import Conflict
 from app.seed_records import Colleague, Place, Story
-from app.services import accounts, records, workspaces
+from app.services import accounts, booking_hours, records, workspaces  # noqa: F401  the rules of hours
 from app.services.operation import operation
 from models import normal, scope
 from models.base import session
+from models.booking import WEEKDAYS, BookingHost, BookingPage, WorkingHours
 from models.campaign import Campaign, MailDesign
 from models.deal import Pipeline, Stage
 from models.fields import now
@@ -163,6 +164,7 @@ def _found(
             stages = [(s.id, s.outcome) for s in session.scalars(sa.select(Stage).order_by(Stage.position))]
             _rentals()
             _campaign(head)
+            _booking([one.membership_id for one in colleagues if one.role == "agent"])
             seed_fields.define(ACTOR)
             Story(op, workspace.id, plan.zone, plan.place, colleagues, stages, rng, moment, f"seed {seed}").tell(
                 contacts
@@ -255,6 +257,20 @@ def _campaign(head: Membership) -> None:
         {"id": f"b{place}", "kind": kind, "text": text} for place, (kind, text) in enumerate(texts)
     ]
     session.add(MailDesign(campaign_id=made.id, blocks=[*blocks, {"id": "b2", "kind": "signature"}], wave=0))
+
+
+def _booking(hosts: list[int]) -> None:
+    """A page on which a call with one of the agents can be booked on working days."""
+    given = {
+        "name": "30-minute call", "address": "call", "after": 15,
+        "about": "We talk about what you are looking for, your budget and the next steps. No charge, no obligation.",
+    }  # fmt: skip
+    page = records.create(BookingPage, given, actor=ACTOR, source="demo")
+    for host in hosts:
+        at = {"booking_page_id": page.id, "membership_id": host}
+        records.create(BookingHost, at, actor=ACTOR, source="demo")
+        for weekday, _label in WEEKDAYS[:5]:
+            records.create(WorkingHours, {"owner_id": host, "weekday": weekday}, actor=ACTOR, source="demo")
 
 
 def _further(index: int) -> Brokerage:

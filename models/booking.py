@@ -8,13 +8,13 @@ on SQLite, where one writes at a time. Does not belong here: which times are fre
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models import fields as f
-from models.base import Base, Owned, Record, WorkspaceScoped, alive
+from models.base import Base, Link, Owned, Record, WorkspaceScoped, alive
 from models.fields import UTC, Key
 from models.policy import Category, Erase, Policy, SubjectKind, years
 from models.words import N_
@@ -49,6 +49,7 @@ class BookingPage(Record, Base):
 
     __tablename__ = "booking_page"
     policy = Policy(Category.SCHEDULING)
+    links: ClassVar = {"hosts": Link("booking_host", "booking_page_id", "membership_id", "membership", N_("Hosts"))}
 
     name: Mapped[str] = f.text(120, required=True, label="Name", hint="As visitors read it: “30-minute call”")
     address: Mapped[str] = f.text(
@@ -108,7 +109,7 @@ class WorkingHours(Owned, Base):
     policy = Policy(Category.SCHEDULING)
     title_field = "name"
 
-    name: Mapped[str | None] = f.text(120, label="Hours", readonly=True)
+    name: Mapped[str | None] = f.text(120, label="Hours", hint="Such as “Mornings”; only you read it")
     weekday: Mapped[str | None] = f.choice(WEEKDAYS, required=False, label="Weekday")
     day: Mapped[dt.date | None] = f.date(label="Or a date", hint="Its hours replace those of its weekday")
     begins: Mapped[str | None] = f.choice(TIMES, required=False, default="09:00", label="From")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import render_template, request
+from flask import g, render_template, request
 from markupsafe import Markup
 
 from app import permissions
@@ -122,6 +122,21 @@ def _badges(screen: Screen, record: Any, titles: Titles) -> list[dict[str, Any]]
     return [{"text": words, "cls": TONES.get(str(value), ""), "icon": ""}] if words else []
 
 
+def _public_page(_screen: Screen, page: Any) -> list[dict[str, Any]]:
+    """The way to what the public sees of a booking page."""
+    if not (page.open and all(schema.sees(type(page), name) for name in ("open", "address"))):
+        return []
+    url = f"/b/{g.workspace.slug}/{page.address}"
+    return [{"label": _("Open the page"), "icon": "external-link", "url": url, "post": False}]
+
+
+# What the pages of some entities offer beside editing.
+_OWN: dict[str, Callable[[Screen, Any], list[dict[str, Any]]]] = {
+    "booking_page": _public_page, "campaign": campaigns.actions, "inbound_mail": incoming_mail.actions,
+    "webhook": webhooks.actions,
+}  # fmt: skip
+
+
 def _actions(screen: Screen, record: Any) -> list[dict[str, Any]]:
     actor = shell.actor()
     found: list[dict[str, Any]] = mail.actions(record) if screen.entity == "message" else []
@@ -129,12 +144,8 @@ def _actions(screen: Screen, record: Any) -> list[dict[str, Any]]:
         found.append(
             {"label": _("Download"), "icon": "download", "url": screen.url(record.id, "download"), "post": False}
         )
-    if screen.entity == "webhook":
-        found = webhooks.actions(screen, record)
-    if screen.entity == "inbound_mail":
-        found = incoming_mail.actions(screen, record)
-    if screen.entity == "campaign":
-        found = campaigns.actions(screen, record)
+    if screen.entity in _OWN:
+        found = _OWN[screen.entity](screen, record)
     if screen.entity == "template" and screen.may_edit(actor):
         url = screen.url(record.id, "design")
         found = [{"label": _("Write in blocks"), "icon": "template", "url": url, "post": False}]
@@ -207,12 +218,12 @@ def _facts(
     if screen.entity == "webhook":
         rows = [_fact(known[n], n, record, titles, loc) for n in webhooks.FACTS]
         sections.append({"title": _("Sending"), "link": None, "rows": rows})
-    if related.get("tags"):
-        if not sections:
-            sections.append({"title": _("Tags"), "link": None, "rows": []})
-        sections[0]["rows"].append(
-            {"label": _("Tags"), "value": ", ".join(t.title for t in related["tags"]), "note": ""}
-        )
+    for name, link in filters.links(screen.model).items():
+        if related.get(name):
+            if not sections:
+                sections.append({"title": link.label, "link": None, "rows": []})
+            told = ", ".join(one.title for one in related[name])
+            sections[0]["rows"].append({"label": link.label, "value": told, "note": ""})
     origin = _origin(record, known, loc)
     return [*sections, {"title": _("Origin"), "link": None, "rows": origin}] if origin else sections
 

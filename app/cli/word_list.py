@@ -113,7 +113,8 @@ def _of_field(one: Field, place: str) -> Iterator[Message]:
 
 def _plain(texts: Iterable[str], place: str) -> Iterator[Message]:
     for text in texts:
-        if text:
+        # What holds no letter, as the times of a day, is the same in every language.
+        if any(char.isalpha() for char in text):
             yield Message(str.__str__(text), "", getattr(text, "context", ""), place)
 
 

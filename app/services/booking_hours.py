@@ -11,14 +11,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.errors import Invalid
-from app.services import records
+from app.services import records, schema
 from app.services.operation import Operation
-from models import formats
-from models.booking import WEEKDAYS, BookingHost, BookingPage, WorkingHours
+from models.booking import BookingHost, BookingPage, WorkingHours
 from models.words import N_, _
 
 _ADDRESS = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _DAY_MINUTES = 24 * 60
+_TOLD = ("owner_id", "weekday", "day", "begins", "ends", "closed")
 # Stands before the visitors' own pages.
 RESERVED = "booked"
 # Field -> (least, most).
@@ -45,11 +45,11 @@ def bounded(page: BookingPage, _op: Operation) -> None:
     problems = {}
     for name, (least, most) in _BOUNDS.items():
         given = getattr(page, name)
-        if given is not None and not least <= given <= most:
+        if given is not None and not least <= given <= most and _is_set_now(page, name):
             label = type(page).__table__.c[name].info["field"].label
             problems[name] = _BOUND.format(label=label, least=least, most=most)
     page.address = page.address.strip().lower()
-    if not _ADDRESS.fullmatch(page.address) or page.address == RESERVED:
+    if _is_set_now(page, "address") and (not _ADDRESS.fullmatch(page.address) or page.address == RESERVED):
         problems["address"] = _("Web address: use small letters, digits and single hyphens, such as buyer-call.")
     if problems:
         raise Invalid(problems)
@@ -57,13 +57,18 @@ def bounded(page: BookingPage, _op: Operation) -> None:
 
 @records.rule(BookingHost)
 def weighed(host: BookingHost, _op: Operation) -> None:
-    if not 1 <= host.weight <= 10:
+    if not 1 <= host.weight <= 10 and _is_set_now(host, "weight"):
         raise Invalid({"weight": _("Weight: give a number from 1 to 10.")})
 
 
 @records.rule(WorkingHours)
-def named(hours: WorkingHours, _op: Operation) -> None:
-    """Hours are of a weekday or of a date; their name says which."""
+def fitting(hours: WorkingHours, _op: Operation) -> None:
+    """Hours are of a weekday or of a date, and end after they begin. Who does not see all of it must not find out the
+    one by trying the other; a date counts before a weekday, and hours that do not fit count for nothing.
+    """
+    hours.name = hours.name or _("Working hours")
+    if not all(schema.sees(WorkingHours, name) for name in _TOLD) or not any(_is_set_now(hours, n) for n in _TOLD):
+        return
     problems = {}
     if hours.owner_id is None:
         problems["owner_id"] = _("Owner: choose whose hours these are.")
@@ -75,8 +80,12 @@ def named(hours: WorkingHours, _op: Operation) -> None:
         problems["ends"] = _("To: give an end after the begin.")
     if problems:
         raise Invalid(problems)
-    when = dict(WEEKDAYS).get(hours.weekday or "") or (formats.date(hours.day) if hours.day else "")
-    hours.name = _("{when}, closed", when=when) if hours.closed else f"{when}, {hours.begins}–{hours.ends}"
+
+
+def _is_set_now(record: Any, name: str) -> bool:
+    """Whether this write sets the field: what is as it was tells nothing to who is kept from it."""
+    state: Any = sa.inspect(record)
+    return not state.persistent or bool(state.attrs[name].history.has_changes())
 
 
 def minutes(hours: WorkingHours) -> tuple[int, int]:

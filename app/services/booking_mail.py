@@ -22,7 +22,7 @@ from models.scope import Actor
 _WHO: Actor = scope.system("Bookings")
 
 
-def promise(booking: Booking, kind: str) -> None:
+def tell(booking: Booking, kind: str) -> None:
     """Write the letters of a kind to the visitor and the hosts; part of the open operation."""
     with operation("booking.mail", actor=_WHO):
         session.flush()
@@ -47,7 +47,7 @@ def remind(moment: dt.datetime) -> int:
         ]
     for workspace, key in due:
         with scope.inside(workspace), operation("booking.remind", actor=_WHO):
-            promise(session.get_one(Booking, key), "reminder")
+            tell(session.get_one(Booking, key), "reminder")
     return len(due)
 
 

@@ -125,7 +125,7 @@ def move(key: int, start: dt.datetime, *, actor: Actor, by_visitor: bool = False
         length = booking.ends_at - booking.starts_at
         booking.starts_at, booking.ends_at, booking.sequence = start, start + length, booking.sequence + 1
         hold(booking)
-        booking_mail.promise(booking, "moved")
+        booking_mail.tell(booking, "moved")
     return booking
 
 
@@ -140,7 +140,7 @@ def cancel(key: int, reason: str, *, actor: Actor, by_visitor: bool = False) -> 
         booking.state, booking.reason = "cancelled", reason.strip()[:300] or None
         booking.sequence += 1
         hold(booking)
-        booking_mail.promise(booking, "cancelled")
+        booking_mail.tell(booking, "cancelled")
     return booking
 
 
@@ -153,7 +153,7 @@ def confirm(key: int, *, actor: Actor) -> Booking:
         booking.state = "booked"
         booking.sequence += 1
         session.flush()
-        booking_mail.promise(booking, "booked")
+        booking_mail.tell(booking, "booked")
     return booking
 
 
@@ -229,7 +229,7 @@ def _take(page: BookingPage, start: dt.datetime, visitor: Visitor, nonce: str, a
                 booking = _made(page, start, visitor, nonce, contact.id, group, actor)
         except IntegrityError:
             continue
-        booking_mail.promise(booking, booking.state)
+        booking_mail.tell(booking, booking.state)
         return booking
     raise Taken
 
@@ -317,8 +317,10 @@ def _hours(some: Sequence[WorkingHours]) -> tuple[dict[int, slots.Hours], dict[d
     dates: dict[dt.date, list[tuple[int, int]]] = {}
     for one in some:
         if one.day is not None:
-            dates.setdefault(one.day, []).extend([] if one.closed else [booking_hours.minutes(one)])
-        elif one.weekday:
+            dates.setdefault(one.day, []).extend(
+                [] if one.closed or not (one.begins and one.ends) else [booking_hours.minutes(one)]
+            )
+        elif one.weekday and one.begins and one.ends:
             weekly.setdefault(_DAYS.index(one.weekday), []).append(booking_hours.minutes(one))
     return dict(weekly), dict(dates)
 

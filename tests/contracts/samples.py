@@ -8,6 +8,7 @@ brokerage. Every text of a planted row holds the word `WORD` and the brokerage's
 from __future__ import annotations
 
 import datetime as dt
+import re
 import secrets
 import zlib
 from collections.abc import Mapping
@@ -78,6 +79,14 @@ _NAMED: dict[str, dict[str, Any]] = {
 }
 
 
+# Where fields owe something to each other, or a text has a form: the values that fit.
+_FITTING: dict[str, dict[str, Any]] = {
+    "booking": {"ends_at": dt.datetime(2026, 5, 14, 17, tzinfo=dt.UTC)},
+    "booking_page": {"address": f"{WORD}-{{mark}}", "step": 30},
+    "working_hours": {"day": None, "begins": "09:00", "ends": "17:00"},
+}
+
+
 def value(field: Field, name: str, mark: str, ids: Mapping[str, int]) -> Any:  # noqa: C901  one line per kind
     """A valid clean value of a field; `mark` makes it unique, `ids` has a record per related entity."""
     match field.kind:
@@ -121,12 +130,18 @@ def needed(model: type[Any], mark: str, *, actor: Actor = SYSTEM, ids: dict[str,
     for name, field in registry.writable(model).items():
         if field.kind is Kind.RELATION and not columns[name].nullable and field.target and field.target not in ids:
             ids[field.target] = make(registry.entity(field.target), mark, actor=actor, ids=ids).id
-    return {n: v for n, f in registry.writable(model).items() if (v := value(f, n, mark, ids)) is not None}
+    return values_of(model, mark, ids)
 
 
 def values_of(model: type[Any], mark: str, ids: Mapping[str, int] | None = None) -> dict[str, Any]:
     """Values for every writable field, with relations from `ids` alone."""
-    return {n: v for n, f in registry.writable(model).items() if (v := value(f, n, mark, ids or {})) is not None}
+    fitting = {n: _marked(v, _slug(mark), "") for n, v in _FITTING.get(model.__tablename__, {}).items()}
+    found = {n: fitting.get(n, value(f, n, mark, ids or {})) for n, f in registry.writable(model).items()}
+    return {n: v for n, v in found.items() if v is not None and fitting.get(n, v) is not None}
+
+
+def _slug(mark: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", mark.lower()).strip("-")
 
 
 def fresh(model: type[Any], mark: str, ids: Mapping[str, int], which: int = 0) -> dict[str, Any]:
@@ -135,7 +150,9 @@ def fresh(model: type[Any], mark: str, ids: Mapping[str, int], which: int = 0) -
     found, known = values_of(model, mark, ids), registry.fields(model)
     for names in records.unique_sets(model):
         if all(known[n].kind is Kind.RELATION for n in names):
-            found[names[0]] = _others(known[names[0]].target or "")[which]
+            others = {n: _others(known[n].target or "") for n in names}
+            name = next(n for n in names if others[n])
+            found[name] = others[name][which]
     return found
 
 
@@ -144,8 +161,10 @@ def changed(model: type[Any]) -> dict[str, Any]:
     for name, field in registry.writable(model).items():
         if field.kind in (Kind.TEXT, Kind.LONG_TEXT, Kind.EMAIL):
             return {name: value(field, name, "changed", {})}
-    name, field = next((n, f) for n, f in registry.writable(model).items() if f.kind is Kind.RELATION)
-    return {name: _others(field.target or "")[2]}
+    for name, field in registry.writable(model).items():
+        if field.kind is Kind.RELATION and len(others := _others(field.target or "")) > 2:
+            return {name: others[-1]}
+    raise LookupError(f"{model.__tablename__} has no field that a sample could change.")
 
 
 def makeable(model: type[Any]) -> bool:
@@ -230,7 +249,8 @@ def _row(table: sa.Table, office: Office, key: int) -> dict[str, Any]:
             row[column.name] = found
     if "name_key" in row:
         row["name_key"] = normal.name_key(row["name"])
-    return row | {n: _marked(v, office.slug, str(key)) for n, v in _NAMED.get(table.name, {}).items()}
+    named = _FITTING.get(table.name, {}) | _NAMED.get(table.name, {})
+    return row | {n: _marked(v, office.slug, str(key)) for n, v in named.items()}
 
 
 def _marked(given: Any, mark: str, key: str) -> Any:

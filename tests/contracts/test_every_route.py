@@ -19,6 +19,7 @@ _TRACE = re.compile(r"Traceback \(most recent|File \"/|site-packages|sqlalchemy\
 _NONCE = re.compile(r"'nonce-([\w-]{20,})'")
 # Forms that need no token, with the reason. Nothing they do rests on a session or an IP address.
 _TOKENLESS = {
+    "/b/": "a visitor books: there is no session that another site could borrow",
     "/p/": "a public form of a stranger: there is no session that another site could borrow",
     "/embed/": "the same form inside the page of another site",
     "/hooks/": "another program calls; its signature is checked",

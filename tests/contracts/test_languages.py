@@ -20,7 +20,7 @@ from models.deal import Pipeline, Stage
 from models.message import Template
 from models.user import User
 from models.workspace import Workspace
-from public_site import privacy
+from public_site import booking, privacy
 from tests.contracts import pseudo, source, walk
 from tests.contracts.samples import SUMMIT_ID
 from tests.factories import World, sign_in
@@ -51,7 +51,9 @@ def strange(app: Flask, twins: World, monkeypatch: pytest.MonkeyPatch) -> Iterat
     with app.app_context():
         # The privacy notice is a document with a version and a fingerprint, in the language it was published in.
         notice = {line for _kind, lines in privacy.blocks(policy_texts.in_force().text) for line in lines}
-        yield pseudo.data() | notice
+        # Zones are called as the database of time zones calls them.
+        zones = {words for _name, words in booking._offered("America/New_York")}
+        yield pseudo.data() | notice | zones
     words.speak(words.ENGLISH)
 
 
@@ -80,7 +82,7 @@ def unmarked(app: Flask, world: World, who: str | None, known: set[str]) -> list
 
 
 def languages_of_visitors(_app: Flask) -> tuple[str, ...]:
-    return ("/auth/", "/p/", "/embed/", "/privacy")
+    return ("/auth/", "/b/", "/p/", "/embed/", "/privacy")
 
 
 def _sent_empty(client: Any, url: str) -> Any:

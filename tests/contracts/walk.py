@@ -85,6 +85,7 @@ def _examples(app: Flask, name: str, owner: Screen | None) -> list[str]:
         "filename": lambda: ["icons.svg"],
         "path": lambda: ["x"],
         "slug": lambda: ["harbour"],
+        "address": lambda: ["zanzibar-harbour"],
         "name": lambda: ["x"],
     }
     if name not in known:

@@ -229,7 +229,7 @@ screen(
     columns=("name", "address", "open", "minutes", "strategy", "updated_at"),
     form=(
         ("Appointment", "name", "address", "open", "about", "minutes", "place", "place_details"),
-        ("Hosts", "strategy", "+booking_host"),
+        ("Hosts", "strategy", "hosts"),
         ("Times", "step", "before", "after", "notice", "horizon", "per_day"),
         ("Afterwards", "approval", "late", "remind"),
     ),
@@ -244,8 +244,7 @@ screen(
     icon="clock",
     group="Setup",
     columns=("name", "owner_id", "weekday", "day", "begins", "ends", "closed"),
-    form=(("Hours", "owner_id", "weekday", "day", "begins", "ends", "closed"),),
-    sort="owner_id",
+    form=(("Hours", "name", "owner_id", "weekday", "day", "begins", "ends", "closed"),),
     hint="When each of you can be booked: weekdays, and dates that differ.",
 )
 screen(

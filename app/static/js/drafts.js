@@ -33,7 +33,7 @@ function settle(form) {
   localStorage.removeItem(sent);
 }
 
-/** {name: [values]} of everything a draft may hold. */
+/** {name: [values]} that a draft may hold. */
 function values(form) {
   const found = {};
   for (const field of form.elements) {
@@ -78,11 +78,12 @@ const clock = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", min
 function offer(state) {
   const box = $("[data-draft-box]");
   const draft = JSON.parse(localStorage.getItem(state.key) ?? "null");
-  if (!draft || "failed" in state.form.dataset || isShown(state.form, draft)) return;
+  const { form } = state, now = values(form);
+  if (!draft || "failed" in form.dataset || Object.keys(draft.values).every((name) => form.elements[name]?.type === "hidden" || `${draft.values[name]}` === `${now[name] ?? ""}`)) return;
   $("[data-draft-when]").textContent = t("From {day} at {time}", { day: new Date(draft.at).toLocaleDateString(document.documentElement.lang), time: clock(draft.at) });
   box.hidden = false;
   $("[data-draft-restore]").addEventListener("click", () => {
-    restore(state.form, draft);
+    restore(form, draft);
     box.hidden = true;
     count(state);
   });
@@ -92,14 +93,7 @@ function offer(state) {
   });
 }
 
-/** Whether the form came back with all that was typed, as after a button that asks for more. */
-function isShown(form, draft) {
-  const now = values(form);
-  const typed = Object.keys(draft.values).filter((name) => form.elements[name]?.type !== "hidden");
-  return typed.every((name) => String(draft.values[name]) === String(now[name] ?? ""));
-}
-
-/** Puts the kept values back. The version comes back too, so that the server still sees what others changed meanwhile. */
+/** Puts the kept values back. The version comes back too, so that the server sees what others changed. */
 function restore(form, draft) {
   for (const kids of $$("[data-kids]", form)) {
     const wanted = Number(draft.values[`${kids.dataset.kids}-count`]?.[0] ?? 0);
