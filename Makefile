@@ -40,6 +40,7 @@ bench: $(DEV_STAMP)
 soak: $(DEV_STAMP)
 	$(PY) -m benchmarks.soak
 	$(PY) -m benchmarks.soak_mail
+	$(PY) -m benchmarks.soak_bookings
 	SOAK=1 $(PY) -m pytest -q -n $(JOBS) tests/contracts/test_hidden_worlds.py
 	$(PY) -m benchmarks.undo
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import exports, fields, imports, lists, mail, measure, peers, search
+from benchmarks import bookings, exports, fields, imports, lists, mail, measure, peers, search
 from benchmarks.measure import Score
 
 SUITES = {
@@ -17,6 +17,7 @@ SUITES = {
     "export": exports.run,
     "import": imports.run,
     "mail": mail.run,
+    "bookings": bookings.run,
 }
 
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import icalendar
 import sqlalchemy as sa
 
-from app.services import addressing
+from app.services import addressing, time_zones
 from models import formats, normal, words
 from models.base import session
 from models.booking import PLACES, Booking, BookingBlock, BookingPage
@@ -165,8 +165,8 @@ def calendar(booking: Booking, method: str) -> str:
     whole.add("prodid", "-//Real Estate CRM Pro//Booking//EN")
     whole.add("version", "2.0")
     whole.add("method", method)
+    whole.add_component(time_zones.component(zone, booking.starts_at))
     whole.add_component(event)
-    whole.add_missing_timezones()
     return str(whole.to_ical().decode())
 
 

@@ -122,8 +122,9 @@ def _of_group(rules: Rules, group: Sequence[Host], since: dt.datetime, until: dt
     for host in group[1:]:
         extents = shared(extents, joined(windows(host, since, last)))
     taken = joined(span for host in group for span in host.busy)
-    full = [(host.zone, _full_days(host, rules)) for host in group]
+    full = [(host.zone, days) for host in group if (days := _full_days(host, rules))]
     found: list[dt.datetime] = []
+    until_free = rules.length + rules.after
     at = within = 0
     for start in _starts(lead, rules.step, since, until):
         while within < len(extents) and extents[within][1] <= start:
@@ -131,11 +132,12 @@ def _of_group(rules: Rules, group: Sequence[Host], since: dt.datetime, until: dt
         if within == len(extents):
             break
         fits = extents[within][0] <= start and start + rules.length <= extents[within][1]
-        held = (start - rules.before, start + rules.length + rules.after)
-        while at < len(taken) and taken[at][1] <= held[0]:
+        if not fits:
+            continue
+        while at < len(taken) and taken[at][1] <= start - rules.before:
             at += 1
-        clear = at == len(taken) or taken[at][0] >= held[1]
-        if fits and clear and not any(start.astimezone(zone).date() in days for zone, days in full):
+        clear = at == len(taken) or taken[at][0] >= start + until_free
+        if clear and not any(start.astimezone(zone).date() in days for zone, days in full):
             found.append(start)
     return found
 

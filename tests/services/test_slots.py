@@ -5,13 +5,16 @@ change of the clocks.
 from __future__ import annotations
 
 import datetime as dt
+import io
 from zoneinfo import ZoneInfo, available_timezones
 
+import icalendar
 import pytest
+from dateutil import tz
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.services import slots
+from app.services import slots, time_zones
 from app.services.slots import Host, Rules
 
 NOW = dt.datetime(2027, 3, 1, 12, tzinfo=dt.UTC)
@@ -148,3 +151,24 @@ def _is_open(host: Host, moment: dt.datetime) -> bool:
     # Hours that a gap swallowed are read with the offset from before it, and so lie a little later on the clock.
     before = here - dt.timedelta(hours=3)
     return today or (before.utcoffset() != here.utcoffset())
+
+
+@PROPERTY
+@given(st.sampled_from(ZONES), st.integers(0, 24 * 365 * 3))
+def test_a_calendar_file_means_the_same_instant_to_every_reader(name: str, hours: int) -> None:
+    """Across all changes of the clocks; a reader that has no zones of its own goes by what the file tells."""
+    zone = ZoneInfo(name)
+    at = dt.datetime(2026, 1, 1, 3, tzinfo=dt.UTC) + dt.timedelta(hours=hours)
+    local = at.astimezone(zone)
+    if local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
+        return  # the hour that comes twice can be told in UTC alone
+    event, whole = icalendar.Event(), icalendar.Calendar()
+    event.add("dtstart", local)
+    whole.add_component(time_zones.component(zone, at))
+    whole.add_component(event)
+    text = whole.to_ical().decode()
+    told = text.replace(name, "Nowhere/Known")
+    assert icalendar.Calendar.from_ical(text).walk("VEVENT")[0].decoded("dtstart").astimezone(dt.UTC) == at
+    rules = told[told.index("BEGIN:VTIMEZONE") : told.index("END:VTIMEZONE")] + "END:VTIMEZONE\r\n"
+    reader = tz.tzical(io.StringIO(rules)).get()
+    assert local.replace(tzinfo=reader).astimezone(dt.UTC) == at, text

@@ -182,6 +182,25 @@ def test_wrong_input_keeps_what_was_typed_and_books_nothing(client: Browser, pag
     assert kit.fill(client, URL, closed).status_code == 409, "nobody is there at night"
 
 
+def test_public_pages_are_light_strict_and_ask_no_other_host(client: Browser, page: int) -> None:
+    start = kit.ahead()
+    own = kit.fill(client, URL, start).location
+    lost = kit.fill(client, URL, start, name="Nina Novak", email="nina@example.com")
+    answers = [client.get(url) for url in (
+        "/b/harbour", URL, f"{URL}/details?at={pages.text_of(kit.ahead(4))}", own, f"{own}/cancel", f"{own}/move",
+        f"{own}/move?at={pages.text_of(kit.ahead(4))}", "/b/harbour/nothing", "/b/harbour/booked/nothing",
+    )]  # fmt: skip
+    for answer in (*answers, lost):
+        assert len(answer.data) <= 20 * 1024, answer.request.path
+        policy = answer.headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; style-src 'self' 'nonce-") and "frame-ancestors 'none'" in policy
+        assert re.findall(r'(?:src|href|action)="(?:https?:)?//', answer.text) == []
+        assert re.findall(r"\s(?:style|on[a-z]+)=", answer.text) == []
+        scripts = re.findall(r"<script[^>]*>(.*?)</script>", answer.text, re.DOTALL)
+        assert sum(len(one) for one in scripts) <= 15 * 1024
+        assert not answer.headers.getlist("Set-Cookie"), "no cookie"
+
+
 def test_scanners_that_follow_links_change_nothing(client: Browser, page: int) -> None:
     own = kit.fill(client, URL, kit.ahead()).location
     for path in ("", "/cancel", "/move", f"/move?at={pages.text_of(kit.ahead(4))}", "/invite.ics"):
