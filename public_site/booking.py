@@ -26,7 +26,7 @@ from app.services.booking_letters import clock, moment, token, zone_name
 from app.services.bookings import Taken, Visitor
 from app.services.operation import operation
 from models import formats, normal, scope
-from models.booking import PLACES, BookingPage
+from models.booking import PLACES, Booking, BookingPage
 from models.fields import now
 from models.signed import BadLink, read_link, sign_link
 from models.words import N_, _, grouped
@@ -99,19 +99,26 @@ def details(slug: str, address: str) -> Answer:
     return _post(workspace, page, start)
 
 
-def times(workspace: Workspace, page: BookingPage, url: str, to: str, *, apart: int | None = None, **more: Any) -> str:
-    """The page that a time is chosen on: links to `to` with the time; `apart` is a booking that is to be moved."""
+def times(
+    workspace: Workspace, page: BookingPage, url: str, to: str, *, moved: Booking | None = None, **more: Any
+) -> str:
+    """The page that a time is chosen on: links to `to` with the time. A booking that is to be `moved` is looked apart
+    from, and its day is shown first.
+    """
+    apart = moved.id if moved is not None else None
     hosts = bookings.hosts_of(page)
     theirs = hosts[0].zone if hosts else workspace.zone
     zone = chosen_zone() or theirs
     today = now().astimezone(ZoneInfo(zone)).date()
-    month = _month(request.args.get("month", "")) or (_date(request.args.get("day", "")) or today).replace(day=1)
+    asked = _date(request.args.get("day", ""))
+    if moved is not None and not request.args.keys() & {"day", "month"}:
+        asked = moved.starts_at.astimezone(ZoneInfo(zone)).date()
+    month = _month(request.args.get("month", "")) or (asked or today).replace(day=1)
     first, last = _edges(month, zone)
     by_day: dict[dt.date, list[dt.datetime]] = {}
     for slot in bookings.free(page, first, last, apart=apart):
         local = slot.start.astimezone(ZoneInfo(zone))
         by_day.setdefault(local.date(), []).append(local)
-    asked = _date(request.args.get("day", ""))
     day = asked if asked in by_day else next(iter(by_day), None)
     kept = {"tz": chosen_zone()} if chosen_zone() else {}
     later = None if by_day else _next_free(page, last, zone, apart)

@@ -72,7 +72,7 @@ def move(slug: str, token: str) -> Answer:
         here = f"/b/{slug}/booked/{token}/move"
         start = booking.instant(request.values.get("at", ""))
         if start is None:
-            return booking.times(workspace, page, here, here, apart=found.id, moving=f"/b/{slug}/booked/{token}")
+            return booking.times(workspace, page, here, here, moved=found, moving=f"/b/{slug}/booked/{token}")
         if request.method == "POST":
             try:
                 bookings.move(key, start, actor=kit.visitor(_("Booking page")), by_visitor=True)
