@@ -157,9 +157,10 @@ class BookingBlock(WorkspaceScoped, Base):
     """The time that a booking takes of one host; `live` while the booking is."""
 
     __tablename__ = "booking_block"
-    policy = Policy(Category.BOOKING)
+    policy = Policy(Category.BOOKING, subject="contact_id", kind=SubjectKind.INVITEE, keep=years(3), erase=Erase.DELETE)
 
     booking_id: Mapped[int] = mapped_column(Key)
+    contact_id: Mapped[int | None] = mapped_column(Key)
     membership_id: Mapped[int] = mapped_column(Key)
     starts_at: Mapped[dt.datetime] = mapped_column(UTC)
     ends_at: Mapped[dt.datetime] = mapped_column(UTC)

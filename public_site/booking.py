@@ -95,17 +95,16 @@ def details(slug: str, address: str) -> Answer:
         if start is None:
             return redirect(f"/b/{slug}/{address}", 303)
         if request.method != "POST":
-            return _details(workspace, page, start, Form())
+            return _details(workspace, page, start, Form(), lost=not bookings.is_free(page, start))
     return _post(workspace, page, start)
 
 
 def times(
     workspace: Workspace, page: BookingPage, url: str, to: str, *, moved: Booking | None = None, **more: Any
 ) -> str:
-    """The page that a time is chosen on: links to `to` with the time. A booking that is to be `moved` is looked apart
-    from, and its day is shown first.
+    """The page that a time is chosen on: links to `to` with the time. For a booking that is to be `moved` it begins on
+    the day of that.
     """
-    apart = moved.id if moved is not None else None
     hosts = bookings.hosts_of(page)
     theirs = hosts[0].zone if hosts else workspace.zone
     zone = chosen_zone() or theirs
@@ -116,12 +115,12 @@ def times(
     month = _month(request.args.get("month", "")) or (asked or today).replace(day=1)
     first, last = _edges(month, zone)
     by_day: dict[dt.date, list[dt.datetime]] = {}
-    for slot in bookings.free(page, first, last, apart=apart):
+    for slot in bookings.free(page, first, last, moved=moved):
         local = slot.start.astimezone(ZoneInfo(zone))
         by_day.setdefault(local.date(), []).append(local)
     day = asked if asked in by_day else next(iter(by_day), None)
     kept = {"tz": chosen_zone()} if chosen_zone() else {}
-    later = None if by_day else _next_free(page, last, zone, apart)
+    later = None if by_day else _next_free(page, last, zone, moved)
     return kit.page(
         "booking.html",
         page=page,
@@ -204,10 +203,10 @@ def _post(workspace: Workspace, page: BookingPage, start: dt.datetime) -> Answer
         return redirect(f"/b/{workspace.slug}/{page.address}", 303)
     with scope.inside(workspace.id):
         nonce = _nonce(workspace, page, form)
-        visitor = _visitor(workspace, form)
+        visitor = _visitor(workspace, form, told(start, page, workspace)["zone"])
         if visitor is None or nonce is None:
             return _details(workspace, page, start, form), 422
-        actor = kit.visitor(_("Booking page"))
+        actor = kit.visitor("Booking page")
         seconds = throttle.wait(LIMIT, actor.ip or "unknown")
         if seconds:
             form.errors[""] = _(
@@ -244,7 +243,7 @@ def _nonce(workspace: Workspace, page: BookingPage, form: Form) -> str | None:
     return str(nonce)
 
 
-def _visitor(workspace: Workspace, form: Form) -> Visitor | None:
+def _visitor(workspace: Workspace, form: Form, zone: str) -> Visitor | None:
     typed, errors = form.typed, form.errors
     if not typed["name"] or len(typed["name"]) > 200:
         errors["name"] = _("Type your name, at most 200 characters, so that we know whom we meet.")
@@ -269,7 +268,6 @@ def _visitor(workspace: Workspace, form: Form) -> Visitor | None:
         errors.pop("", None)
     if errors:
         return None
-    zone = chosen_zone()
     notice = "".join(map(str, NOTICE))
     return Visitor(" ".join(typed["name"].split()), email, phone, typed["note"], zone, notice)
 
@@ -334,8 +332,8 @@ def _edges(month: dt.date, zone: str) -> tuple[dt.datetime, dt.datetime]:
     return first.astimezone(dt.UTC), after.astimezone(dt.UTC)
 
 
-def _next_free(page: BookingPage, since: dt.datetime, zone: str, apart: int | None) -> dt.datetime | None:
-    found = bookings.free(page, since, since + dt.timedelta(days=page.horizon), apart=apart)
+def _next_free(page: BookingPage, since: dt.datetime, zone: str, moved: Booking | None) -> dt.datetime | None:
+    found = bookings.free(page, since, since + dt.timedelta(days=page.horizon), moved=moved)
     return found[0].start.astimezone(ZoneInfo(zone)) if found else None
 
 

@@ -55,7 +55,7 @@ def cancel(slug: str, token: str) -> Answer:
     with scope.inside(workspace.id):
         found = _load(key)
         if request.method == "POST":
-            bookings.cancel(key, request.form.get("why", ""), actor=kit.visitor(_("Booking page")), by_visitor=True)
+            bookings.cancel(key, request.form.get("why", ""), actor=kit.visitor("Booking page"), by_visitor=True)
             return redirect(f"/b/{slug}/booked/{token}", 303)
         return _page("booking_cancel.html", workspace, found, token)
 
@@ -75,7 +75,7 @@ def move(slug: str, token: str) -> Answer:
             return booking.times(workspace, page, here, here, moved=found, moving=f"/b/{slug}/booked/{token}")
         if request.method == "POST":
             try:
-                bookings.move(key, start, actor=kit.visitor(_("Booking page")), by_visitor=True)
+                bookings.move(key, start, actor=kit.visitor("Booking page"), by_visitor=True)
             except Taken:
                 return _page("booking_move.html", workspace, _load(key), token, to=booking.told(start, page, workspace),
                              lost=True), 409  # fmt: skip

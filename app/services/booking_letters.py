@@ -68,6 +68,7 @@ class Letter:
     text: str
     calendar: str = ""
     method: str = ""
+    to_name: str = ""
 
 
 def place(page: BookingPage) -> str:
@@ -101,7 +102,9 @@ def compose(booking: Booking, kind: str, public_url: str = "", *, host: Membersh
         lines = _to_host(booking, when) if host is not None else _to_visitor(booking, kind, when, workspace, public_url)
         text = "\n".join(lines)
     method = "" if kind in ("reminder", "asked") else "CANCEL" if kind == "cancelled" else "REQUEST"
-    return Letter(_plain(subject)[:200], _plain(text), calendar(booking, method) if method else "", method)
+    contact = session.get(Contact, booking.contact_id) if booking.contact_id else None
+    name = host.name if host is not None else contact.name if contact is not None else ""
+    return Letter(_plain(subject)[:200], _plain(text), calendar(booking, method) if method else "", method, name)
 
 
 def moment(at: dt.datetime, zone: str) -> str:

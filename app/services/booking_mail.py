@@ -32,7 +32,8 @@ def tell(booking: Booking, kind: str) -> None:
             _write(booking, booking_letters.compose(booking, kind), occasion, contact.email, contact)
         for member, _user in booking_letters.hosts_of(booking):
             found = booking_letters.compose(booking, kind, host=member)
-            _write(booking, found, f"{occasion}:host", member.email, None)
+            # It tells of the visitor, and so is about them: on their timeline, and gone with them.
+            _write(booking, found, f"{occasion}:host", member.email, contact)
 
 
 def remind(moment: dt.datetime) -> int:

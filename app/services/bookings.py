@@ -32,6 +32,7 @@ from models.words import _
 from models.workspace import Membership, Workspace
 
 SOURCE = "booking page"
+_MOMENT = dt.timedelta(seconds=1)
 # No block is longer: twelve hours with as many free before and after.
 _LONGEST = dt.timedelta(hours=36)
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -77,16 +78,27 @@ def open_pages() -> Sequence[BookingPage]:
     return session.scalars(sa.select(BookingPage).where(BookingPage.open.is_(True)).order_by(BookingPage.name)).all()
 
 
-def free(page: BookingPage, since: dt.datetime, until: dt.datetime, *, apart: int | None = None) -> list[Slot]:
-    """The times of a page that begin in [since, until). A booking that is to be moved is looked `apart` from."""
+def free(page: BookingPage, since: dt.datetime, until: dt.datetime, *, moved: Booking | None = None) -> list[Slot]:
+    """The times of a page that begin in [since, until). For a booking that is to be `moved`, those of its own hosts,
+    for whom it does not stand in its own way.
+    """
     hosts = hosts_of(page)
-    return slots.free(rules_of(page), _groups(page, _read(page, hosts, since, until, apart)), since, until, now())
+    groups = _groups(page, _read(page, hosts, since, until, moved.id if moved is not None else None))
+    if moved is not None:
+        mine = set(_hosts_of_booking(moved.id))
+        groups = [group for group in groups if {host.id for host in group} == mine]
+    return slots.free(rules_of(page), groups, since, until, now())
 
 
-def nearest(page: BookingPage, start: dt.datetime, most: int = 3, *, apart: int | None = None) -> list[dt.datetime]:
+def is_free(page: BookingPage, start: dt.datetime, *, moved: Booking | None = None) -> bool:
+    """Whether a time can be taken now, or moved to."""
+    return any(one.start == start for one in free(page, start, start + _MOMENT, moved=moved))
+
+
+def nearest(page: BookingPage, start: dt.datetime, most: int = 3) -> list[dt.datetime]:
     """The free times around one that is taken, the nearest first."""
     around = dt.timedelta(days=14)
-    found = [one.start for one in free(page, start - around, start + around, apart=apart)]
+    found = [one.start for one in free(page, start - around, start + around)]
     return sorted(found, key=lambda one: (abs(one - start), one))[:most]
 
 
@@ -116,11 +128,7 @@ def move(key: int, start: dt.datetime, *, actor: Actor, by_visitor: bool = False
         page = _page_of(booking)
         if by_visitor and page is not None:
             _lock(hosts_of(page))
-            mine = tuple(sorted(_hosts_of_booking(booking.id)))
-            if not any(
-                one.start == start and mine in one.groups
-                for one in free(page, start, start + dt.timedelta(seconds=1), apart=booking.id)
-            ):
+            if not is_free(page, start, moved=booking):
                 raise Taken
         length = booking.ends_at - booking.starts_at
         booking.starts_at, booking.ends_at, booking.sequence = start, start + length, booking.sequence + 1
@@ -222,7 +230,7 @@ def _take(page: BookingPage, start: dt.datetime, visitor: Visitor, nonce: str, a
     )
     contact = intake.meet(inquiry, source=SOURCE, actor=actor)
     _lock(hosts_of(page))
-    slot = next((one for one in free(page, start, start + dt.timedelta(seconds=1)) if one.start == start), None)
+    slot = next((one for one in free(page, start, start + _MOMENT) if one.start == start), None)
     for group in _in_turn(page, slot.groups) if slot is not None else ():
         try:
             with op.attempt():
@@ -247,7 +255,8 @@ def _made(
     made: Booking = records.create(Booking, given, actor=actor, source=SOURCE, source_ref=nonce, asked=False)
     made.state = "asked" if page.approval else "booked"
     made.zone, made.uid = visitor.zone, f"{uuid.uuid4()}"
-    held = {"booking_id": made.id, "starts_at": start - rules.before, "ends_at": start + rules.length + rules.after}
+    span = {"starts_at": start - rules.before, "ends_at": start + rules.length + rules.after}
+    held = {"booking_id": made.id, "contact_id": contact, **span}
     session.add_all(BookingBlock(membership_id=host, **held) for host in sorted(group))
     session.flush()
     return made

@@ -154,6 +154,7 @@ def _blocks() -> None:
     op.create_table(
         "booking_block",
         sa.Column("booking_id", KEY, nullable=False),
+        sa.Column("contact_id", KEY, nullable=True),
         sa.Column("membership_id", KEY, nullable=False),
         sa.Column("starts_at", MOMENT, nullable=False),
         sa.Column("ends_at", MOMENT, nullable=False),

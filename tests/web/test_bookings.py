@@ -17,7 +17,7 @@ import vobject
 from flask import Flask
 
 from app.errors import Invalid
-from app.services import booking_mail, bookings, records, timeline, verbs
+from app.services import booking_mail, bookings, erasure, records, timeline, verbs
 from app.services.bookings import Taken
 from jobs import runner
 from models.audit import Audit, Change
@@ -30,6 +30,7 @@ from models.privacy import Consent
 from models.scope import Actor
 from public_site import booking as pages
 from tests import bookings_kit as kit
+from tests.contracts import state
 from tests.factories import SYSTEM, Browser, World, browser
 
 URL = "/b/harbour/buyer-call"
@@ -92,6 +93,7 @@ def test_a_visitor_books_and_everybody_is_told(app: Flask, world: World, client:
     assert answer.location in text.replace("\n", "") and "8:00 am M" in text
     assert "Two kids, { { evil }}" in hosts.get_body(("plain",)).get_content()
     assert "10:00 am E" in hosts["Subject"], "in the host's time"
+    assert "Ada Agent" in hosts["To"] and "Sam Okafor" in visitors["To"]
     assert {"booking.create", "contact.create"} <= set(session.scalars(sa.select(Audit.action)))
 
 
@@ -151,6 +153,47 @@ def test_a_time_that_is_taken_is_told_and_the_nearest_are_offered(
     assert form
     typed = {"t": form[1], "at": offered[0], "name": "Nina Novak", "email": "nina@example.com"}
     assert client.post(f"{URL}/details", data=typed).status_code == 303
+
+
+def test_who_follows_an_old_link_to_a_time_hears_at_once_that_it_is_gone(client: Browser, page: int) -> None:
+    start = kit.ahead()
+    kit.fill(client, URL, start)
+    shown = client.get(f"{URL}/details?at={pages.text_of(start)}").text
+    assert "That time was just taken" in shown and shown.count('type="radio"') == 3
+
+
+def test_whose_host_cannot_is_not_offered_the_times_of_another(world: World, client: Browser, actor: Actor) -> None:
+    ada, carl = world.harbour.agent.membership_id, world.harbour.colleague.membership_id
+    kit.page(actor, [ada, carl])
+    start, later = kit.ahead(), kit.ahead(hour=14)
+    own = kit.fill(client, URL, start, tz="America/New_York").location
+    mine = the_booking().owner_id
+    other = records.create(BookingPage, {"name": "One", "address": "one", "notice": 0}, actor=actor)
+    records.create(BookingHost, {"booking_page_id": other.id, "membership_id": mine}, actor=actor)
+    kit.book(other, later, SYSTEM, "n2", name="Nina Novak")
+    day = f"day={start.astimezone(kit.ZONE):%Y-%m-%d}"
+    assert pages.text_of(later).replace(":", "%3A") not in client.get(f"{own}/move?{day}").text
+    assert pages.text_of(later).replace(":", "%3A") in client.get(f"{URL}?{day}").text
+    lost = client.post(f"{own}/move", data={"at": pages.text_of(later)})
+    assert lost.status_code == 409 and "stays as it was" in lost.text and the_booking_of(mine).starts_at == start
+
+
+def the_booking_of(owner: int | None) -> Booking:
+    session.expire_all()
+    return (
+        session.scalars(sa.select(Booking).where(Booking.owner_id == owner).order_by(Booking.id)).first() or Booking()
+    )
+
+
+def test_what_is_kept_of_a_visitor_goes_with_them(app: Flask, world: World, page: int, actor: Actor) -> None:
+    found = kit.book(session.get_one(BookingPage, page), kit.ahead(), SYSTEM, name="Ottokar Rare", message="Two cats")
+    contact = found.contact_id
+    runner.drain(app)
+    erasure.person(contact, actor=actor)
+    session.expire_all()
+    assert not session.scalars(sa.select(Booking.id)).all() and not session.scalars(sa.select(BookingBlock.id)).all()
+    left = repr([state.rows(table) for table in ("message", "change", "job", "contact")])
+    assert "Ottokar" not in left and "Two cats" not in left and "ottokar@" not in left
 
 
 def test_a_form_that_is_sent_twice_is_one_booking_and_one_letter(app: Flask, client: Browser, page: int) -> None:
