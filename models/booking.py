@@ -133,6 +133,7 @@ class Booking(Owned, Base):
     title: Mapped[str] = f.text(300, required=True, label="Appointment", personal=True)
     booking_page_id: Mapped[int | None] = f.ref("booking_page", label="Booking page")
     contact_id: Mapped[int | None] = f.ref("contact", label="Contact")
+    email: Mapped[str | None] = f.email(label="Visitor’s e-mail", personal=True)
     starts_at: Mapped[dt.datetime] = f.moment(required=True, label="Begins")
     ends_at: Mapped[dt.datetime] = f.moment(required=True, label="Ends")
     state: Mapped[str] = f.choice(STATES, default="booked", label="State", readonly=True)

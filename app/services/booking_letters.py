@@ -160,8 +160,8 @@ def calendar(booking: Booking, method: str) -> str:
         address = _person(member.email, member.name)
         event.add("attendee" if number else "organizer", address, encode=False)
     contact = session.get(Contact, booking.contact_id) if booking.contact_id else None
-    if contact is not None and contact.email:
-        guest = _person(contact.email, contact.name)
+    if booking.email:
+        guest = _person(booking.email, contact.name if contact is not None else booking.email)
         guest.params["PARTSTAT"] = icalendar.vText("ACCEPTED")
         event.add("attendee", guest, encode=False)
     whole = icalendar.Calendar()
@@ -210,7 +210,7 @@ def _to_host(booking: Booking, when: str) -> list[str]:
     contact = session.get(Contact, booking.contact_id) if booking.contact_id else None
     lines = [_what(booking), when]
     if contact is not None:
-        lines += [", ".join(filter(None, (contact.name, contact.email, contact.phone)))]
+        lines += [", ".join(filter(None, (contact.name, booking.email, contact.phone)))]
     lines += [_("Where: {place}", place=booking.place)] if booking.place else []
     lines += ["", booking.message] if booking.message else []
     return lines + (["", booking.reason] if booking.state == "cancelled" and booking.reason else [])

@@ -28,8 +28,8 @@ def tell(booking: Booking, kind: str) -> None:
         session.flush()
         occasion = f"{kind}:{booking.sequence}"
         contact = session.get(Contact, booking.contact_id) if booking.contact_id else None
-        if contact is not None and contact.email:
-            _write(booking, booking_letters.compose(booking, kind), occasion, contact.email, contact)
+        if booking.email:
+            _write(booking, booking_letters.compose(booking, kind), occasion, booking.email, contact)
         for member, _user in booking_letters.hosts_of(booking):
             found = booking_letters.compose(booking, kind, host=member)
             # It tells of the visitor, and so is about them: on their timeline, and gone with them.

@@ -250,7 +250,7 @@ def _made(
     given: dict[str, Any] = {
         "title": f"{page.name}: {visitor.name}"[:300], "booking_page_id": page.id, "contact_id": contact,
         "starts_at": start, "ends_at": start + rules.length, "place": booking_letters.place(page), "owner_id": group[0],
-        "message": visitor.message or None,
+        "message": visitor.message or None, "email": visitor.email,
     }  # fmt: skip
     made: Booking = records.create(Booking, given, actor=actor, source=SOURCE, source_ref=nonce, asked=False)
     made.state = "asked" if page.approval else "booked"

@@ -130,6 +130,7 @@ def _bookings() -> None:
         sa.Column("title", sa.String(length=300), nullable=False),
         sa.Column("booking_page_id", KEY, nullable=True),
         sa.Column("contact_id", KEY, nullable=True),
+        sa.Column("email", sa.String(length=254), nullable=True),
         sa.Column("starts_at", MOMENT, nullable=False),
         sa.Column("ends_at", MOMENT, nullable=False),
         sa.Column("state", sa.String(length=40), nullable=False),

@@ -185,6 +185,17 @@ def the_booking_of(owner: int | None) -> Booking:
     )
 
 
+def test_the_letter_goes_to_the_address_that_was_typed_and_nothing_known_is_overwritten(
+    app: Flask, world: World, page: int, actor: Actor
+) -> None:
+    known = {"name": "Sam Okafor", "phone": "+12075550123", "email": "old@example.com"}
+    contact = records.create(Contact, known, actor=actor).id
+    found = kit.book(session.get_one(BookingPage, page), kit.ahead(), SYSTEM, phone="+12075550123")
+    assert found.contact_id == contact and session.get_one(Contact, contact).email == "old@example.com"
+    runner.drain(app)
+    assert len(to(app, "sam@example.com")) == 1 and not to(app, "old@example.com")
+
+
 def test_what_is_kept_of_a_visitor_goes_with_them(app: Flask, world: World, page: int, actor: Actor) -> None:
     found = kit.book(session.get_one(BookingPage, page), kit.ahead(), SYSTEM, name="Ottokar Rare", message="Two cats")
     contact = found.contact_id

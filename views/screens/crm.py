@@ -87,7 +87,7 @@ screen(
     searchable=True,
     columns=("title", "state", "starts_at", "contact_id", "booking_page_id", "owner_id"),
     form=(("Booking", "place", "message"),),
-    facts=("starts_at", "ends_at", "contact_id", "booking_page_id", "zone", "reason"),
+    facts=("starts_at", "ends_at", "contact_id", "email", "booking_page_id", "zone", "reason"),
     sort="starts_at",
     badge="state",
     subtitle=("starts_at",),
