@@ -12,18 +12,20 @@ import datetime as dt
 import random
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from app import seed_fields, seed_scale
 from app.errors import Conflict
 from app.seed_records import Colleague, Place, Story
-from app.services import accounts, booking_hours, records, workspaces  # noqa: F401  the rules of hours
+from app.services import accounts, bookings, records, workspaces  # noqa: F401  the rules of bookings
 from app.services.operation import operation
 from models import normal, scope
 from models.base import session
-from models.booking import WEEKDAYS, BookingHost, BookingPage, WorkingHours
+from models.booking import WEEKDAYS, Booking, BookingBlock, BookingHost, BookingPage, WorkingHours
 from models.campaign import Campaign, MailDesign
+from models.contact import Contact
 from models.deal import Pipeline, Stage
 from models.fields import now
 from models.workspace import Membership, Team, Workspace
@@ -164,11 +166,12 @@ def _found(
             stages = [(s.id, s.outcome) for s in session.scalars(sa.select(Stage).order_by(Stage.position))]
             _rentals()
             _campaign(head)
-            _booking([one.membership_id for one in colleagues if one.role == "agent"])
+            page = _booking_page([one.membership_id for one in colleagues if one.role == "agent"])
             seed_fields.define(ACTOR)
             Story(op, workspace.id, plan.zone, plan.place, colleagues, stages, rng, moment, f"seed {seed}").tell(
                 contacts
             )
+            _bookings(page, ZoneInfo(plan.zone), moment)
     return workspace.id, colleagues
 
 
@@ -259,18 +262,44 @@ def _campaign(head: Membership) -> None:
     session.add(MailDesign(campaign_id=made.id, blocks=[*blocks, {"id": "b2", "kind": "signature"}], wave=0))
 
 
-def _booking(hosts: list[int]) -> None:
+def _booking_page(hosts: list[int]) -> BookingPage:
     """A page on which a call with one of the agents can be booked on working days."""
     given = {
         "name": "30-minute call", "address": "call", "after": 15,
         "about": "We talk about what you are looking for, your budget and the next steps. No charge, no obligation.",
     }  # fmt: skip
-    page = records.create(BookingPage, given, actor=ACTOR, source="demo")
+    page: BookingPage = records.create(BookingPage, given, actor=ACTOR, source="demo")
     for host in hosts:
         at = {"booking_page_id": page.id, "membership_id": host}
         records.create(BookingHost, at, actor=ACTOR, source="demo")
         for weekday, _label in WEEKDAYS[:5]:
             records.create(WorkingHours, {"owner_id": host, "weekday": weekday}, actor=ACTOR, source="demo")
+    return page
+
+
+def _bookings(page: BookingPage, zone: ZoneInfo, moment: dt.datetime) -> None:
+    """A call that took place last week, and one of next week."""
+    people = session.execute(
+        sa.select(Contact.id, Contact.name, Contact.email, Contact.owner_id)
+        .where(Contact.email.is_not(None), Contact.owner_id.is_not(None)).order_by(Contact.id).limit(2)
+    )  # fmt: skip
+    for number, (contact, (days, state)) in enumerate(zip(people, ((-7, "kept"), (7, "booked")), strict=False)):
+        day = moment.astimezone(zone).date() + dt.timedelta(days=days)
+        day -= dt.timedelta(days=max(0, day.weekday() - 4))
+        start = dt.datetime.combine(day, dt.time(10 + 4 * number), zone).astimezone(dt.UTC)
+        end = start + dt.timedelta(minutes=page.minutes)
+        given = {
+            "title": f"{page.name}: {contact.name}", "booking_page_id": page.id, "contact_id": contact.id,
+            "email": contact.email, "owner_id": contact.owner_id, "starts_at": start, "ends_at": end,
+            "place": "By phone",
+        }  # fmt: skip
+        made = records.create(Booking, given, actor=ACTOR, source="demo")
+        made.state, made.uid = state, f"demo-{made.id}"
+        session.add(BookingBlock(
+            booking_id=made.id, contact_id=contact.id, membership_id=contact.owner_id, starts_at=start,
+            ends_at=end + dt.timedelta(minutes=page.after),
+        ))  # fmt: skip
+    session.flush()
 
 
 def _further(index: int) -> Brokerage:

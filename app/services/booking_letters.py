@@ -77,10 +77,15 @@ def place(page: BookingPage) -> str:
 
 
 def letter(message: Message, public_url: str) -> Letter | None:
-    """The letter that a message stands for, as the booking is now; None where the booking has gone past it."""
-    kind, sequence, *to_host = message.occasion.split(":")
+    """The letter that a message stands for, as the booking is now; None where the booking has gone past it. What names
+    no kind of letter leaves as it was written.
+    """
+    kind, *rest = message.occasion.split(":")
+    if kind not in KINDS or not rest or not message.cause_id.isdecimal():
+        return Letter(message.subject, message.body)
+    sequence, *to_host = rest
     booking = session.get(Booking, int(message.cause_id))
-    if booking is None or booking.deleted_at is not None or booking.state not in KINDS.get(kind, ()):
+    if booking is None or booking.deleted_at is not None or booking.state not in KINDS[kind]:
         return None
     if sequence != str(booking.sequence) or (kind == "reminder" and booking.starts_at <= now()):
         return None

@@ -251,7 +251,9 @@ def _of_booking(message: Message, contact: Contact | None, public_url: str) -> O
         message.state, message.answer = "cancelled", _("The booking changed before this left; a later e-mail says how.")
         return None
     message.subject, message.body = found.subject, found.text
-    return replace(_outgoing(message, contact), calendar=found.calendar, method=found.method, to_name=found.to_name)
+    plain = _outgoing(message, contact)
+    name = found.to_name or plain.to_name
+    return replace(plain, calendar=found.calendar, method=found.method, to_name=name)
 
 
 def settle(message_id: int, outcome: str, answer: str) -> None:

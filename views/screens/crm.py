@@ -322,8 +322,8 @@ screen(
 )
 screen(
     BookingHost,
-    label="Hosts of booking pages",
-    singular="host of a booking page",
+    label="Booking hosts",
+    singular="booking host",
     slug="booking-hosts",
     icon="user",
     columns=("source", "booking_page_id", "membership_id", "weight"),
