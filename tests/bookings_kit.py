@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
+from flask import Flask
+
 from app.services import bookings, records
 from app.services.bookings import Visitor
-from models.booking import WEEKDAYS, BookingHost, BookingPage, WorkingHours
+from models.base import session
+from models.booking import WEEKDAYS, Booking, BookingHost, BookingPage, WorkingHours
 from models.fields import now
 from models.scope import Actor
 from tests.factories import Browser
@@ -54,3 +61,20 @@ def fill(client: Browser, url: str, start: dt.datetime, **typed: str) -> Any:
     assert form, shown
     given = {"t": form[1], "at": f"{start:%Y-%m-%dT%H:%MZ}", "name": "Sam Okafor", "email": "sam@example.com"}
     return client.post(f"{url}/details", data=given | typed)
+
+
+def mails(app: Flask) -> list[Any]:
+    """What the sink holds, in order."""
+    folder = Path(app.config["SMTP_URL"].removeprefix("sink://"))
+    return [message_from_bytes(one.read_bytes(), policy=default) for one in sorted(folder.glob("*.eml"))]
+
+
+def to(app: Flask, address: str) -> list[Any]:
+    """The e-mails to an address."""
+    return [one for one in mails(app) if address in str(one["To"])]
+
+
+def the_booking() -> Booking:
+    """The one booking there is, read anew."""
+    session.expire_all()
+    return session.scalars(sa.select(Booking)).one()

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from email import message_from_bytes
-from email.policy import default
-from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -25,6 +21,7 @@ from models.message import Message, Suppression
 from models.scope import Actor
 from public_site import booking as pages
 from tests import bookings_kit as kit
+from tests.bookings_kit import the_booking, to
 from tests.factories import SYSTEM, Browser, World, browser
 
 URL = "/b/harbour/buyer-call"
@@ -45,20 +42,6 @@ def actor(app: Flask, world: World) -> Iterator[Actor]:
 @pytest.fixture
 def page(world: World, actor: Actor) -> int:
     return int(kit.page(actor, [world.harbour.agent.membership_id]).id)
-
-
-def mails(app: Flask) -> list[Any]:
-    folder = Path(app.config["SMTP_URL"].removeprefix("sink://"))
-    return [message_from_bytes(one.read_bytes(), policy=default) for one in sorted(folder.glob("*.eml"))]
-
-
-def to(app: Flask, address: str) -> list[Any]:
-    return [one for one in mails(app) if address in str(one["To"])]
-
-
-def the_booking() -> Booking:
-    session.expire_all()
-    return session.scalars(sa.select(Booking)).one()
 
 
 # Hosts
