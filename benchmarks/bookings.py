@@ -50,9 +50,9 @@ def _measure(app: Flask, engine: str, rounds: int, score: Score) -> None:
             page = bookings_kit.page(jobs_kit.SYSTEM, hosts, step=30)
             since = bookings_kit.ahead(0, 0)
             until = since + dt.timedelta(days=DAYS)
-            few = _statements(page, since, until)
+            few = bookings_kit.statements(page, since, until)
             _fill(page, hosts)
-            many = _statements(page, since, until)
+            many = bookings_kit.statements(page, since, until)
             taken = sorted(milliseconds(lambda: bookings.free(page, since, until)) for _ in range(max(rounds, 20)))
             p50, p95 = statistics.median(taken), taken[int(len(taken) * 0.95)]
             good = score.note(p95 <= GOAL_MS and few == many <= MOST_STATEMENTS)
@@ -97,16 +97,3 @@ def _fill(page: BookingPage, hosts: list[int]) -> None:
 
 def _book(page: BookingPage, start: dt.datetime, number: int) -> None:
     bookings_kit.book(page, start, jobs_kit.SYSTEM, f"b{number}", name=f"V{number} Last")
-
-
-def _statements(page: BookingPage, since: dt.datetime, until: dt.datetime) -> int:
-    seen: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
-        seen.append(statement)
-
-    engine = session.get_bind()
-    sa.event.listen(engine, "before_cursor_execute", note)
-    bookings.free(page, since, until)
-    sa.event.remove(engine, "before_cursor_execute", note)
-    return len([one for one in seen if one.lstrip().upper().startswith(("SELECT", "WITH"))])

@@ -11,13 +11,14 @@ import calendar
 import datetime as dt
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, available_timezones
 
-from flask import g, redirect, request
+from flask import redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.errors import Invalid
@@ -106,7 +107,7 @@ def times(
     the day of that.
     """
     hosts = bookings.hosts_of(page)
-    theirs = hosts[0].zone if hosts else workspace.zone
+    theirs = zone_of(hosts, workspace)
     zone = chosen_zone() or theirs
     today = now().astimezone(ZoneInfo(zone)).date()
     asked = _date(request.args.get("day", ""))
@@ -176,10 +177,13 @@ def text_of(at: dt.datetime) -> str:
     return f"{at.astimezone(dt.UTC):%Y-%m-%dT%H:%MZ}"
 
 
-def told(at: dt.datetime, page: BookingPage, workspace: Workspace) -> dict[str, str]:
-    """A time in the visitor's zone, and in the host's where the clocks differ then."""
-    hosts = bookings.hosts_of(page)
-    theirs = hosts[0].zone if hosts else workspace.zone
+def zone_of(hosts: Sequence[Any], workspace: Workspace) -> str:
+    """The zone that a page is in until its visitor says another."""
+    return str(hosts[0].zone) if hosts else workspace.zone
+
+
+def told(at: dt.datetime, theirs: str) -> dict[str, str]:
+    """A time in the visitor's zone, and in `theirs`, the host's, where the clocks differ then."""
     mine = chosen_zone() or theirs
     here, there = at.astimezone(ZoneInfo(mine)), at.astimezone(ZoneInfo(theirs))
     differ = here.utcoffset() != there.utcoffset()
@@ -203,7 +207,7 @@ def _post(workspace: Workspace, page: BookingPage, start: dt.datetime) -> Answer
         return redirect(f"/b/{workspace.slug}/{page.address}", 303)
     with scope.inside(workspace.id):
         nonce = _nonce(workspace, page, form)
-        visitor = _visitor(workspace, form, told(start, page, workspace)["zone"])
+        visitor = _visitor(workspace, form, chosen_zone() or zone_of(bookings.hosts_of(page), workspace))
         if visitor is None or nonce is None:
             return _details(workspace, page, start, form), 422
         actor = kit.visitor("Booking page")
@@ -276,13 +280,16 @@ def _details(workspace: Workspace, page: BookingPage, start: dt.datetime, form: 
     fresh = [workspace.id, page.id, secrets.token_hex(12), int(time.time())]
     url = f"/b/{workspace.slug}/{page.address}"
     kept = {"tz": chosen_zone()} if chosen_zone() else {}
-    near = [told(one, page, workspace) for one in bookings.nearest(page, start)] if lost else []
+    hosts = bookings.hosts_of(page)
+    theirs = zone_of(hosts, workspace)
+    at = told(start, theirs)
+    near = [told(one, theirs) for one in bookings.nearest(page, start)] if lost else []
     return kit.page(
         "booking_details.html",
         page=page,
         place=dict(PLACES)[page.place],
-        who=who(page, bookings.hosts_of(page)),
-        at=told(start, page, workspace),
+        who=who(page, hosts),
+        at=at,
         lost=lost,
         near=near,
         typed=form.typed,
@@ -290,9 +297,7 @@ def _details(workspace: Workspace, page: BookingPage, start: dt.datetime, form: 
         labels=_LABELS,
         notice=NOTICE,
         token=(form.token if not lost else "") or sign_link(_PURPOSE, fresh, _OPEN_FOR),
-        back=_link(
-            url, {**kept, "day": f"{start.astimezone(ZoneInfo(told(start, page, workspace)['zone'])):%Y-%m-%d}"}
-        ),
+        back=_link(url, {**kept, "day": f"{start.astimezone(ZoneInfo(at['zone'])):%Y-%m-%d}"}),
         most=MOST_MESSAGE,
     )
 
@@ -356,15 +361,14 @@ def _date(text: str) -> dt.date | None:
 
 
 def _link(url: str, args: Mapping[str, str]) -> str:
-    join = "&" if "?" in url else "?"
-    return f"{url}{join}{urlencode(args)}" if args else url
+    return f"{url}?{urlencode(args)}" if args else url
 
 
 def _offered(zone: str) -> list[tuple[str, str]]:
     return [(one, zone_words(one)) for one in dict.fromkeys((zone, *_ZONES))]
 
 
+@cache
 def _known_zones() -> frozenset[str]:
-    if "zones" not in g:
-        g.zones = frozenset(available_timezones())
-    return frozenset(g.zones)
+    """Read once: the names lie in some six hundred files."""
+    return frozenset(available_timezones())

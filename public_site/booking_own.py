@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import g, redirect, request
+from flask import redirect, request
 from werkzeug.wrappers import Response
 
 from app.errors import Gone
@@ -25,7 +25,7 @@ from models.words import _
 from models.workspace import Workspace
 from public_site import booking, kit
 
-pages = kit.family("booking_own")
+pages = kit.behind_tokens(kit.family("booking_own"))
 Answer = str | Response | tuple[str, int]
 
 
@@ -73,26 +73,14 @@ def move(slug: str, token: str) -> Answer:
         start = booking.instant(request.values.get("at", ""))
         if start is None:
             return booking.times(workspace, page, here, here, moved=found, moving=f"/b/{slug}/booked/{token}")
+        to = booking.told(start, booking.zone_of(bookings.hosts_of(page), workspace))
         if request.method == "POST":
             try:
                 bookings.move(key, start, actor=kit.visitor("Booking page"), by_visitor=True)
             except Taken:
-                return _page("booking_move.html", workspace, _load(key), token, to=booking.told(start, page, workspace),
-                             lost=True), 409  # fmt: skip
+                return _page("booking_move.html", workspace, _load(key), token, to=to, lost=True), 409
             return redirect(f"/b/{slug}/booked/{token}", 303)
-        return _page("booking_move.html", workspace, found, token, to=booking.told(start, page, workspace))
-
-
-@pages.before_request
-def _behind_a_token() -> None:
-    g.token_page = True
-
-
-@pages.after_request
-def _not_kept(answer: Response) -> Response:
-    answer.headers["X-Robots-Tag"] = "noindex"
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+        return _page("booking_move.html", workspace, found, token, to=to)
 
 
 def _behind(slug: str, token: str) -> tuple[Workspace, int]:

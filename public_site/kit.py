@@ -27,6 +27,22 @@ def family(name: str) -> Blueprint:
     return pages
 
 
+def behind_tokens(pages: Blueprint) -> Blueprint:
+    """A family whose addresses are rights: nobody learns them from a referrer, keeps their answers or lists them."""
+
+    @pages.before_request
+    def mark() -> None:
+        g.token_page = True
+
+    @pages.after_request
+    def dress(answer: Response) -> Response:
+        answer.headers["X-Robots-Tag"] = "noindex"
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    return pages
+
+
 def hosted(slug: str) -> Workspace:
     """The brokerage of an address, whose brand the answer then wears. Raises `NotFound`, `Gone`."""
     found = intake.hosted(slug)

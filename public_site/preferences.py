@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Flask, Response, g, render_template, request
+from flask import Blueprint, Flask, Response, render_template, request
 from flask_wtf import CSRFProtect
 
 from app.errors import Gone
 from app.services import preferences
-from models.scope import Actor, ActorKind
+from models.scope import Actor
 from models.words import N_
-from public_site import brand
+from public_site import brand, kit
 from views import languages
 
-pages = Blueprint("preferences", __name__, template_folder="templates")
+pages = kit.behind_tokens(Blueprint("preferences", __name__, template_folder="templates"))
 STOP_WORDING = N_("Stop all marketing: one press, at once, for every list.")
 UNDO_WORDING = N_("Undo: send me marketing again.")
 FOLLOW_WORDING = N_("You may note when I open your e-mails, follow their links and come back to your website.")
@@ -65,23 +65,8 @@ def _gone(error: Gone) -> tuple[str, int]:
     return render_template("public/problem.html", brand=brand.NOBODY, title=error.title, detail=error.message), 410
 
 
-@pages.before_request
-def _behind_a_token() -> None:
-    g.token_page = True
-
-
-@pages.after_request
-def _not_indexed(answer: Response) -> Response:
-    answer.headers["X-Robots-Tag"] = "noindex"
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
-
-
 def _recipient() -> Actor:
-    agent = (request.user_agent.string or "")[:300]
-    return Actor(
-        ActorKind.PUBLIC, "E-mail recipient", ip=request.remote_addr, user_agent=agent, request_id=g.get("request_id")
-    )
+    return kit.visitor("E-mail recipient")
 
 
 def _page(found: preferences.Choices, token: str, just: str = "") -> str:

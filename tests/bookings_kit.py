@@ -78,3 +78,17 @@ def the_booking() -> Booking:
     """The one booking there is, read anew."""
     session.expire_all()
     return session.scalars(sa.select(Booking)).one()
+
+
+def statements(page: BookingPage, since: dt.datetime, until: dt.datetime) -> int:
+    """How many statements the free times of a span take."""
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        seen.append(statement)
+
+    engine = session.get_bind()
+    sa.event.listen(engine, "before_cursor_execute", note)
+    bookings.free(page, since, until)
+    sa.event.remove(engine, "before_cursor_execute", note)
+    return len([one for one in seen if one.lstrip().upper().startswith(("SELECT", "WITH"))])

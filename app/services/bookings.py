@@ -105,16 +105,11 @@ def nearest(page: BookingPage, start: dt.datetime, most: int = 3) -> list[dt.dat
 def take(page: BookingPage, start: dt.datetime, visitor: Visitor, *, nonce: str, actor: Actor) -> Booking:
     """Book a time, once per `nonce`. Raises `Taken`, `Invalid`."""
     acting = replace(actor, rights=_VISITOR)
-    known = sa.select(Booking).where(Booking.source == SOURCE, Booking.source_ref == nonce)
     try:
-        with operation("booking.take", actor=acting) as op:
-            twin = session.scalars(known).one_or_none()
-            return twin or _take(page, start, visitor, nonce, acting, op)
+        return _take_once(page, start, visitor, nonce, acting)
     except IntegrityError:
         # Another worker committed the same form, or the same new person, a moment before: now it is seen.
-        with operation("booking.take", actor=acting) as op:
-            twin = session.scalars(known).one_or_none()
-            return twin or _take(page, start, visitor, nonce, acting, op)
+        return _take_once(page, start, visitor, nonce, acting)
 
 
 def move(key: int, start: dt.datetime, *, actor: Actor, by_visitor: bool = False) -> Booking:
@@ -222,6 +217,12 @@ def rules_of(page: BookingPage) -> Rules:
         minutes(page.minutes), minutes(page.step), minutes(page.before), minutes(page.after),
         dt.timedelta(hours=page.notice), dt.timedelta(days=page.horizon), page.per_day,
     )  # fmt: skip
+
+
+def _take_once(page: BookingPage, start: dt.datetime, visitor: Visitor, nonce: str, actor: Actor) -> Booking:
+    known = sa.select(Booking).where(Booking.source == SOURCE, Booking.source_ref == nonce)
+    with operation("booking.take", actor=actor) as op:
+        return session.scalars(known).one_or_none() or _take(page, start, visitor, nonce, actor, op)
 
 
 def _take(page: BookingPage, start: dt.datetime, visitor: Visitor, nonce: str, actor: Actor, op: Operation) -> Booking:

@@ -15,7 +15,6 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from app.services import bookings
 from app.services.bookings import Taken
 from app.services.operation import operation
 from models import scope
@@ -131,20 +130,7 @@ def test_the_statements_of_a_month_do_not_grow_with_its_bookings(app: Flask) -> 
             page = kit.page(jobs_kit.SYSTEM, hosts)
             counts = []
             for number in range(3):
-                counts.append(_statements(page))
+                counts.append(kit.statements(page, kit.ahead(0, 0), kit.ahead(31, 0)))
                 kit.book(page, kit.ahead(3 + number), jobs_kit.SYSTEM, f"n{number}", name=f"V{number} Last")
             assert counts[0] == counts[1] == counts[2] <= 4, counts
         session.remove()
-
-
-def _statements(page: BookingPage) -> int:
-    seen: list[str] = []
-    engine = session.get_bind()
-
-    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
-        seen.append(statement)
-
-    sa.event.listen(engine, "before_cursor_execute", note)
-    bookings.free(page, kit.ahead(0, 0), kit.ahead(31, 0))
-    sa.event.remove(engine, "before_cursor_execute", note)
-    return len([one for one in seen if one.lstrip().upper().startswith(("SELECT", "WITH"))])
